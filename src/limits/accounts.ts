@@ -1,43 +1,43 @@
-// Who pays for what a peer makes the service hold and do. An identified caller has one account over all of its connections;
-// where nobody has to prove anything each connection has its own; and where callers must prove who they are, those who did
-// not share a single one.
+// Accounts count what a peer makes the service hold and compute. An authenticated caller has one account for all its connections. Where
+// callers need no identity, each connection has its own account. Where they need one, all connections without an identity share one
+// account.
 
 import type { Flow } from './fair-queue.ts';
 import { Networks, networkOf, Place } from './networks.ts';
 import { ReadFlow } from './read-scheduler.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
-/** Calls that were rejected at once. Who has used this up is not read from for a while, or is disconnected. */
+/** Rate of rejected calls. An account that exceeds it is not read from for a while, or its connection is closed. */
 const REJECTIONS: Rate = { burst: 1_000, perSecond: 500 };
 
-/** Where the connection of an account stands among those of its network: in the order of calls, and in those of reading. */
+/** The places of a connection in its network: in the queue of calls and in the queues of reading. */
 export interface Places {
   readonly calls: Place;
   readonly reading: Place;
   readonly bodies: Place;
 }
 
-/** What one payer holds at the moment. */
+/** What one account uses now. */
 export class Account implements Flow {
   virtualFinish: number;
-  /** Virtual finish among those whose bytes wait to be parsed. */
+  /** Position in the fair queue of bytes that wait to be parsed. */
   readonly reading: ReadFlow;
-  /** The same among bodies. */
+  /** Position in the fair queue of request bodies. */
   readonly bodies: ReadFlow;
-  /** Calls that were read whole and have not ended. */
+  /** Complete requests whose calls have not ended. */
   openCalls = 0;
-  /** Those of them that have begun. */
+  /** Open calls that were started. */
   begunCalls = 0;
-  /** Those of these that compute much. */
+  /** Started calls that need much CPU. */
   heavyCalls = 0;
   /** Bytes of requests and responses. */
   heldBytes = 0;
-  /** Streams that stay open. */
+  /** Streams that are open. */
   streams = 0;
   readonly refusals: TokenBucket;
   readonly #place: Place | undefined;
 
-  /** `places`: of the account of a connection. */
+  /** `places`: of the connection, for an account that belongs to one connection. */
   constructor(nowMs: number, places?: Places) {
     this.refusals = new TokenBucket(REJECTIONS, nowMs);
     this.#place = places?.calls;
@@ -46,24 +46,26 @@ export class Account implements Flow {
     this.bodies = new ReadFlow(places?.bodies);
   }
 
-  /** A call counts from now on. Returns whether it is the only one. */
+  /** Counts a call. Returns whether it is the only open one. */
   callOpened(): boolean {
     this.#place?.enter();
     return this.openCalls++ === 0;
   }
 
-  /** Returns whether it was the last one. */
+  /** Returns whether it was the last open call. */
   callEnded(): boolean {
     this.#place?.leave();
     return --this.openCalls === 0;
   }
 
-  /** It was charged this price for work of this cost. */
+  /** Records that the account paid `price` for work of this `cost`. */
   served(price: number, cost: number): void {
     this.#place?.served(this.virtualFinish - price, cost);
   }
 
-  /** The accounts with which it divides one share: those connections of its network that have open calls; 1: it has its own. */
+  /**
+   * How many accounts share one share with this one: the connections of its network that have open calls. 1: it has a share of its own.
+   */
   get sharers(): number {
     return this.#place?.sharers ?? 1;
   }
@@ -73,7 +75,7 @@ export class Account implements Flow {
   }
 }
 
-/** Accounts of callers that are kept though they hold nothing. */
+/** How many idle accounts of callers are kept. */
 const MAX_IDLE_CALLERS = 10_000;
 
 export class Accounts {
@@ -83,7 +85,7 @@ export class Accounts {
   readonly #sending = new Networks();
   readonly #uploading = new Networks();
   readonly #now: () => number;
-  /** Of all connections that had to prove a caller and did not. */
+  /** The account of all connections that need an identity and have none. */
   readonly unidentified: Account;
 
   constructor(now: () => number = () => performance.now()) {

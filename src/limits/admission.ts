@@ -1,47 +1,49 @@
-// Whether a call that was read whole may be worked on. Under more load than it can bear a server that accepts everything
-// answers everything too late; one that rejects the excess at once goes on answering the rest. The excess is that of the
-// accounts which have the most: a light caller keeps its share beside a heavy one.
+// Decides whether a call with a complete request may run. An overloaded server that accepts every call answers all of them too late; one
+// that rejects the excess at once still answers the others in time. The excess belongs to the accounts with most open calls, so that a
+// light caller keeps its share beside a heavy one.
 
 import type { Account } from './accounts.ts';
 
-/** So many open calls are no queue worth measuring. */
+/** With fewer open calls there is no queue worth measuring. */
 const FEW_CALLS = 320;
-/** More are never open at once, whatever their deadlines: of all accounts, and of one. */
+/** Most open calls of all accounts and of one, whatever their deadlines. */
 const MAX_CALLS = 8192;
 export const MAX_ACCOUNT_CALLS = 4096;
-/** An account with fewer open calls is never the one that is too much, as long as there is any room. */
+/** An account with fewer open calls is only rejected if the total is reached. */
 const LIGHT_CALLS = 8;
-/** How often the speed is measured, in milliseconds. */
+/** How often the rate of completed calls is measured, in milliseconds. */
 const WINDOW_MS = 100;
-/** The wait that a caller without a short deadline accepts, in milliseconds: this is a burst, and it will be over. */
+/** The longest accepted wait during a burst, in milliseconds. */
 const BURST_WAIT_MS = 1000;
-/** The wait where this is no burst: a longer queue would make every response late and not one more of them. */
+/**
+ * The longest accepted wait under lasting load, in milliseconds: a longer queue would delay every response and complete no more calls.
+ */
 const STANDING_WAIT_MS = 60;
-/** A process that computes for more than this share of so many windows has more to do than it can. */
+/** A process that computes for more than this share of the time in this many windows is overloaded. */
 const BUSY = 0.9;
 const BUSY_WINDOWS = 2;
 
 export interface Admission {
-  /** Whether a call of this account that lasts `budgetMs` at most may be worked on. */
+  /** Whether a call of this account with a deadline in `budgetMs` may run. */
   admits(account: Account, budgetMs: number): boolean;
-  /** A call that was admitted counts from now on; each is ended once. */
+  /** Counts an admitted call. Each one is ended once. */
   begun(account: Account): void;
   ended(account: Account): void;
-  /** Calls that count. */
+  /** Open calls. */
   readonly open: number;
 }
 
-/** What admission looks at: a clock in milliseconds, and the share of the time since the last question that was computed in. */
+/** What admission measures: a clock in milliseconds, and the share of the time since the last query in which the process computed. */
 export interface Gauges {
   readonly now: () => number;
   readonly busyShare: () => number;
 }
 
 /**
- * A call that would wait too long, at the speed at which the calls before it are being answered, is rejected, unless its
- * account has few. Too long is half of its deadline, or a second, in a burst; and 60 ms where the process has been busy
- * without pause, since then the queue is there to stay. (Twice that let most of the calls that wait outlive two collections
- * of garbage, which made them expensive.)
+ * A call is rejected if its expected wait, at the rate at which calls complete now, is too long and its account does not have few open
+ * calls. During a burst, too long is half of its deadline, or one second. After the process has been busy without a pause it is 60 ms,
+ * because then the queue does not get shorter. (With 120 ms most waiting calls survived two garbage collections, which made them
+ * expensive.)
  */
 export function createAdmission({ now, busyShare }: Gauges = processGauges()): Admission {
   let open = 0;
@@ -50,7 +52,7 @@ export function createAdmission({ now, busyShare }: Gauges = processGauges()): A
   let answered = 0;
   let windowBegan = 0;
   let busyWindows = 0;
-  /** Returns a millisecond while there is work; 0: not known yet. */
+  /** Calls that complete in a millisecond while there is work; 0: not known yet. */
   let speed = 0;
 
   function admits(account: Account, budgetMs: number): boolean {
@@ -60,14 +62,14 @@ export function createAdmission({ now, busyShare }: Gauges = processGauges()): A
     return open / speed <= Math.min(budgetMs / 2, longest) || isLight(account);
   }
 
-  /** Whether it has less than half of what an account has on average. */
+  /** Whether it has less than half of the average number of open calls of an account. */
   function isLight(account: Account): boolean {
     const sharing = account.openCalls === 0 ? accounts + 1 : accounts;
     return sharing > 1 && account.openCalls < Math.max(LIGHT_CALLS, open / sharing / 2);
   }
 
   function begun(account: Account): void {
-    // What happened while nothing was to be done says nothing about the speed.
+    // An idle interval says nothing about the rate.
     if (open === 0) startWindow(0);
     open++;
     if (account.callOpened()) accounts++;

@@ -1,4 +1,4 @@
-// How many calls a caller may make: a rate, and so many at once, where the operator limits it. Each process counts for itself.
+// Rate limit and concurrency limit of each caller, where the operator configures them. Each process counts separately.
 
 import { type Caller, callerName, type Obligations } from '../authority/index.ts';
 import { EctError, reject } from '../errors.ts';
@@ -6,37 +6,39 @@ import { TokenBucket } from './token-bucket.ts';
 
 export interface CallLimitsOptions {
   readonly obligationsOf: (caller: Caller) => Obligations;
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a monotonic clock. */
   readonly nowMs: () => number;
-  /** Callers that are counted; one with nothing open and nothing used up is not kept. */
+  /** How many callers are counted. A caller without open calls and with a full bucket need not be kept. */
   readonly maxCallers?: number;
 }
 
 /** What a caller has used. */
 interface Use {
-  /** As the limits were when it was made. */
+  /** The limits when it was created. */
   readonly obligations: Obligations;
   readonly bucket: TokenBucket | undefined;
-  /** Stays the same when the limits change. */
+  /** Kept when the limits change. */
   readonly calls: { open: number };
 }
 
 const MAX_CALLERS = 10_000;
-/** How many of the oldest are looked at to make room for another. */
+/** How many of the oldest entries are examined to find one that can be dropped. */
 const LOOKED_AT = 16;
 
 export class CallLimits {
   readonly #options: Required<CallLimitsOptions>;
-  /** The one that came first in front. */
+  /** Oldest first. */
   readonly #uses = new Map<string, Use>();
-  /** Of callers for which there was no room: they share it. */
+  /** Shared by the callers for which there was no room. */
   #shared: Use | undefined;
 
   constructor(options: CallLimitsOptions) {
     this.#options = { maxCallers: MAX_CALLERS, ...options };
   }
 
-  /** Counts a call that begins. Returns what is to be called when it ends, where that counts; or why it may not be made. */
+  /**
+   * Counts a call. Returns the function to call when it ends, undefined if the caller has no limits, or the error that rejects the call.
+   */
   enter(caller: Caller): (() => void) | EctError | undefined {
     const obligations = this.#options.obligationsOf(caller);
     const { callsPerSecond, concurrentCalls } = obligations;
@@ -55,7 +57,7 @@ export class CallLimits {
     };
   }
 
-  /** So many further calls were in one message. They are made, and paid for by those that follow. */
+  /** Charges for further calls in one message. They are made now; later calls wait until the bucket is positive again. */
   charge(caller: Caller, calls: number): void {
     const obligations = this.#options.obligationsOf(caller);
     if (obligations.callsPerSecond === undefined) return;
@@ -65,7 +67,7 @@ export class CallLimits {
   #useOf(caller: Caller, obligations: Obligations): Use {
     const name = `${caller.kind} ${callerName(caller)}`;
     const known = this.#uses.get(name);
-    // The operator may have changed the limits meanwhile.
+    // The operator may have changed the limits.
     if (known !== undefined && isSame(known.obligations, obligations)) return known;
     const { callsPerSecond: perSecond, burst = perSecond } = obligations;
     const bucket =
@@ -81,7 +83,7 @@ export class CallLimits {
     return use;
   }
 
-  /** Whether there is room for one more. A caller that has used something up is never forgotten: it would begin anew. */
+  /** Whether one more entry fits. Callers that have used something are not dropped, because they would start again with a full bucket. */
   #makeRoom(): boolean {
     const { maxCallers, nowMs } = this.#options;
     if (this.#uses.size < maxCallers) return true;

@@ -1,5 +1,5 @@
-// The connections of the port: so many in all, and so many from one address. When there are too many, one that has asked for
-// nothing, or has been silent for longest, makes room: a peer that uses the service keeps its connection.
+// The connections of the port, limited in total and for each address. A new connection above the limit replaces one that has made no
+// call, or the one that has been idle longest, so that a peer that uses the service keeps its connection.
 
 import type { Socket } from 'node:net';
 import { networkOf } from './networks.ts';
@@ -12,20 +12,20 @@ export interface ConnectionTableLimits {
 interface Entry {
   readonly socket: Socket;
   readonly address: string;
-  /** When the last call came that was not rejected for who made it; 0: none yet. */
+  /** The time of the last call that was not rejected for its caller; 0: none yet. */
   lastCallMs: number;
   readonly peer: string;
 }
 
-/** One that was used within this time is not closed for a new one, in milliseconds. */
+/** A connection used within this time, in milliseconds, is not closed for a new one. */
 const RECENT_MS = 1_000;
 
 export class ConnectionTable {
   readonly #limits: ConnectionTableLimits;
   readonly #now: () => number;
-  /** In the order in which they came. */
+  /** Oldest first. */
   readonly #entries = new Map<Socket, Entry>();
-  /** Of a TLS connection both sockets, the encrypted one and the one beneath it. */
+  /** A TLS connection has two sockets: the encrypted one and the TCP socket below it. */
   readonly #bySocket = new WeakMap<Socket, Entry>();
   readonly #byPeer = new Map<string, Entry>();
   readonly #perAddress = new Map<string, number>();
@@ -51,7 +51,7 @@ export class ConnectionTable {
     return this.#entries.keys();
   }
 
-  /** Takes so many from now on, at most as many as the limits say. Those above it end, where they are not in use. */
+  /** Lowers or raises the limit, up to the configured one. Connections above it are closed if they are not in use. */
   limitTo(most: number): void {
     this.#most = Math.min(most, this.#limits.maxConnections);
     while (this.#entries.size > this.#most) {
@@ -83,15 +83,15 @@ export class ConnectionTable {
     return true;
   }
 
-  /** This socket is that of a connection that was taken: TLS puts one of its own over it. */
+  /** Maps this TLS socket to the connection of the TCP socket below it. */
   attach(socket: Socket): void {
-    // Over a Unix socket peers have no address; there is no TLS there either.
+    // Peers of a Unix socket have no address, and there is no TLS either.
     if (this.#bySocket.has(socket)) return;
     const entry = this.#byPeer.get(peerOf(socket));
     if (entry !== undefined) this.#bySocket.set(socket, entry);
   }
 
-  /** A call has come on this connection. */
+  /** Records a call on this connection. */
   used(socket: Socket): void {
     const entry = this.#bySocket.get(socket);
     if (entry !== undefined) entry.lastCallMs = this.#now();
@@ -101,7 +101,7 @@ export class ConnectionTable {
     let silent: Entry | undefined;
     for (const entry of this.#entries.values()) {
       if (address !== undefined && entry.address !== address) continue;
-      // The oldest that has never asked for anything.
+      // The oldest connection that has made no call.
       if (entry.lastCallMs === 0) return entry;
       if (silent === undefined || entry.lastCallMs < silent.lastCallMs) silent = entry;
     }
@@ -122,7 +122,7 @@ export class ConnectionTable {
   }
 }
 
-/** Address and port of the other end. No two connections that are open share them. */
+/** Address and port of the peer, which identify an open connection. */
 function peerOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }

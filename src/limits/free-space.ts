@@ -1,5 +1,5 @@
-// How much space the file system of the data directory has left, and whether that is enough to write for callers. What is kept
-// free is for key events, for moving pages between files, and for the operator.
+// Measures the free space of the file system of the data directory and decides whether it is enough for writes of callers. The reserve is
+// for key events, for checkpoints of the databases, and for the operator.
 
 import { statfs } from 'node:fs/promises';
 import { EctError, reject } from '../errors.ts';
@@ -10,7 +10,7 @@ export interface Volume {
   readonly total: number;
 }
 
-/** What a measurement says. */
+/** The result of a measurement. */
 export interface MeasuredSpace {
   readonly free: number;
   readonly floor: number;
@@ -18,7 +18,7 @@ export interface MeasuredSpace {
 }
 
 export interface FreeSpaceOptions {
-  /** Bytes that stay free; undefined: 512 MiB, but no more than a tenth of the file system. */
+  /** Bytes that stay free; undefined: 512 MiB, but at most a tenth of the file system. */
   readonly floorBytes: number | undefined;
   readonly measure: () => Promise<Volume>;
   /** Called after each measurement, with whether it changed the result of `hasRoom`. Must not throw. */
@@ -29,12 +29,12 @@ export interface FreeSpaceOptions {
 const MIB = 1024 * 1024;
 const DEFAULT_FLOOR_BYTES = 512 * MIB;
 const DEFAULT_FLOOR_SHARE = 1 / 10;
-/** Whatever an operator says: a commit needs some space, or it fails half-way. */
+/** The smallest possible reserve: a commit needs some space, or it fails half-way. */
 const LEAST_FLOOR_BYTES = MIB;
-/** Beyond the floor, before writes go on: otherwise they would stop and go on with every measurement. */
+/** Free space above the reserve at which writes are accepted again, so that they do not stop and start with every measurement. */
 const RECOVERY_SHARE = 1 / 16;
 const INTERVAL_MS = 1_000;
-/** What is written goes into a write-ahead file, with pages that it shares with others, and from there into the main file. */
+/** Each write goes to a write-ahead file, in whole pages, and from there to the main file. */
 const TIMES_WRITTEN = 3;
 
 /** The file system that `path` is on. */
@@ -43,13 +43,13 @@ export async function measureVolume(path: string): Promise<Volume> {
   return { free: bavail * bsize, total: blocks * bsize };
 }
 
-/** Measured every second; in between, what is written here is subtracted. No call waits for a measurement. */
+/** Measured every second; in between, the bytes written here are subtracted. No call waits for a measurement. */
 export class FreeSpace {
   readonly #options: FreeSpaceOptions;
   #free = Number.POSITIVE_INFINITY;
   #floor = 0;
   #hasRoom = true;
-  /** What `hasRoom` answered after the measurement before. */
+  /** The result of `hasRoom` after the previous measurement. */
   #hadRoom = true;
   #isMeasuring = false;
   readonly #timer: NodeJS.Timeout;
@@ -60,38 +60,38 @@ export class FreeSpace {
     this.#timer.unref();
   }
 
-  /** Measures once before it answers. */
+  /** Measures once before it returns. */
   static async open(options: FreeSpaceOptions): Promise<FreeSpace> {
     const space = new FreeSpace(options);
     await space.measure();
     return space;
   }
 
-  /** Whether there is room to write for callers. */
+  /** Whether there is space for writes of callers. */
   hasRoom(): boolean {
     return this.#hasRoom;
   }
 
-  /** Rejects with STORAGE_FULL where there is no room. */
+  /** Rejects with STORAGE_FULL if there is none. */
   demand(): void {
     if (this.#hasRoom) return;
     throw new EctError(reject('STORAGE_FULL', 'The disk has less free space than the reserve.'));
   }
 
-  /** Notes bytes that were written since the last measurement. */
+  /** Adds bytes that were written since the last measurement. */
   wrote(bytes: number): void {
     this.#free -= TIMES_WRITTEN * bytes;
     if (this.#free <= this.#floor) this.#hasRoom = false;
   }
 
-  /** Measures now, unless a measurement is under way. One that fails leaves the last one in force. */
+  /** Measures now, unless a measurement is running. If it fails, the previous result stays valid. */
   async measure(): Promise<void> {
     if (this.#isMeasuring) return;
     this.#isMeasuring = true;
     try {
       this.#note(await this.#options.measure());
     } catch {
-      // A directory that cannot be asked about cannot be written either, and the stores say so.
+      // A directory that cannot be measured cannot be written either, and the stores report that.
     } finally {
       this.#isMeasuring = false;
     }

@@ -1,4 +1,4 @@
-// The life of a call: what a peer may make the service hold and do at each stage, and how it is shared among callers.
+// Limits what a peer may make the service hold and compute at each stage of a call, and shares it among callers.
 
 export { Account } from './accounts.ts';
 export { type Admission, MAX_ACCOUNT_CALLS } from './admission.ts';

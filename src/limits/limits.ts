@@ -1,4 +1,4 @@
-// What peers may make one process hold and do, in all. Limits of a single connection are in the HTTP/2 engine.
+// What peers may make one process hold and compute, in total. Limits of a single connection are in the HTTP/2 server.
 
 import type { ConnectionTableLimits } from './connection-table.ts';
 import type { MemoryLimits } from './memory-budget.ts';
@@ -10,7 +10,7 @@ export interface ProcessLimits {
   readonly unread: UnreadLimits;
   readonly memory: MemoryLimits;
   readonly streams: StreamLimits;
-  /** From the moment when a response must wait for its reader until it has left, in milliseconds. */
+  /** The longest time for which a response waits for a peer to read it, in milliseconds. */
   readonly answerMs: number;
 }
 

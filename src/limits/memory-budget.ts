@@ -1,41 +1,38 @@
-// One budget of bytes for the whole process: incomplete bodies and unread responses. Each account and each connection may use
-// a share of it. When it is exhausted, the oldest of them is dropped.
+// One budget of bytes for the whole process: incomplete bodies and unread responses. Each account may use a share of it. When it is
+// exhausted, the oldest reservation is evicted.
 
 import type { Account } from './accounts.ts';
 
 export interface MemoryLimits {
   /** All reserved bytes. */
   readonly totalBytes: number;
-  /** By one account. */
+  /** Of one account. */
   readonly accountBytes: number;
 }
 
 /** Bytes that belong to one request or one response. Every reservation is closed once. */
 export interface Reservation {
-  /** Reserves so many more bytes. Returns whether there is room; if not, the holder must give up. */
+  /** Reserves more bytes. Returns whether there is room; if not, the holder must stop. */
   grow(bytes: number): boolean;
-  /** Frees so many bytes. */
+  /** Frees some of the bytes. */
   shrink(bytes: number): void;
-  /**
-   * While it is pinned it is not given up for others: what it is for is being worked on. From when that ends it counts as
-   * opened then.
-   */
+  /** A pinned reservation is not evicted, because its call is running. Its age starts again when it is unpinned. */
   pin(isPinned: boolean): void;
-  /** Frees all of them, permanently: what is closed does not grow again. */
+  /** Frees all bytes, permanently: a closed reservation does not grow again. */
   close(): void;
 }
 
-/** Holders of at most so many bytes find room in a part of the budget that larger ones may not use, in shares of it. */
+/** Holders of at most this many bytes may also use a share of the budget that larger ones may not use. */
 const SMALL_BYTES = 64 * 1024;
 const SHARE_OF_SMALL = 1 / 8;
-/** What is younger is not given up for others: it may be about to end. */
+/** Younger reservations are not evicted, because they may end soon. */
 const EVICTABLE_AFTER_MS = 250;
 
 export class MemoryBudget {
   readonly #limits: MemoryLimits;
   readonly #now: () => number;
   readonly #onRejected: () => void;
-  /** In the order in which they were opened. Those that hold nothing are not in it. */
+  /** Oldest first. Reservations without bytes are not in it. */
   readonly #holders = new Set<Holder>();
   #usedBytes = 0;
 
@@ -53,7 +50,7 @@ export class MemoryBudget {
     return this.#usedBytes;
   }
 
-  /** Opens a reservation of nothing. `evict` ends what holds it, and with that closes it. */
+  /** Opens an empty reservation. `evict` ends the holder and closes the reservation. */
   open(account: Account, evict: () => void): Reservation {
     const holder: Holder = { account, evict, since: this.#now(), bytes: 0, isPinned: false, isClosed: false };
     return {
@@ -68,7 +65,7 @@ export class MemoryBudget {
   }
 
   #grow(holder: Holder, bytes: number): boolean {
-    // Nothing would ever free it.
+    // Nothing would free it.
     if (holder.isClosed) return false;
     const { totalBytes, accountBytes } = this.#limits;
     const isSmall = holder.bytes + bytes <= SMALL_BYTES;
@@ -98,11 +95,11 @@ export class MemoryBudget {
     holder.isPinned = isPinned;
     if (isPinned) return;
     holder.since = this.#now();
-    // The order is that of their ages.
+    // The set is ordered by age.
     if (this.#holders.delete(holder)) this.#holders.add(holder);
   }
 
-  /** Gives up the oldest holders until no more than `most` bytes are used. */
+  /** Evicts the oldest reservations until at most `most` bytes are used. */
   #makeRoom(wanting: Holder, most: number): boolean {
     if (this.#usedBytes <= most) return true;
     const before = this.#now() - EVICTABLE_AFTER_MS;
@@ -111,7 +108,7 @@ export class MemoryBudget {
       if (holder === wanting || holder.isPinned) continue;
       this.#onRejected();
       holder.evict();
-      // Whatever the holder did: it is counted as gone.
+      // It counts as closed even if `evict` did not close it.
       holder.isClosed = true;
       this.#shrink(holder, holder.bytes);
       if (this.#usedBytes <= most) return true;

@@ -1,6 +1,6 @@
-// Where connections come from. Without identities this is all that tells those who call from those who flood.
+// The networks of connections. Without identities only the address distinguishes an honest caller from a flood.
 
-/** An IPv4 address, or the 64 bits of an IPv6 address that name a network: one host has all the rest. */
+/** An IPv4 address, or the first 64 bits of an IPv6 address: one host usually has all addresses below them. */
 export function networkOf(address = ''): string {
   if (!address.includes(':') || address.startsWith('::ffff:')) return address.replace('::ffff:', '');
   const [left = '', right] = address.split('::');
@@ -10,10 +10,10 @@ export function networkOf(address = ''): string {
   return [...groups, ...tail].slice(0, 4).join(':');
 }
 
-/** Networks whose share is remembered while none of their connections wants anything. */
+/** How many networks without waiting work keep their virtual finish time. */
 const MAX_REMEMBERED = 10_000;
 
-/** How many connections of each network want something at the moment, and up to which virtual time the network has had its share. */
+/** For each network, how many of its connections have waiting work, and its virtual finish time. */
 export class Networks {
   readonly #wanting = new Map<string, number>();
   readonly #finish = new Map<string, number>();
@@ -36,10 +36,10 @@ export class Networks {
     return this.#finish.get(network) ?? 0;
   }
 
-  /** Work of this cost was done for one of its connections, which might have started at `start`. */
+  /** Records work of this cost for one of its connections, which could start at `start`. */
   served(network: string, start: number, cost: number): void {
     const finish = Math.max(start, this.finish(network)) + cost;
-    // Behind those that have not been served for longer.
+    // Moves it to the end: the network that was served longest ago is dropped first.
     this.#finish.delete(network);
     this.#finish.set(network, finish);
     if (this.#finish.size <= MAX_REMEMBERED) return;
@@ -50,7 +50,7 @@ export class Networks {
   }
 }
 
-/** The place of a connection in its network: it counts there while it wants something, and divides one share with those that do too. */
+/** The place of a connection in its network. Connections with waiting work divide the share of their network. */
 export class Place {
   readonly #networks: Networks;
   readonly #network: string;
@@ -61,7 +61,7 @@ export class Place {
     this.#network = network;
   }
 
-  /** It wants one thing more. */
+  /** Counts one more piece of work. */
   enter(): void {
     if (this.#wants++ === 0) this.#networks.enter(this.#network);
   }
@@ -70,7 +70,7 @@ export class Place {
     if (--this.#wants === 0) this.#networks.leave(this.#network);
   }
 
-  /** Up to which virtual time its network has had its share: a new connection begins there, so that to connect anew gains nothing. */
+  /** The virtual finish time of the network. A new connection starts at it, so that reconnecting gains nothing. */
   get finish(): number {
     return this.#networks.finish(this.#network);
   }
@@ -79,7 +79,7 @@ export class Place {
     this.#networks.served(this.#network, start, cost);
   }
 
-  /** The connections that divide the share, this one included. */
+  /** The connections that divide the share, including this one. */
   get sharers(): number {
     return Math.max(1, this.#networks.wanting(this.#network));
   }

@@ -1,21 +1,22 @@
-// Public requests, which need no identity (health, reflection, the key set, metrics), have a share of the CPU, and each
-// connection a rate of its own. The first few requests of a connection are always answered: a probe opens one and asks once.
+// Public requests, which need no identity (health, reflection, the key set, metrics), have a limited share of the CPU, and each
+// connection has a rate limit. The first few requests of a connection are always answered, because a probe opens a connection for one
+// request.
 
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
-/** Requests on one connection. */
+/** Requests of one connection. */
 export const CONNECTION_RATE: Rate = { burst: 1_000, perSecond: 100 };
-/** Milliseconds of computing, over all connections: a fifth of a core. */
+/** Milliseconds of CPU time for all connections: a fifth of a core. */
 const CPU_RATE: Rate = { burst: 200, perSecond: 200 };
 const ALWAYS_ANSWERED = 3;
 
-/** What a public request costs, in milliseconds, as measured; an estimate is enough. */
+/** The measured cost of a public request, in milliseconds; an estimate is enough. */
 export const PUBLIC_COST_MS = { unary: 0.05, router: 0.3, page: 0.2 } as const;
 
 interface Connection {
   readonly rate: TokenBucket;
   asked: number;
-  /** Whether its last request was beyond its own rate. */
+  /** Whether its last request exceeded its own rate. */
   isBeyondRate: boolean;
 }
 
@@ -47,7 +48,7 @@ export class PublicShare {
     return !own.isBeyondRate && this.#cpu.take(now, costMs);
   }
 
-  /** Whether the last request of this connection was rejected for its own rate, and not for what all connections ask. */
+  /** Whether the last request of this connection was rejected for its own rate, not for that of all connections. */
   isBeyondRate(connection: object): boolean {
     return this.#connections.get(connection)?.isBeyondRate === true;
   }

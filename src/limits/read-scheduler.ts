@@ -1,41 +1,44 @@
-// When bytes that a connection brought are parsed, and when other work that peers cause at will is done. One turn of the event
-// loop gives a few milliseconds to it; what is left waits in a fair queue, so that who floods the service does not delay others.
+// Schedules the parsing of received bytes and other work that peers cause. Each turn of the event loop gives it a few milliseconds; the
+// rest waits in a fair queue, so that a peer that floods the service does not delay others.
 
 import { OwnContext } from '../concurrency/own-context.ts';
 import { FairQueue, type Flow } from './fair-queue.ts';
 import type { Place } from './networks.ts';
 import { Turn } from './turn.ts';
 
-/** What one turn of the event loop gives, in milliseconds: more than calls get, since excess that is read late is rejected late. */
+/** The time in each turn of the event loop, in milliseconds: more than calls get, because excess that is read late is rejected late. */
 const TURN_MS = 4;
-/** The share of long bodies. Reading them sooner does not reject calls sooner, and a flood of them would lengthen each turn. */
+/** The part of it for long bodies. Reading them sooner rejects no call sooner, and a flood of them would lengthen each turn. */
 export const BODY_TURN_MS = 1;
-/** What one connection takes of it before the others are asked. */
+/** The time that one connection gets before others are served. */
 const SLICE_MS = 1;
-/** What a flow that has been quiet gets before the others, in milliseconds. */
+/** The credit of a flow that was idle, in milliseconds. */
 const CREDIT_MS = 5;
-/** How fast it is learnt what a piece of a flow costs; and the most that one piece teaches, since it may be the garbage of others. */
+/**
+ * The weight of a new measurement in the average cost of a piece, and its upper bound, because garbage collection caused by others may be
+ * part of it.
+ */
 const LEARNT_SHARE = 0.25;
 const MOST_LEARNT_MS = 4;
 
-/** Whose bytes, and what a piece of its work has cost of late, in milliseconds. */
+/** The flow of one connection, and the recent average cost of a piece of its work, in milliseconds. */
 export class ReadFlow implements Flow {
   virtualFinish: number;
   pieceMs = SLICE_MS;
   readonly place: Place | undefined;
 
-  /** `place`: of a connection among those of its network that have something to be parsed; without it the flow has a share of its own. */
+  /** `place`: the connection shares with others of its network that have bytes to parse; without it the flow has its own share. */
   constructor(place?: Place) {
     this.place = place;
     this.virtualFinish = place?.finish ?? 0;
   }
 
-  /** It was charged for so many milliseconds, each as often as this. */
+  /** Records `ms` of work, which was charged `sharers` times. */
   served(ms: number, sharers: number): void {
     this.place?.served(this.virtualFinish - ms * sharers, ms);
   }
 
-  /** The flows that divide one share. */
+  /** How many flows divide one share. */
   get sharers(): number {
     return this.place?.sharers ?? 1;
   }
@@ -44,10 +47,10 @@ export class ReadFlow implements Flow {
 interface Piece {
   readonly flow: ReadFlow;
   readonly expectedMs: number;
-  /** Each millisecond is paid for as often as there are flows in its share. */
+  /** The charge is multiplied by the number of flows that divide the share. */
   readonly sharers: number;
   readonly run: () => void;
-  /** The async context in which it was put here. */
+  /** The async context of the caller of `defer`. */
   readonly context: OwnContext;
 }
 
@@ -57,7 +60,7 @@ export class ReadScheduler {
   readonly #queue = new FairQueue<Piece>(CREDIT_MS);
   readonly #turn: Turn;
   #sliceBegan = 0;
-  /** What the slice has begun that computes when it is over. */
+  /** The expected time of work that the slice has started and that runs after it. */
   #foreseenMs = 0;
   #isRunning = false;
 
@@ -67,7 +70,7 @@ export class ReadScheduler {
     this.#turn = new Turn(() => this.#runNext(), now);
   }
 
-  /** Whether a slice may begin now. While others wait, new work waits too. */
+  /** Whether a slice may start now. While others wait, new work waits too. */
   begin(): boolean {
     if (!this.#isRunning && this.#queue.size > 0) return false;
     const hasTime = this.#turn.spentMs() <= this.#turnMs;
@@ -75,17 +78,17 @@ export class ReadScheduler {
     return hasTime;
   }
 
-  /** Whether the slice that has begun may go on. */
+  /** Whether the current slice may continue. */
   get goesOn(): boolean {
     return this.#now() - this.#sliceBegan + this.#foreseenMs <= SLICE_MS && this.#turn.spentMs() <= this.#turnMs;
   }
 
-  /** The slice has begun something that will compute for about so long when it is over. */
+  /** Adds the expected time of work that the slice has started and that runs after it. */
   foresee(ms: number): void {
     this.#foreseenMs += ms;
   }
 
-  /** The slice is over: its flow pays for the time. */
+  /** Ends the slice and charges its flow for the time. */
   end(flow: ReadFlow): void {
     const [ms, { sharers }] = [this.#now() - this.#sliceBegan, flow];
     this.#queue.charge(flow, ms * sharers);
@@ -94,7 +97,7 @@ export class ReadScheduler {
 
   /** Runs a function in a later turn, in the async context of the call of this method. */
   defer(flow: ReadFlow, run: () => void): void {
-    // What it will take is not known yet. Of flows that have waited equally long, that whose pieces are small is next.
+    // The cost is not known yet. Among flows that have waited equally long, the one with cheap pieces is next.
     const { pieceMs: expectedMs, place } = flow;
     place?.enter();
     const { sharers } = flow;
@@ -102,9 +105,9 @@ export class ReadScheduler {
     this.#turn.spentMs();
   }
 
-  /** Runs something now if there is time, or else in a later turn. */
+  /** Runs work now if there is time, or else in a later turn. */
   run(flow: ReadFlow, work: () => void): void {
-    // Inside of a piece it is part of that, and is paid with it.
+    // Work within a piece is part of the piece and is charged with it.
     if (this.#isRunning) {
       work();
       return;
@@ -123,7 +126,7 @@ export class ReadScheduler {
     return this.#sliceBegan;
   }
 
-  /** Runs what waits as long as there is time. A piece is over when the promises that it has settled have had their effects. */
+  /** Runs waiting work while there is time. A piece ends when the callbacks of the promises that it resolved have run. */
   #runNext(): void {
     if (this.#queue.size === 0) return;
     if (this.#turn.spentMs() > this.#turnMs) return;
@@ -143,19 +146,19 @@ export class ReadScheduler {
   }
 }
 
-/** One flow in one order of reading. */
+/** A flow and the scheduler that serves it. */
 export interface ReadLane {
   readonly reads: ReadScheduler;
   readonly flow: ReadFlow;
 }
 
-/** What a connection of Node's servers is read by: requests, and bodies. */
+/** How the requests and the bodies of a connection of Node's servers are read. */
 export interface ReadLanes {
   readonly requests: ReadLane;
   readonly bodies: ReadLane;
 }
 
-/** Ticks run when no microtask is left. */
+/** `process.nextTick` callbacks that are queued from a microtask run after all microtasks. */
 function afterMicrotasks(then: () => void): void {
   queueMicrotask(() => process.nextTick(then));
 }

@@ -1,4 +1,4 @@
-// Everything that the callers of one process share, made together.
+// Creates everything that the callers of one process share.
 
 import { Accounts } from './accounts.ts';
 import { type Admission, createAdmission } from './admission.ts';
@@ -11,8 +11,10 @@ import { BODY_TURN_MS, ReadScheduler } from './read-scheduler.ts';
 import { StreamSlots } from './stream-slots.ts';
 import { UnreadCalls } from './unread-calls.ts';
 
-/** What can run out. `rejections`: an account had so many calls rejected that it is not read from for a while.
- * `caller_calls`: a caller made more than the operator allows it. */
+/**
+ * What can run out. `rejections`: so many calls of an account were rejected that it is not read from for a while. `caller_calls`: a
+ * caller exceeded the limit that the operator configured.
+ */
 const LIMIT_NAMES = [
   'connections',
   'unread_calls',
@@ -30,13 +32,13 @@ export type OnLimit = (limit: LimitName) => void;
 
 export interface Resources {
   readonly limits: ProcessLimits;
-  /** Called whenever a limit was met: something was rejected, or given up for others. */
+  /** Called whenever a limit was reached: something was rejected, or evicted for others. */
   readonly onLimit: OnLimit;
   readonly accounts: Accounts;
   readonly admission: Admission;
   readonly scheduler: CallScheduler;
   readonly reads: ReadScheduler;
-  /** Of long bodies over HTTP/1.1. */
+  /** Schedules the reading of long bodies over HTTP/1.1. */
   readonly bodies: ReadScheduler;
   readonly unread: UnreadCalls;
   readonly streams: StreamSlots;

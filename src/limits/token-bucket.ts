@@ -1,4 +1,4 @@
-// A rate limit: a burst, and then so much a second.
+// A rate limit: a burst and a refill rate.
 
 export interface Rate {
   readonly burst: number;
@@ -17,7 +17,7 @@ export class TokenBucket {
     this.#sinceMs = nowMs;
   }
 
-  /** Takes `cost` if there is that much. Returns whether there was. */
+  /** Takes `cost` if the bucket has that much. Returns whether it had. */
   take(nowMs: number, cost = 1): boolean {
     this.#refill(nowMs);
     if (this.#left < cost) return false;
@@ -25,19 +25,19 @@ export class TokenBucket {
     return true;
   }
 
-  /** How long until `cost` could be taken, in milliseconds. */
+  /** The time until `cost` can be taken, in milliseconds. */
   waitMs(nowMs: number, cost = 1): number {
     this.#refill(nowMs);
     return Math.max(0, ((cost - this.#left) / this.#rate.perSecond) * 1000);
   }
 
-  /** Whether all of the burst is there. */
+  /** Whether the bucket is full. */
   isFull(nowMs: number): boolean {
     this.#refill(nowMs);
     return this.#left >= this.#rate.burst;
   }
 
-  /** Takes `cost` after the work, whatever there is: the bucket may go below zero. */
+  /** Takes `cost` after the work. The bucket may become negative. */
   charge(nowMs: number, cost: number): void {
     this.#refill(nowMs);
     this.#left -= cost;

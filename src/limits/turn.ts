@@ -1,4 +1,4 @@
-// One turn of the event loop, and what those who share it have taken of it so far.
+// Measures one turn of the event loop.
 
 export class Turn {
   readonly #now: () => number;
@@ -9,13 +9,13 @@ export class Turn {
     this.#onEnd();
   };
 
-  /** `onEnd` is called after each turn in which somebody asked, when it has read everything that was there to be read. */
+  /** `onEnd` is called after the poll phase of each turn in which `spentMs` was called. */
   constructor(onEnd: () => void, now: () => number = () => performance.now()) {
     this.#onEnd = onEnd;
     this.#now = now;
   }
 
-  /** Since somebody asked first in this turn, in milliseconds. */
+  /** Milliseconds since the first call of this function in this turn. */
   spentMs(): number {
     const time = this.#now();
     if (this.#began === undefined) {

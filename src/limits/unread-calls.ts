@@ -1,5 +1,5 @@
-// Calls whose request has not arrived whole. They are no load: nothing is computed for them and they hold little, so they are
-// limited by their number and by their age, not by what they would cost if they were complete.
+// Calls with incomplete requests. They need no CPU and little memory, so they are limited by number and age, not by the cost of the
+// complete call.
 
 export interface UnreadCall {
   /** Ends the call. `late`: its request took too long; `evicted`: it was the oldest of too many. */
@@ -12,13 +12,13 @@ export interface UnreadLimits {
   readonly maxMs: number;
 }
 
-/** How often the ages are looked at. */
+/** How often the ages are checked. */
 const SWEEP_MS = 500;
 
 export class UnreadCalls {
   readonly #limits: UnreadLimits;
   readonly #now: () => number;
-  /** By age, oldest first. */
+  /** Oldest first. */
   readonly #calls = new Map<UnreadCall, number>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -31,7 +31,7 @@ export class UnreadCalls {
     return this.#calls.size;
   }
 
-  /** The request of this call has begun to arrive. When there are too many, the oldest is given up. */
+  /** Adds a call whose request has started to arrive. If there are too many, the oldest one ends. */
   add(call: UnreadCall): void {
     this.#calls.set(call, this.#now());
     this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
@@ -40,7 +40,7 @@ export class UnreadCalls {
     this.#giveUp(oldest!, 'evicted');
   }
 
-  /** The request is complete, or the call is over. */
+  /** The request is complete, or the call has ended. */
   delete(call: UnreadCall): void {
     if (this.#calls.size > 0) this.#calls.delete(call);
   }

@@ -1,5 +1,5 @@
-// What a browser may do here. A web page that somebody happens to open can send requests to whatever its browser reaches, also to
-// a service on loopback, and by DNS rebinding under the page's own name: where callers prove nothing it would be a caller.
+// Rules for requests of browsers. Any web page can send requests to every address that its browser reaches, also to a service on
+// loopback, and by DNS rebinding under the page's own name. Where callers need no identity, the page would be a caller.
 
 import { isIPv4 } from 'node:net';
 import { cors } from '@connectrpc/connect';
@@ -7,41 +7,44 @@ import { pathOf } from '../calls/method-table.ts';
 import { EctError, reject } from '../errors.ts';
 
 export interface BrowserOptions {
-  /** Origins whose pages may call, as browsers spell them. */
+  /** Origins whose pages may call, as browsers write them. */
   readonly allowedOrigins: readonly string[];
-  /** Whether pages of other origins are rejected. Otherwise their browsers keep the responses from them, and nothing more. */
+  /**
+   * Whether requests from pages of other origins are rejected. Otherwise they are served, and the browser hides the response from the
+   * page.
+   */
   readonly rejectsOthers: boolean;
-  /** Names, without ports, under which the service is reached beside those of loopback; undefined: any name. */
+  /** Host names, without ports, of the service besides those of loopback; undefined: any name. */
   readonly allowedHosts: readonly string[] | undefined;
 }
 
-/** What is public, and may be read by any page. */
+/** Paths of public resources, which any page may read. */
 export type IsOpenPage = (path: string) => boolean;
 
-/** What of a request says which page is behind it. `host`: the authority. */
+/** The parts of a request that identify the page that sent it. `host`: the authority. */
 export interface BrowserRequest {
   readonly method: string | undefined;
   readonly target: string | undefined;
   readonly host: string | undefined;
   readonly origin: string | undefined;
-  /** Sec-Fetch-Site: how the page and the service are related. Browsers send it also where they send no origin. */
+  /** Sec-Fetch-Site: how the origin of the page is related to the service. Browsers send it also when they send no origin. */
   readonly site: string | undefined;
-  /** Access-Control-Request-Method: the request is a preflight. */
+  /** Access-Control-Request-Method: set if the request is a preflight. */
   readonly asksFor: string | undefined;
 }
 
 export type Fields = Readonly<Record<string, string>>;
 
 export interface BrowserRules {
-  /** Returns why a request is rejected; undefined where it may go on. */
+  /** Returns why a request is rejected; undefined if it is allowed. */
   judge(request: BrowserRequest): EctError | undefined;
-  /** The fields that answer a preflight of an allowed origin; undefined where the request is none. */
+  /** The header fields of the response to a preflight of an allowed origin; undefined if the request is no preflight. */
   preflight(request: BrowserRequest): Fields | undefined;
-  /** The fields with which a response may be read by the page that asked for it. */
+  /** The header fields that let the page read a response. */
   fieldsFor(origin: string | undefined): Fields;
 }
 
-/** For how long a browser may remember a preflight, in seconds. */
+/** How long a browser may cache a preflight, in seconds. */
 const PREFLIGHT_AGE_SECONDS = '600';
 const NO_FIELDS: Fields = {};
 
@@ -52,7 +55,7 @@ export function createBrowserRules(options: BrowserOptions, isOpenPage: IsOpenPa
   const { allowedHosts, rejectsOthers } = options;
   const origins = new Set(options.allowedOrigins);
   const hosts = allowedHosts === undefined ? undefined : new Set(allowedHosts.map(nameOf));
-  /** Most requests name the host that the one before named. */
+  /** The last accepted host: most requests name the same one. */
   let lastAllowed: string | undefined;
 
   function isHostAllowed(host: string): boolean {
@@ -65,7 +68,7 @@ export function createBrowserRules(options: BrowserOptions, isOpenPage: IsOpenPa
 
   function fieldsFor(origin: string | undefined): Fields {
     if (origins.size === 0) return NO_FIELDS;
-    // A cache must not give the response for one origin to another.
+    // A cache must not use the response for one origin for another one.
     if (origin === undefined || !origins.has(origin)) return { vary: 'Origin' };
     return {
       vary: 'Origin',
@@ -76,7 +79,7 @@ export function createBrowserRules(options: BrowserOptions, isOpenPage: IsOpenPa
 
   return {
     judge: ({ host, origin, site, target }) => {
-      // Browsers always name a host.
+      // Browsers always send a host.
       if (host !== undefined && !isHostAllowed(host)) return HOST_NOT_ALLOWED;
       if (!rejectsOthers || (origin === undefined ? !isFromElsewhere(site) : origins.has(origin))) return undefined;
       return isOpenPage(pathOf(target)) ? undefined : ORIGIN_NOT_ALLOWED;
@@ -87,7 +90,7 @@ export function createBrowserRules(options: BrowserOptions, isOpenPage: IsOpenPa
       return {
         ...fieldsFor(origin),
         'access-control-allow-methods': cors.allowedMethods.join(', '),
-        // Of the service's own: a page of these origins may send a bearer token.
+        // The list of Connect has no `Authorization`, which a page needs to send a bearer token.
         'access-control-allow-headers': [...cors.allowedHeaders, 'Authorization'].join(', '),
         'access-control-max-age': PREFLIGHT_AGE_SECONDS,
       };
@@ -96,12 +99,12 @@ export function createBrowserRules(options: BrowserOptions, isOpenPage: IsOpenPa
   };
 }
 
-/** An image, a script or a link of a page needs no origin to send a request. */
+/** An image, script or link of a page sends requests without an origin. */
 function isFromElsewhere(site: string | undefined): boolean {
   return site !== undefined && site !== 'none' && site !== 'same-origin';
 }
 
-/** The name or address of an authority, in lower case, without its port. */
+/** The host of an authority, in lower case, without its port. */
 function nameOf(authority: string): string {
   return authority
     .replace(/:\d{1,5}$/, '')
@@ -109,7 +112,7 @@ function nameOf(authority: string): string {
     .toLowerCase();
 }
 
-/** What no name server can make point elsewhere: addresses, and the names that RFC 6761 keeps on the machine. */
+/** Hosts that no name server can redirect: addresses, and the names that RFC 6761 reserves for the machine. */
 function isLoopbackName(name: string): boolean {
   const isName = /^(?:[a-z0-9-]+\.)*localhost$/.test(name);
   return isName || name === '[::1]' || (isIPv4(name) && name.startsWith('127.'));

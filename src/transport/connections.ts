@@ -1,5 +1,4 @@
-// The connections of the port: HTTP/1.1 and HTTP/2 under one handler, with the limits that keep an idle or hostile peer
-// from holding them, and an orderly end.
+// The connections of the port: HTTP/1.1 and HTTP/2 with one handler, limits against idle or hostile peers, and a graceful shutdown.
 
 import { createServer as createHttp1 } from 'node:http';
 import type { Server, Socket } from 'node:net';
@@ -37,38 +36,38 @@ export interface Connections {
   /** The listening server. */
   readonly front: Server;
   /**
-   * Takes no more connections, and tells the peers of those that are open that they will end. What a peer sends before it can
-   * know is served. Each ends after its calls, or after the grace. Returns how many were cut off.
+   * Accepts no more connections and tells the peers of open ones that they will end. Requests that a peer sent before it could know are
+   * served. Each connection ends after its calls, or after the grace period. Returns how many were cut off.
    */
   drain(graceMs: number): Promise<number>;
 }
 
-/** What serves the requests of the connections. */
+/** Serves the requests of the connections. */
 export interface Serving {
-  /** Looks at the headers of every request but those of `unary`, before anything else is done with it. */
-  readonly gate: RequestCheck;
-  /** Looks at every request before that. */
+  /** Checks the headers of every request that the unary fast path does not serve, before anything else is done. */
+  readonly requestCheck: RequestCheck;
+  /** Checks every request before that. */
   readonly browsers: BrowserRules;
-  /** Plain unary gRPC, straight on the HTTP/2 engine. Undefined: Node's HTTP/2 server takes the place of the engine. */
+  /** The unary fast path on the HTTP/2 server of `http2-server/`. Undefined: Node's HTTP/2 server is used instead. */
   readonly unary: UnaryFastPath | undefined;
-  /** Everything else. The gate has let it through. */
+  /** Serves all other requests that passed the check. */
   readonly handle: Handle;
-  /** The account that a connection pays from as long as no call says more. */
+  /** The account that pays for a connection until a call authenticates another one. */
   readonly accountOf: (socket: Socket) => Account;
 }
 
-/** What a request computes that is served by the router, in milliseconds, as measured; an estimate is enough. */
+/** The measured cost of a request through the router, in milliseconds; an estimate is enough. */
 const ROUTED_MS = 0.3;
-/** For how long requests of a peer that has not heard that its connection ends may arrive, in milliseconds: a long round trip. */
+/** How long requests of a peer that does not know yet that its connection ends may arrive, in milliseconds: a long round trip. */
 export const LAST_CALL_MS = 250;
 
-/** Makes the servers behind one port. They do not listen yet. */
+/** Creates the servers of one port. They do not listen yet. */
 export function createConnections(
   tls: TlsOptions | undefined,
   limits: ConnectionLimits,
   events: Events,
   resources: Resources,
-  { gate, browsers, unary, handle, accountOf }: Serving,
+  { requestCheck, browsers, unary, handle, accountOf }: Serving,
 ): Connections {
   const { connections: table, memory, reads, bodies } = resources;
   const { answerMs } = resources.limits;
@@ -116,12 +115,12 @@ export function createConnections(
   http1.on('clientError', (error: NodeJS.ErrnoException, socket) =>
     answerUnreadable(error, socket as Duplex as MeteredSocket),
   );
-  // Otherwise Node would respond by itself, and the request would not be counted.
+  // Otherwise Node responds itself, and the request is not counted.
   http1.on('checkExpectation', (request, response) => {
     (request.socket as Duplex as MeteredSocket).requestBegan(request, response);
     response.writeHead(417).end();
   });
-  // It serves the sockets of the front and never listens itself; its timeouts begin with this event.
+  // This server gets its sockets from the front server and never listens itself; its timeouts start with this event.
   http1.emit('listening');
 
   const front = createListener({
@@ -154,7 +153,7 @@ export function createConnections(
   function openConnection(socket: Socket, fastPath: UnaryFastPath): void {
     const { maxConcurrentStreams, maxHeaderBytes, idleMs } = limits;
     const account = accountOf(socket);
-    // What it has read may be put off by the end of a call, and is parsed as its own all the same.
+    // Parsing may resume at the end of another call, in whose async context it must not run.
     const context = new OwnContext();
     const connection = new Connection(socket, {
       limits: { ...CONNECTION_LIMITS, maxConcurrentStreams, maxHeaderBytes, idleMs, answerMs },
@@ -173,7 +172,7 @@ export function createConnections(
     });
     connections.add(connection);
     socket.once('close', () => connections.delete(connection));
-    // Its connection came before the end, its first bytes after it.
+    // The connection was accepted before the shutdown, and its first bytes arrived after it.
     if (isDraining) connection.close();
   }
 
@@ -193,29 +192,30 @@ export function createConnections(
     return serveStream(stream, {
       handle,
       caller: early,
-      // A page has nothing to do with a body, so it is read when the request is complete: then what is wrong with it was seen.
-      unread: gate.isMethod(line) ? undefined : resources.unread,
+      // A page has no body, so it is served when the request is complete and its faults are known.
+      unread: requestCheck.isMethod(line) ? undefined : resources.unread,
       onBegun: () => reads.foresee(ROUTED_MS),
-      onAbandoned: () => gate.abandoned(line, socket),
+      onAbandoned: () => requestCheck.abandoned(line, socket),
       onBug: (thrown) => events.bug('h2', thrown),
     });
   }
 
-  /** The response of a request that is decided by its headers; who makes it, where it goes on. */
+  /** The response if the headers decide the request; otherwise its caller. */
   function answerEarly(request: BrowserRequest, line: RequestLine, socket: Socket): Caller | Early {
     const { method, contentType } = line;
     const { origin } = request;
     const error = browsers.judge(request);
-    if (error !== undefined) return rejectedWith(gate.forbid(line, socket, error), method, contentType, undefined);
+    if (error !== undefined)
+      return rejectedWith(requestCheck.forbid(line, socket, error), method, contentType, undefined);
     const preflight = browsers.preflight(request);
-    const judged = preflight === undefined ? gate.judge(line, socket) : gate.judgePublic(line, socket);
+    const judged = preflight === undefined ? requestCheck.judge(line, socket) : requestCheck.judgePublic(line, socket);
     if ('error' in judged) return rejectedWith(judged, method, contentType, origin);
     if (preflight === undefined) return judged;
     return { answer: { status: 204, headers: preflight, body: undefined }, penalty: 'none' };
   }
 
   function answerTooLarge(line: RequestLine, socket: Socket): Early {
-    const rejection = gate.forbid(line, socket, headersTooLarge);
+    const rejection = requestCheck.forbid(line, socket, headersTooLarge);
     const { answer, penalty } = rejectedWith(rejection, line.method, line.contentType, undefined);
     return { answer: answer.status === 200 ? answer : { ...answer, status: 431 }, penalty };
   }
@@ -236,7 +236,7 @@ export function createConnections(
     for (const connection of connections) connection.close();
     nodeHttp2.close();
     nodeAnswers.announceEnd();
-    // A request may be on its way on a connection that looks idle; who hears of the end by its response sends no other.
+    // A request may be on its way on a connection that looks idle. A peer that learns of the end by a response sends no other one.
     let endIdle = setTimeout(() => {
       closeIdle();
       endIdle = setInterval(closeIdle, 50);
@@ -253,7 +253,7 @@ export function createConnections(
     return cut;
   }
 
-  /** Node takes a connection for idle whose next request waits to be parsed. */
+  /** Node counts a connection as idle if its next request waits to be parsed here. */
   function closeIdle(): void {
     const busy = [...http1Sockets].filter(({ hasUnread }) => hasUnread);
     for (const socket of busy) socket.isKept = true;
@@ -264,9 +264,9 @@ export function createConnections(
   return { front, drain };
 }
 
-/** Returns what Node's parser gave up on, where there is somebody to answer. */
+/** Responds to a request that Node's parser rejected, if the peer can still read. */
 function answerUnreadable({ code }: NodeJS.ErrnoException, socket: MeteredSocket): void {
-  // Node takes what is not read for what has not come.
+  // Node counts bytes that wait here as not received.
   if (socket.isLingering || (code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.isHeldUp)) return;
   const status = UNREADABLE[code ?? ''] ?? '400 Bad Request';
   if (!socket.writable) socket.destroy();

@@ -1,4 +1,4 @@
-// Lets the pages of allowed origins read what they are answered (CORS).
+// Lets pages of allowed origins read responses (CORS).
 
 import type { BrowserRules } from './browser-rules.ts';
 import type { Handle } from './routed-request.ts';
@@ -11,7 +11,7 @@ export function readableByPages(handle: Handle, browsers: BrowserRules): Handle 
     if (fields.length === 0) return call;
     const response = call.response.then((answer) => {
       const header = new Headers(answer.header);
-      // What any page may read stays so.
+      // A response that any page may read stays public.
       const isOpen = header.get('access-control-allow-origin') === '*';
       for (const [name, value] of fields) if (!isOpen || name === 'vary') header.set(name, value);
       return { ...answer, header };

@@ -1,24 +1,24 @@
-// Where the port is: an address of the network, or a socket in the file system.
+// The address of the port: a network address, or a Unix socket.
 
 import type { AddressInfo, Server } from 'node:net';
 
-/** A socket in the file system. Nothing may be at the path. */
+/** Path of a Unix socket. No file may exist there. */
 export interface UnixSocket {
   readonly path: string;
-  /** Rights of the socket: who may write it may connect. */
+  /** File mode of the socket: a process that may write it may connect. */
   readonly mode: number;
 }
 
 export interface ListenOptions {
-  /** A name or address of this machine, `127.0.0.1`. */
+  /** A host name or address of this machine, such as `127.0.0.1`. */
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** Instead of both. */
+  /** Used instead of host and port. */
   readonly unix?: UnixSocket | undefined;
 }
 
-/** Begins to listen. Returns where: the port may be one that the system chose. Rejects where that is impossible. */
+/** Starts to listen. Returns the address, since the system may choose the port. Rejects if that is impossible. */
 export function listen(front: Server, { host, port, unix }: ListenOptions): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     front.once('error', reject);
@@ -31,7 +31,7 @@ export function listen(front: Server, { host, port, unix }: ListenOptions): Prom
   });
 }
 
-/** Node binds before it returns, so the file has its rights from its first moment on: later would be too late for some. */
+/** Node binds before `listen` returns, so the mode is set before the event loop can accept a connection. */
 function withMask(mode: number, bind: () => void): void {
   const before = process.umask(0o777 & ~mode);
   try {

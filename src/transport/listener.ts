@@ -1,23 +1,23 @@
-// The front of the port: takes connections and hands each to HTTP/1.1 or HTTP/2. Without TLS the first bytes tell them
-// apart, with TLS the protocol that both sides agreed on (ALPN).
+// The front server of the port: accepts connections and passes each to HTTP/1.1 or HTTP/2. Without TLS the first bytes decide, with TLS
+// the negotiated protocol (ALPN).
 
 import { constants } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type SecureContextOptions, Server as TlsServer } from 'node:tls';
 
-/** The key material of the port. */
+/** The TLS keys and certificates of the port. */
 export interface TlsOptions {
-  /** PEM: the certificate and the intermediates above it. */
+  /** PEM: the certificate and its intermediate CAs. */
   readonly cert: string;
   /** PEM: its private key. */
   readonly key: string;
-  /** PEM: the CAs whose certificates prove a caller. Without it callers are not asked for one. */
+  /** PEM: the CAs that issue the certificates of callers. Undefined: no client certificates are requested. */
   readonly clientCa?: string;
 }
 
 export interface ListenerOptions {
   readonly tls: TlsOptions | undefined;
-  /** How long a connection may take to say what it speaks, in milliseconds. */
+  /** How long a connection may take to show its protocol, in milliseconds. */
   readonly firstBytesMs: number;
   readonly onHttp1: (socket: Socket) => void;
   readonly onHttp2: (socket: Socket) => void;
@@ -25,23 +25,26 @@ export interface ListenerOptions {
 }
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-/** `P` begins POST and PUT too: from here on it can only be HTTP/2. */
+/** The `P` of the HTTP/2 preface also begins POST and PUT; from this length on it can only be HTTP/2. */
 const TELLING_BYTES = 4;
 
-/** Detects a peer that disappeared without closing its connection, also while a stream waits on it. */
+/** Detects a peer that disappeared without closing its connection, also while a stream waits for it. */
 const PROBES = { keepAlive: true, keepAliveInitialDelay: 60_000 };
 
-/** Makes the listening server. It does not listen yet. */
+/** Creates the front server. It does not listen yet. */
 export function createListener(options: ListenerOptions): Server {
   return options.tls === undefined ? cleartextListener(options) : tlsListener(options, options.tls);
 }
 
-/** New handshakes use this key material; connections that are open go on. It must ask for certificates as before, or not. */
+/**
+ * Uses these keys and certificates for new handshakes; open connections continue. Whether client certificates are requested cannot
+ * change.
+ */
 export function replaceTls(front: Server, tls: TlsOptions): void {
   if (front instanceof TlsServer) front.setSecureContext(secureContextOptions(tls));
 }
 
-/** From here on no handshake succeeds: the service has no certificate that it may show. */
+/** Rejects all further handshakes: the service has no valid certificate. */
 export function withdrawTls(front: Server): void {
   if (front instanceof TlsServer) front.setSecureContext({ minVersion: 'TLSv1.2' });
 }
@@ -51,7 +54,7 @@ function cleartextListener({ firstBytesMs, onHttp1, onHttp2, onFailure }: Listen
     const onError = (error: Error) => onFailure('first-bytes', error);
     const onTimeout = () => socket.destroy(new Error('no first bytes in time'));
     socket.on('error', onError);
-    // A timer for the whole of it: a byte now and then does not extend it.
+    // One timer for all first bytes: single bytes do not extend it.
     const timer = setTimeout(onTimeout, firstBytesMs);
     socket.once('close', () => clearTimeout(timer));
 
@@ -80,7 +83,7 @@ function tlsListener({ firstBytesMs, onHttp1, onHttp2, onFailure }: ListenerOpti
     ALPNProtocols: ['h2', 'http/1.1'],
     handshakeTimeout: firstBytesMs,
     requestCert: tls.clientCa !== undefined,
-    // A caller without a trusted certificate is told so by an error with a reason; key set, health and probes are public.
+    // A caller without a trusted certificate gets an error with a reason later; key set, health and probes are public.
     rejectUnauthorized: false,
     noDelay: true,
     ...PROBES,
@@ -90,7 +93,7 @@ function tlsListener({ firstBytesMs, onHttp1, onHttp2, onFailure }: ListenerOpti
     else onHttp1(socket);
   });
   server.on('tlsClientError', (error, socket) => {
-    // A handshake that timed out is only reported; nothing else would ever close its connection.
+    // Node only reports a handshake that timed out; nothing else closes its connection.
     socket.destroy();
     onFailure('tls', error);
   });
@@ -102,8 +105,8 @@ function secureContextOptions({ cert, key, clientCa }: TlsOptions): SecureContex
     cert,
     key,
     minVersion: 'TLSv1.2',
-    // A resumed session would not show its certificate to the trust of today.
-    // Nothing is negotiated anew: HTTP/2 forbids it (RFC 9113, section 9.2.1), and it is work that a peer has us do.
+    // A resumed session would skip the check of its certificate against the current CAs.
+    // Renegotiation is forbidden by HTTP/2 (RFC 9113, section 9.2.1), and lets a peer cause CPU work.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (clientCa === undefined ? 0 : constants.SSL_OP_NO_TICKET),
     ...(clientCa === undefined ? {} : { ca: clientCa }),
   };

@@ -1,4 +1,4 @@
-// The pages beside the calls: the key set, the probes and the metrics, over plain HTTP.
+// The pages over plain HTTP: the key set, the probes and the metrics.
 
 import { createHash } from 'node:crypto';
 import { createAsyncIterable, type UniversalServerResponse } from '@connectrpc/connect/protocol';
@@ -10,11 +10,11 @@ import type { RoutedRequest } from './routed-request.ts';
 export interface StandardPages {
   /** The JWK Set document, byte for byte. */
   readonly jwks: () => string;
-  /** Seconds for which anybody may keep the JWK Set from now on. */
+  /** How many seconds the JWK Set may be cached from now on. */
   readonly jwksMaxAgeSeconds: () => number;
-  /** What calls depend on, each with whether it is there. */
+  /** The dependencies of calls, each with whether it is available. */
   readonly ready: () => Readonly<Record<string, boolean>>;
-  /** Methods that need more, each with whether that is there. They do not count for the whole instance. */
+  /** Methods with further dependencies, each with whether they are available. They do not affect the readiness of the instance. */
   readonly methods: Readonly<Record<string, () => boolean>>;
   /** Metrics in the Prometheus text format. */
   readonly metrics: () => Promise<string>;
@@ -66,7 +66,7 @@ function readiness(
   return { status: ready ? 200 : 503, contentType: JSON_TYPE, body, maxAgeSeconds: 0 };
 }
 
-/** Returns a request for this page: GET and HEAD, and 304 to a caller that has it already. */
+/** Serves a page: GET and HEAD, and 304 to a client that has the current version. */
 export async function readPage(page: Page, { method, header }: RoutedRequest): Promise<UniversalServerResponse> {
   if (method !== 'GET' && method !== 'HEAD') {
     const rejected = asResponse(
@@ -100,7 +100,7 @@ interface Prepared {
   readonly bytes: Buffer;
 }
 
-/** The last response of each page: all requests get the same bytes. */
+/** The last response of each page, shared by all requests. */
 const lastAnswers = new WeakMap<Page, Prepared>();
 
 function prepared(page: Page, body: string): Prepared {
@@ -112,7 +112,7 @@ function prepared(page: Page, body: string): Prepared {
   return answer;
 }
 
-/** Reads at most once in so many milliseconds, and once for all who ask at the same time. */
+/** Calls the function at most once in this time, and once for all concurrent requests. */
 function readAtMostEvery<T>(read: () => Promise<T>, maxAgeMs: number): () => Promise<T> {
   let latest: Promise<T> | undefined;
   let since = 0;
@@ -121,7 +121,7 @@ function readAtMostEvery<T>(read: () => Promise<T>, maxAgeMs: number): () => Pro
     if (latest === undefined || now - since > maxAgeMs) {
       since = now;
       latest = read();
-      // Only the requests that wait now get the failure; later requests try again.
+      // Only the waiting requests get the failure; later requests try again.
       latest.catch(() => {
         latest = undefined;
       });
@@ -130,7 +130,7 @@ function readAtMostEvery<T>(read: () => Promise<T>, maxAgeMs: number): () => Pro
   };
 }
 
-/** Whether a caller has this version: RFC 9110, 13.1.2, by the weak comparison. */
+/** Whether a client has this version: RFC 9110, 13.1.2, by the weak comparison. */
 function knows(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   return ifNoneMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);

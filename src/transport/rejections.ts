@@ -1,5 +1,4 @@
-// Rejects a request that no procedure will see, in the words of the protocol that it speaks: gRPC, gRPC-Web, Connect,
-// or problem+json for plain HTTP.
+// Rejects a request before any procedure, in the format of its protocol: gRPC, gRPC-Web, Connect, or problem+json for plain HTTP.
 
 import { STATUS_CODES } from 'node:http';
 import { createAsyncIterable, type UniversalServerResponse } from '@connectrpc/connect/protocol';
@@ -15,7 +14,7 @@ import {
   wireFormOf,
 } from './wire-errors.ts';
 
-/** Plain HTTP statuses where they say more than the one that Connect gives the code. */
+/** HTTP statuses that are more specific than the one that Connect maps the code to. */
 const HTTP_STATUS: Partial<Record<ErrorReason, number>> = {
   METHOD_UNKNOWN: 404,
   MESSAGE_TOO_LARGE: 413,
@@ -29,7 +28,7 @@ export interface RejectionMessage {
   readonly body: Uint8Array | undefined;
 }
 
-/** The rejection in the form of the protocol that a request speaks. */
+/** The rejection in the format of the protocol of the request. */
 export function rejectionMessage(method: string | undefined, contentType = '', error: EctError): RejectionMessage {
   const form = method === 'POST' ? wireFormOf(contentType) : undefined;
   switch (form) {
@@ -47,18 +46,18 @@ export function rejectionMessage(method: string | undefined, contentType = '', e
   }
 }
 
-/** Text mode carries frames in base64. */
+/** Text mode encodes frames as base64. */
 function inText(contentType: string, frame: Uint8Array): Uint8Array {
   return GRPC_WEB_TEXT.test(contentType) ? Buffer.from(Buffer.from(frame).toString('base64')) : frame;
 }
 
-/** A rejection as the transports write answers. */
+/** A rejection as a response for the transports. */
 export function asResponse({ status, headers, body }: RejectionMessage): UniversalServerResponse {
   const header = new Headers(headers);
   return body === undefined ? { status, header } : { status, header, body: createAsyncIterable([body]) };
 }
 
-/** The error of a unary call of the Connect protocol, whatever its verb. */
+/** The error of a unary call of the Connect protocol, with any HTTP method. */
 export function connectError(error: EctError): RejectionMessage {
   return withBody(codeToHttpStatus(codeOf(error.reason)), 'application/json', connectErrorBody(error));
 }

@@ -1,5 +1,5 @@
-// The first look at a request, in every transport but the unary fast path, which does the same by itself: who makes it and
-// whether it may, from the headers alone, before its body is read, decompressed or parsed.
+// Checks the headers of a request before its body is read, decompressed or parsed: who the caller is, and whether it may call. Every
+// transport uses it except the unary fast path, which does the same itself.
 
 import type { Socket } from 'node:net';
 import type { Caller } from '../authority/index.ts';
@@ -13,15 +13,15 @@ import type { RequestLine } from './request-line.ts';
 import { wireFormOf } from './wire-errors.ts';
 
 export interface RequestCheck {
-  /** Returns who makes a request that may be read, or why it is rejected. It is to be asked once a request: a proof may be used once. */
+  /** Returns the caller of an accepted request, or why it is rejected. Called once for each request, because a proof may be used once. */
   judge(request: RequestLine, socket: Socket): Caller | Rejection;
-  /** The same for a request that proves nothing and costs as little as a page, whatever its path. */
+  /** The same for a request without a proof that costs as little as a page, whatever its path. */
   judgePublic(request: RequestLine, socket: Socket): Caller | Rejection;
-  /** Rejects a request for this reason. */
+  /** Rejects a request with this error. */
   forbid(request: RequestLine, socket: Socket, error: EctError): Rejection;
-  /** Whether the path of a request is a method; otherwise it is a page, or nothing. */
+  /** Whether the path of a request is a method; otherwise it is a page or unknown. */
   isMethod(request: RequestLine): boolean;
-  /** A request that was let through has been cancelled before anything was begun for it. */
+  /** Records that an accepted request was cancelled before work was started for it. */
   abandoned(request: RequestLine, socket: Socket): void;
 }
 
@@ -29,7 +29,7 @@ export function createRequestCheck(methods: ReadonlyMap<string, Method>, calls: 
   return {
     judge: (line, socket) => {
       const method = methods.get(pathOf(line.target));
-      // Pages, and what is not there, are public.
+      // Pages and unknown paths are public.
       if (method === undefined) return calls.judge(arrivalOf('unknown', line, socket), 'public', PUBLIC_COST_MS.page);
       return calls.judge(arrivalOf(method.name, line, socket), method.access, PUBLIC_COST_MS.router, method.kind);
     },
@@ -46,7 +46,7 @@ export function createRequestCheck(methods: ReadonlyMap<string, Method>, calls: 
   };
 }
 
-/** A request as a call of this method. */
+/** Describes a request as a call of this method. */
 function arrivalOf(method: string, line: RequestLine, socket: Socket): PresentedCall {
   const { method: httpMethod = '', target, contentType, header } = line;
   return { method, protocol: protocolOf(contentType), socket, header, httpMethod, path: pathOf(target) };

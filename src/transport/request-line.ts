@@ -1,4 +1,4 @@
-// What a request presents, by each transport. Headers are looked through only when one is asked for.
+// Reads the method, path and header fields of a request, for each transport. A header list is only searched when a field is needed.
 
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import type { PresentedCall, Protocol } from '../calls/open-call.ts';
 import { type RequestHead, type Stream, valuesOf } from '../http2-server/index.ts';
 
-/** What the headers of a request say of it, before it is known which method it calls. */
+/** What the headers of a request contain, before its RPC method is known. */
 export interface RequestLine {
   readonly method: string | undefined;
   readonly target: string | undefined;
@@ -15,7 +15,7 @@ export interface RequestLine {
   readonly header: (name: string) => readonly string[];
 }
 
-/** A call by a stream of the HTTP/2 engine. */
+/** A request on a stream of `http2-server/`. */
 export class StreamArrival implements PresentedCall {
   readonly method: string;
   readonly protocol: Protocol;
@@ -46,7 +46,7 @@ export function streamLine({ head }: Stream, contentType: string | undefined): R
   return { method: head.method, target: head.path, contentType, header: (name) => valuesOf(head.list, name) };
 }
 
-/** Of a request by Node's own servers. Its joined `headers` hide how often a field was sent. */
+/** A request of Node's own servers. Its joined `headers` hide repeated fields. */
 export function nodeLine(request: IncomingMessage | Http2ServerRequest): RequestLine {
   const { method, url: target, headers, rawHeaders } = request;
   const header = (name: string) => valuesOf(rawHeaders, name, true);

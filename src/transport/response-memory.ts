@@ -1,4 +1,4 @@
-// The room that the response of a call through the router takes in the memory of the process, until its peer has read it.
+// Accounts for the memory of a response of the Connect router until its peer has read it.
 
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { NO_ROOM_FOR_UNREAD } from '../calls/overload.ts';
@@ -9,17 +9,17 @@ import type { RoutedRequest } from './routed-request.ts';
 export class ResponseMemory {
   readonly #memory: Reservation;
   readonly #reserveAnswer: RoutedRequest['reserveAnswer'];
-  /** Of the memory, for what has not been written yet. */
+  /** The part of the reservation for bytes that are not written yet. */
   #reservedBytes = 0;
   #isTransports = false;
 
-  /** `memory` is that of the call. A transport that keeps account of answers itself has `reserveAnswer`. */
+  /** `memory` is the reservation of the call. A transport that accounts for responses itself passes `reserveAnswer`. */
   constructor(memory: Reservation, reserveAnswer: RoutedRequest['reserveAnswer']) {
     this.#memory = memory;
     this.#reserveAnswer = reserveAnswer;
   }
 
-  /** Reserves room before the response is made. Returns whether there is any. */
+  /** Reserves memory before the response is created. Returns whether there is room. */
   reserve(bytes: number): boolean {
     if (this.#reserveAnswer !== undefined) {
       this.#isTransports = true;
@@ -31,7 +31,7 @@ export class ResponseMemory {
     return true;
   }
 
-  /** The response, which waits in memory until it is read. Where there is no room for it, the response ends here. */
+  /** Counts the response while it waits to be read. If there is no room, the response ends here. */
   hold(answer: UniversalServerResponse): UniversalServerResponse {
     const { body } = answer;
     if (body === undefined || this.#isTransports) return answer;
@@ -53,15 +53,15 @@ export class ResponseMemory {
   }
 }
 
-/** The response was dropped because the client does not read it; this is not a fault of the service. */
+/** Whether the response was dropped because the client does not read it, which is not a bug. */
 export function isOutOfResponseMemory(thrown: unknown): boolean {
   return thrown === NO_ROOM_FOR_UNREAD || (thrown instanceof Error && thrown.cause === NO_ROOM_FOR_UNREAD);
 }
 
-/** What a response of so many bytes of protobuf has at most as it is written: JSON names its fields, and spells bytes as base64. */
+/** An upper bound of the written size of a response with so many bytes of protobuf: JSON names its fields and encodes bytes as base64. */
 export function writtenBytes(bytes: number, form: Pick<UnaryForm, 'codec'> | undefined): number {
   return AROUND_BYTES + (form?.codec === 'json' ? 2 * bytes : bytes);
 }
 
-/** Frames around a message: gRPC-Web has two. */
+/** The framing of a message: gRPC-Web has two frames. */
 const AROUND_BYTES = 64;

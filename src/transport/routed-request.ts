@@ -1,34 +1,34 @@
-// A request and its response between a transport (HTTP/1.1, the HTTP/2 engine) and what serves it: methods, and pages.
+// A request and its response, between a transport (HTTP/1.1, `http2-server/`) and the methods and pages that serve it.
 
 import type { Socket } from 'node:net';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { Caller } from '../authority/index.ts';
 
-/** A request on its way to a method, whichever transport it came by. */
+/** A request to a method, from any transport. */
 export interface RoutedRequest {
   readonly httpVersion: string;
   readonly method: string;
   /** Path and query. */
   readonly target: string;
-  /** The whole URL; undefined where the authority of the request cannot be read. */
+  /** The whole URL; undefined if the authority of the request is invalid. */
   readonly url: string | undefined;
   readonly header: Headers;
-  /** Fails where the peer goes before its end. */
+  /** Throws if the peer disconnects before its end. */
   readonly body: AsyncIterable<Uint8Array>;
   readonly socket: Socket;
-  /** Who makes it, as the gate has found. */
+  /** The caller, as the request check determined it. */
   readonly caller: Caller;
-  /** Reserves room for the response where the transport keeps account of it. Returns whether there is any. */
+  /** Reserves memory for the response if the transport accounts for it. Returns whether there is room. */
   readonly reserveAnswer?: (bytes: number) => boolean;
 }
 
-/** A call on its way through the router. */
+/** A call in the router. */
 export interface RoutedCall {
-  /** Rejects only if there is no response: the peer has disconnected, there is no memory for one, or a bug was reported already. */
+  /** Rejects only without a response: the peer has disconnected, there is no memory, or a bug was already reported. */
   readonly response: Promise<UniversalServerResponse>;
-  /** The response has left, or the peer has gone. To be called once. */
+  /** The response was sent, or the peer has disconnected. Called once. */
   close(): void;
 }
 
-/** Serves a request that the gate has let through. `evict` ends its transport, because others need the memory more. */
+/** Serves an accepted request. `evict` ends its transport, to free memory for others. */
 export type Handle = (request: RoutedRequest, evict: () => void) => RoutedCall;

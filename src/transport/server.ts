@@ -33,9 +33,9 @@ import { wireFormOf } from './wire-errors.ts';
 export interface ServerOptions extends ListenOptions {
   readonly tls?: TlsOptions;
   readonly services: readonly AnyService[];
-  /** Who is at the other end of a connection. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
+  /** The caller that a connection proves. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
   readonly identify: (socket: Socket) => Caller;
-  /** Who makes a request, where its headers count too. Otherwise its connection alone says it. */
+  /** The caller of a request, if its headers matter too. Otherwise the connection determines it. */
   readonly authenticate?: Authenticate | undefined;
   /** Called for each connection when it is accepted, before its handshake. */
   readonly onAccepted?: (socket: Socket) => void;
@@ -49,50 +49,52 @@ export interface ServerOptions extends ListenOptions {
   readonly events: Events;
   /** The JWK Set document, byte for byte. */
   readonly jwks: () => string;
-  /** Seconds for which anybody may keep it; 300 where it is not said. */
+  /** How many seconds the document may be cached; 300 if undefined. */
   readonly jwksMaxAgeSeconds?: () => number;
-  /** What calls depend on, each with whether it is there. All of them: ready. */
+  /** The dependencies of calls, each with whether it is available. If all are, the service is ready. */
   readonly ready: () => Readonly<Record<string, boolean>>;
-  /** Methods that need more than that, each with whether they can be served. Health knows them by these names. */
+  /** Methods with further dependencies, each with whether they can be served. The health service uses these names. */
   readonly methodsReady?: Readonly<Record<string, () => boolean>>;
   /** Further pages. */
   readonly pages?: readonly Page[];
-  /** What browsers may do. Where it is not said, pages are not rejected, and may not read what they are answered. */
+  /** What browsers may do. If undefined, no page is rejected, and none may read a response. */
   readonly browsers?: BrowserOptions;
   readonly limits?: Partial<ConnectionLimits>;
   /** What all connections and calls share. */
   readonly processLimits?: Partial<ProcessLimits>;
-  /** Serves plain unary calls by the unary fast path, which is the default, or by the Connect router as all other calls. */
+  /** Serves plain unary calls by the unary fast path, which is the default, or by the Connect router like all other calls. */
   readonly unaryFastPath?: boolean;
-  /** What speaks HTTP/2: the engine, which is the default, or Node's server, which has no unary fast path. */
+  /** The HTTP/2 server: that of `http2-server/`, which is the default, or Node's, which has no unary fast path. */
   readonly http2?: 'engine' | 'node';
-  /** How often health watchers look for a change, in milliseconds. */
+  /** How often health watches check for a change, in milliseconds. */
   readonly watchIntervalMs?: number;
 }
 
 export interface RunningServer {
   /** `http://127.0.0.1:8080`, or `unix:/run/ect.sock`. */
   readonly url: string;
-  /** Of a Unix socket the path, and no port. */
+  /** The path of a Unix socket; it has no port. */
   readonly address: AddressInfo;
   /** How many connections are open. */
   connections(): number;
-  /** Takes no more than so many, at most as many as the options say. */
+  /** Sets the maximum number of connections, up to the one in the options. */
   limitConnections(most: number): void;
-  /** New connections are served with this key material; undefined: there are none. The server must have begun with TLS. */
+  /**
+   * Uses these keys and certificates for new connections; undefined: new connections are rejected. The server must have started with TLS.
+   */
   replaceTls(tls: TlsOptions | undefined): void;
   /**
-   * Stops: health says NOT_SERVING, no connection is taken, and the peers of those that are open are told to go. What they sent
-   * before they knew is served, and may take as long as the grace; streams end with SERVICE_DRAINING; what is left is cut off.
-   * Ends when the last connection is closed.
+   * Stops the server: health reports NOT_SERVING, no connection is accepted, and the peers of open ones get GOAWAY or `Connection:
+   * close`. Calls that were sent before are served within the grace period; streams end with SERVICE_DRAINING; the rest is cut off.
+   * Resolves when the last connection is closed.
    */
   drain(graceMs: number): Promise<void>;
 }
 
-/** Starts the server. Rejects when it cannot listen. */
+/** Starts the server. Rejects if it cannot listen. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { host, port, unix, tls, services, identify, isAdministrator, events, ready, jwks } = options;
-  /** Who asks whether to begin something here is told not to. */
+  /** Aborted when the server starts to stop. */
   const stopping = new AbortController();
   const endOfStreams = new AbortController();
   const readiness = () => ({ ...ready(), accepting: !stopping.signal.aborted });
@@ -157,12 +159,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const gate = createRequestCheck(methods, calls);
+  const requestCheck = createRequestCheck(methods, calls);
   const browsers = createBrowserRules(options.browsers ?? NO_BROWSERS, (path) => pages.get(path)?.isOpen === true);
   const fastPath =
     options.unaryFastPath === false ? () => undefined : createUnaryFastPath(all, calls, browsers.fieldsFor);
   const serving = {
-    gate,
+    requestCheck,
     browsers,
     unary: options.http2 === 'node' ? undefined : fastPath,
     handle: readableByPages(transcodeText(handle), browsers),
@@ -171,14 +173,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const connections = createConnections(tls, limits, events, resources, serving);
   if (options.onAccepted !== undefined) connections.front.on('connection', options.onAccepted);
   const address = await listen(connections.front, { host, port, unix });
-  // Without descriptors, for one. The system goes on with the next connection, and so does the service.
+  // For example, the process has no file descriptors left. The listening socket continues, and so does the service.
   connections.front.on('error', events.acceptFailed);
 
   async function drain(graceMs: number): Promise<void> {
     if (stopping.signal.aborted) return;
     events.draining(graceMs);
     stopping.abort();
-    // Later than that, so that who watches hears the last status.
+    // Later than the last status, so that watchers receive it.
     const timer = setTimeout(() => endOfStreams.abort(), Math.min(LAST_CALL_MS, graceMs / 2));
     events.stopped(await connections.drain(graceMs));
     clearTimeout(timer);

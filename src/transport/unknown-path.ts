@@ -1,14 +1,14 @@
-// A path that is no method and no page: which one it was, and where the method is that was probably meant.
+// The error for a path that is neither a method nor a page, with the path that was probably meant.
 
 import { EctError, reject } from '../errors.ts';
 import { nearest } from '../spelling.ts';
 
 const MAX_SHOWN = 96;
 
-/** More single edits than these make another path. */
+/** A path with more edits is not similar. */
 const MAX_EDITS = 3;
 
-/** METHOD_UNKNOWN. The path is the peer's: it is shown as ASCII, and cut. */
+/** METHOD_UNKNOWN. The path comes from the peer: it is shown as ASCII, and cut. */
 export function unknownPath(path: string, methods: Iterable<string>, pages: Iterable<string> = []): EctError {
   const name = /^\/[\w.]+\/(\w+)$/.exec(path)?.[1];
   const known = [...methods];

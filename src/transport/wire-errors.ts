@@ -1,5 +1,4 @@
-// An error in the form of each protocol. The Connect runtime writes these forms too, but only for calls that reached
-// it; here they are at hand for every failure.
+// Writes an error in the format of each protocol. The Connect runtime writes these formats too, but only for calls that reached it.
 
 import { encodeEnvelope } from '@connectrpc/connect/protocol';
 import { createEndStreamSerialization, endStreamFlag, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
@@ -9,13 +8,13 @@ import type { EctError } from '../errors.ts';
 
 const connectEndStream = createEndStreamSerialization(undefined);
 
-/** The forms that a failure takes on the wire, by the content type of a call. */
+/** The formats of an error, by the content type of a call. */
 export type WireForm = 'grpc' | 'grpc-web' | 'connect-unary' | 'connect-stream';
 
 /** The content type of gRPC-Web in base64. */
 export const GRPC_WEB_TEXT = /^application\/grpc-web-text(?=$|[+; ])/i;
 
-/** The form that this content type asks for; undefined: not a call. */
+/** The format for this content type; undefined: the request is not a call. */
 export function wireFormOf(contentType: string | null | undefined): WireForm | undefined {
   const type = (contentType ?? '').toLowerCase();
   if (/^application\/grpc-web(-text)?($|[+; ])/.test(type)) return 'grpc-web';
@@ -25,7 +24,7 @@ export function wireFormOf(contentType: string | null | undefined): WireForm | u
   return undefined;
 }
 
-/** gRPC: `grpc-status`, `grpc-message` and `grpc-status-details-bin`, put into `target`. */
+/** gRPC: sets `grpc-status`, `grpc-message` and `grpc-status-details-bin` in `target`. */
 export function setGrpcTrailer(target: Headers, error: EctError): Headers {
   for (const [name, value] of Object.entries(grpcTrailer(error))) target.set(name, value);
   return target;

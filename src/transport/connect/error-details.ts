@@ -1,6 +1,6 @@
-// Every failure leaves with a google.rpc.ErrorInfo. Errors of ours have one; the Connect runtime makes errors of its own
-// for what it cannot read (framing, compression, sizes, schema), and these have none. So each response is looked at on
-// its way out, in the form that its protocol gives it, and a failure without details is written anew.
+// Adds a google.rpc.ErrorInfo to every error. Our own errors have one; the errors that the Connect runtime creates for requests that it
+// cannot read (framing, compression, sizes, schema) have none. So each response is examined before it is sent, in the form of its
+// protocol, and an error without details is replaced.
 
 import { Code } from '@connectrpc/connect';
 import { createAsyncIterable, readAllBytes, type UniversalServerResponse } from '@connectrpc/connect/protocol';
@@ -22,10 +22,10 @@ const MESSAGE = 'grpc-message';
 const DETAILS = 'grpc-status-details-bin';
 const ENVELOPE_BYTES = 5; // flags, then the length
 
-/** Turns a failure that the runtime made into an error of ours. Called at most once a call. */
+/** Converts an error of the runtime to one of ours. Called at most once a call. */
 export type Explain = (code: Code, text: string) => EctError;
 
-/** The same answer, with an ErrorInfo in its failure if it has one. */
+/** The same response, with an ErrorInfo if it is an error. */
 export async function explainFailure(
   response: UniversalServerResponse,
   explain: Explain,
@@ -44,8 +44,8 @@ export async function explainFailure(
   }
 }
 
-// The runtime fills the trailer when the body has ended. It encodes more of the message than gRPC asks for, and some
-// clients show that to people, so the message of a failure of ours is written anew as well.
+// The runtime sets the trailer when the body has ended. It percent-encodes more of the message than gRPC requires, and some clients show
+// that text to people, so the message of our own errors is written again too.
 async function* withGrpcTrailer(body: AsyncIterable<Uint8Array>, trailer: Headers, explain: Explain) {
   yield* body;
   const failure = grpcFailure(trailer, explain);
@@ -60,7 +60,7 @@ function grpcFailure(trailer: Headers, explain: Explain): EctError | undefined {
   return explain(code, decodeURIComponent(trailer.get(MESSAGE) ?? ''));
 }
 
-/** The runtime yields one envelope at a time; `replace` may answer another one for the last. */
+/** The runtime yields one envelope at a time; `replace` may return another one for the last. */
 async function* withLastFrame(
   body: AsyncIterable<Uint8Array>,
   flag: number,
@@ -87,7 +87,7 @@ async function connectUnaryFailure(
   body: AsyncIterable<Uint8Array>,
   explain: Explain,
 ): Promise<UniversalServerResponse> {
-  // The runtime quotes the request in its sentences, escapes and all.
+  // The runtime quotes the request in its messages, including its escapes.
   const bytes = await readAllBytes(body, Number.MAX_SAFE_INTEGER);
   const error = JSON.parse(Buffer.from(bytes).toString()) as ConnectErrorJson;
   if (error.details !== undefined) return { ...response, body: createAsyncIterable([bytes]) };

@@ -1,5 +1,5 @@
-// gRPC-Web in text mode: the bytes of gRPC-Web in base64, in both directions. Browsers that cannot read binary streams send it, as
-// the official client does by default. Around what serves binary gRPC-Web.
+// gRPC-Web in text mode: base64 in both directions, for browsers that cannot read binary streams; the default of the official client. It
+// wraps the handler of binary gRPC-Web.
 
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { EctError, reject } from '../../errors.ts';
@@ -12,7 +12,7 @@ export function transcodeText(handle: Handle): Handle {
     if (!GRPC_WEB_TEXT.test(type)) return handle(request, evict);
     const header = new Headers(request.header);
     header.set('content-type', type.replace(GRPC_WEB_TEXT, 'application/grpc-web'));
-    // It is that of the text.
+    // The length is that of the base64 text.
     header.delete('content-length');
     const { reserveAnswer } = request;
     const room = reserveAnswer && { reserveAnswer: (bytes: number) => reserveAnswer(textBytes(bytes)) };
@@ -21,7 +21,7 @@ export function transcodeText(handle: Handle): Handle {
   };
 }
 
-/** The bytes behind base64 in parts that end anywhere; padding may end each message. Throws EctError for anything else. */
+/** Decodes base64 in parts that may end anywhere; each message may end with padding. Throws EctError for anything else. */
 async function* decoded(text: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let rest: Uint8Array = new Uint8Array(0);
   for await (const part of text) {
@@ -40,7 +40,10 @@ Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/').
   DIGITS[digit] = value;
 });
 
-/** Groups of four, any of which may be padded, which Node's decoder would end at. RFC 4648: no other digits, no bits that say nothing. */
+/**
+ * Decodes groups of four characters. Any group may have padding, where Node's decoder would stop. RFC 4648: no other characters, and
+ * unused bits are zero.
+ */
 function decodeGroups(text: Uint8Array): Uint8Array {
   const bytes = new Uint8Array((text.length / 4) * 3);
   let length = 0;
@@ -64,14 +67,14 @@ function noBase64(): EctError {
   return new EctError(reject('REQUEST_MALFORMED', 'the body is not base64'));
 }
 
-/** Bytes as base64, in the few parts that the response to a unary call has. */
+/** Encodes bytes as base64, in the few parts of a unary response. */
 function textBytes(bytes: number): number {
   return Math.ceil((bytes * 4) / 3) + 4 * MAX_PARTS;
 }
 
 const MAX_PARTS = 4;
 
-/** Each part is padded on its own, so that a message of a stream leaves when it is there. */
+/** Each part is padded separately, so that a message of a stream is sent when it is ready. */
 function asText(answer: UniversalServerResponse, type: string): UniversalServerResponse {
   const header = new Headers(answer.header);
   if (!(header.get('content-type') ?? '').startsWith('application/grpc-web')) return answer;

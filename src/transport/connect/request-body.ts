@@ -1,4 +1,4 @@
-// The body of a request on its way to the Connect runtime, inside the deadline of its call.
+// Reads the body of a request for the Connect runtime, within the deadline of its call.
 
 import type { Calls } from '../../calls/calls.ts';
 import { toConnectError } from '../../calls/errors.ts';
@@ -7,10 +7,10 @@ import { NO_ROOM_FOR_ARRIVING } from '../../calls/overload.ts';
 import { EctError, reject } from '../../errors.ts';
 import { announcedBytes, FRAME_PREFIX_BYTES, messageTooLarge } from '../messages/grpc-frame.ts';
 
-/** Reserves so many more bytes for as long as the call is on its way. Returns whether there is room. */
+/** Reserves more bytes until the call ends. Returns whether there is room. */
 export type Reserve = (bytes: number) => boolean;
 
-/** What the reading of a body needs to know. */
+/** What reading a body needs. */
 export interface BodyOptions {
   readonly calls: Calls;
   readonly call: OpenCall;
@@ -18,8 +18,8 @@ export interface BodyOptions {
 }
 
 /**
- * Yields the parts of the body to the Connect runtime. Ends with the call's own error when its deadline passes in the middle, so
- * that a body that trickles in holds nothing open.
+ * Yields the parts of the body to the Connect runtime. If the deadline of the call passes, it ends with the error of the call, so that a
+ * slow body does not keep the call open.
  */
 export async function* requestParts(body: AsyncIterable<Uint8Array>, options: BodyOptions): AsyncGenerator<Uint8Array> {
   try {
@@ -29,7 +29,7 @@ export async function* requestParts(body: AsyncIterable<Uint8Array>, options: Bo
   }
 }
 
-/** The same, for ourselves: it throws EctError. */
+/** The same for our own code: it throws EctError. */
 async function* partsOf(body: AsyncIterable<Uint8Array>, { calls, call }: BodyOptions): AsyncGenerator<Uint8Array> {
   calls.arriving(call);
   const parts = body[Symbol.asyncIterator]();
@@ -46,14 +46,14 @@ async function* partsOf(body: AsyncIterable<Uint8Array>, { calls, call }: BodyOp
   }
 }
 
-/** What a body that is read whole looks like: one framed message, or the message itself. */
+/** The form of a body that is read completely: one framed message, or the message itself. */
 export interface WholeBody {
   readonly isFramed: boolean;
-  /** The largest message of the method. */
+  /** The largest message of the method, in bytes. */
   readonly maxBytes: number;
 }
 
-/** The whole body, for a method with one request message. No more is kept than tells what is wrong with it. Throws EctError. */
+/** Reads the whole body, for a method with one request message. Keeps only as many bytes as the error needs. Throws EctError. */
 export async function requestWhole(
   body: AsyncIterable<Uint8Array>,
   { isFramed, maxBytes }: WholeBody,
@@ -76,7 +76,7 @@ export async function requestWhole(
   return Buffer.from(first.buffer, first.byteOffset, first.byteLength);
 }
 
-/** The first bytes, enough for the prefix of a frame if there are that many. */
+/** The first bytes: enough for the prefix of a frame, if there are that many. */
 function startOf([first = new Uint8Array(0), ...more]: readonly Uint8Array[]): Buffer {
   if (first.length >= FRAME_PREFIX_BYTES) return Buffer.from(first.buffer, first.byteOffset, FRAME_PREFIX_BYTES);
   return Buffer.concat([first, ...more.slice(0, FRAME_PREFIX_BYTES)]);

@@ -31,7 +31,7 @@ import {
 } from './unary-message.ts';
 import { explainUnreadable } from './unreadable.ts';
 
-/** Routes a request if its path is a method. `evict` ends its transport, because others need the memory more. */
+/** Routes a request if its path is a method. `evict` ends its transport, to free memory for others. */
 export type Router = (request: RoutedRequest, evict: () => void) => RoutedCall | undefined;
 
 /** Makes the router. Throws TypeError for a service that lacks a procedure. */
@@ -60,7 +60,7 @@ export function createConnectRouter(services: readonly AnyService[], calls: Call
   };
 }
 
-/** Opens the call, or rejects it for a timeout that cannot be read. */
+/** Opens the call, or rejects it for an invalid timeout. */
 function openCall(calls: Calls, route: Route, arrival: Arrival, request: RoutedRequest): OpenCall | EctError {
   try {
     const timeoutMs = timeoutOf(request, arrival.protocol);
@@ -90,7 +90,7 @@ async function serve(
   const exchange: Exchange = { call, form: undefined };
   call.reserve = (bytes) => room.reserve(writtenBytes(bytes, exchange.form));
   const contextValues = createContextValues().set(exchangeKey, exchange);
-  // The deadline is kept by the call; the runtime would reject a long one, and would not stop reading at a short one.
+  // The call itself enforces the deadline. The runtime would reject a long one, and would not stop reading at a short one.
   header.delete('grpc-timeout');
   header.delete('connect-timeout-ms');
   const universal = { httpVersion, method, url, header, signal, contextValues, body: request.body };
@@ -116,7 +116,7 @@ async function serve(
   const { form, answer: bytes } = exchange;
   const written = bytes === undefined || form === undefined ? answer : withAnswer(answer, bytes, form);
   const explained = await explainFailure(written, explainFor(route, call, events));
-  // A stream writes its next message when the one before has been taken.
+  // A stream writes its next message only after the previous one was taken.
   return route.kind === 'unary' ? room.hold(explained) : explained;
 }
 
@@ -124,7 +124,7 @@ function rejection({ method, header }: RoutedRequest, error: EctError): Universa
   return asResponse(rejectionMessage(method, header.get('content-type') ?? undefined, error));
 }
 
-/** The request as the runtime gets it: of a unary call the message is read here, and in its place is an empty one. */
+/** The request for the runtime: the message of a unary call is read here and replaced by an empty one. */
 async function readRequest(
   route: Route,
   universal: UniversalServerRequest & { readonly body: AsyncIterable<Uint8Array> },
@@ -133,7 +133,7 @@ async function readRequest(
 ): Promise<UniversalServerRequest | EctError> {
   const isPost = universal.method === 'POST';
   const form = route.kind === 'stream' ? undefined : isPost ? unaryForm(universal.header) : unaryGetForm(universal.url);
-  // What is no call of this kind is for the runtime to reject: it reads nothing of it.
+  // The runtime rejects a request that is not of this kind, and reads nothing of its body.
   if (form === undefined) return { ...universal, body: requestParts(universal.body, options) };
   exchange.form = form;
   try {
@@ -142,7 +142,7 @@ async function readRequest(
       return { ...universal, url, body: requestParts(universal.body, options) };
     }
     hideMessage(universal.header);
-    // Before the runtime is asked: for a request that never arrives whole nothing is made.
+    // The body is read before the runtime is called, so that nothing is created for an incomplete request.
     const whole = await requestWhole(universal.body, { isFramed: form.isFramed, maxBytes: route.maxBytes }, options);
     return { ...universal, body: createAsyncIterable([await readUnary(whole, route, exchange, form, options)]) };
   } catch (thrown) {
@@ -151,7 +151,7 @@ async function readRequest(
   }
 }
 
-/** What a failure of the runtime means depends on how far the call had come. */
+/** The meaning of an error of the runtime depends on the stage of the call. */
 function explainFor(route: Route, call: OpenCall, events: Events): Explain {
   return (code: Code, sentence: string) => {
     if (call.stage === 'unread') {
@@ -159,13 +159,13 @@ function explainFor(route: Route, call: OpenCall, events: Events): Explain {
       call.finish(error);
       return error;
     }
-    // The procedure had answered, so the response was at fault.
+    // The procedure had returned, so the response was invalid.
     events.bug(route.name, new Error(sentence));
     return new EctError(reject('INTERNAL', 'the service failed'));
   };
 }
 
-/** The runtime rejects a verb, a content type or an HTTP version by a bare status. */
+/** The runtime rejects a method, a content type or an HTTP version by a bare status. */
 function isBareRejection(answer: UniversalServerResponse): boolean {
   return answer.body === undefined && answer.status >= 400;
 }

@@ -1,5 +1,5 @@
-// The routes of the Connect runtime: for each method of each service one handler, which reads and writes messages in
-// all three protocols and leaves the call itself to `calls.ts`.
+// The routes of the Connect runtime: one handler for each method of each service. It reads and writes messages in all three protocols and
+// leaves the call itself to `calls.ts`.
 
 import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf';
 import { ConnectError, createConnectRouter, createContextKey, type HandlerContext } from '@connectrpc/connect';
@@ -18,20 +18,20 @@ export interface Route extends Method {
   readonly handler: UniversalHandler;
 }
 
-/** Where a handler finds the call that was opened, and its messages. */
+/** The context keys under which a handler finds the opened call and its messages. */
 export const exchangeKey = createContextKey<Exchange | undefined>(undefined);
 
-/** The routes by path. Throws TypeError for a service that lacks a procedure: that is a mistake of its author. */
+/** The routes by path. Throws TypeError for a service without a procedure for a method, which is a bug. */
 export function createRoutes(services: readonly AnyService[], calls: Calls): Map<string, Route> {
   const routes = new Map<string, Route>();
   for (const [path, method] of methodTable(services)) {
-    // Responses are never compressed: they are hashes and signatures, and secrets of two callers never share a window.
+    // Responses are not compressed: hashes and signatures do not shrink, and data of two callers must not share a compression window.
     const router = createConnectRouter({
       acceptCompression: [compressionGzip],
       compressMinBytes: Number.MAX_SAFE_INTEGER,
       readMaxBytes: method.maxBytes,
-      // A misspelt field would be a request that says less than its caller meant. Responses of unary calls are written by
-      // `writeUnary`: there the runtime writes an empty message, which must have no default values.
+      // A misspelt JSON field is rejected, because ignoring it would change the meaning of the request. `writeUnary` writes the responses
+      // of unary calls; there the runtime writes an empty message, which must have no default values.
       jsonOptions: { ignoreUnknownFields: false, alwaysEmitImplicit: method.kind === 'stream' },
     });
     // The runtime's type for the implementation of *any* method is `never`.
@@ -65,7 +65,7 @@ function implement(method: Method, calls: Calls) {
   };
 }
 
-/** The requests of a stream; what the runtime cannot read of them is an error of ours. */
+/** The requests of a stream. What the runtime cannot read becomes an error of ours. */
 async function* readRequests(requests: AsyncIterable<unknown>, maxBytes: number): AsyncGenerator<unknown> {
   try {
     yield* requests;
@@ -81,7 +81,7 @@ function exchangeOf(context: HandlerContext): Exchange {
   return exchange;
 }
 
-// A procedure's answer fits its method: `Service` says so to the compiler, which cannot follow it through a loop.
+// `Service` guarantees that the response fits its method; the compiler cannot check it in a loop.
 function asAnswer(answer: unknown): MessageInitShape<DescMessage> {
   return answer as MessageInitShape<DescMessage>;
 }

@@ -1,5 +1,5 @@
-// The messages of unary calls that go through the Connect runtime. The runtime keeps the protocols (headers, codes, trailers); the
-// messages themselves are read and written here, within limits and in slices, and the runtime sees empty ones in their place.
+// Reads and writes the messages of unary calls that go through the Connect runtime, within limits and in slices. The runtime handles the
+// protocols (headers, codes, trailers) and gets empty messages instead.
 
 import { createRegistry, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
@@ -15,38 +15,38 @@ import { writeMessage } from '../messages/writing/write-message.ts';
 import { wireFormOf } from '../wire-errors.ts';
 import type { BodyOptions } from './request-body.ts';
 
-/** How the message of a unary call is written in its request, and in its response. */
+/** The encoding of the message of a unary call, in its request and in its response. */
 export interface UnaryForm {
-  /** gRPC and gRPC-Web put a prefix before it. */
+  /** gRPC and gRPC-Web write a prefix before it. */
   readonly isFramed: boolean;
   readonly codec: Codec;
   readonly encoding: string;
 }
 
-/** One call on its way through the runtime. */
+/** One call in the runtime. */
 export interface Exchange {
   readonly call: OpenCall;
-  /** Unless the runtime is to reject the request by its headers. */
+  /** Undefined if the runtime rejects the request by its headers. */
   form: UnaryForm | undefined;
-  /** The request, once it was read. */
+  /** The request, after it was read. */
   message?: unknown;
-  /** The response, once it was written. */
+  /** The response, after it was written. */
   answer?: Uint8Array;
 }
 
-/** What stands behind an Any in our answers: the details of a batch's items that failed. Only JSON has to look it up. */
+/** The types that an Any in our responses may contain: the details of failed batch items. Only JSON needs them. */
 const DETAILS = createRegistry(file_google_rpc_error_details);
 /**
- * `valid: false` and `index: 0` are answers: people and languages without the schema read what is there, not what may be
- * left out. Whoever has the schema reads both forms alike.
+ * Default values such as `valid: false` and `index: 0` are written: people, and clients without the schema, read what is present. Clients
+ * with the schema read both forms alike.
  */
 export const JSON_OPTIONS = { registry: DETAILS, alwaysEmitImplicit: true };
-/** The runtime serves these, and no text form of gRPC-Web. */
+/** The encodings that the runtime serves; text forms of gRPC-Web are not among them. */
 const KNOWN_CODEC =
   /^application\/(?:grpc|grpc-web|grpc\+(?:proto|json)|grpc-web\+(?:proto|json)|proto|json)\s*(?:;|$)/i;
 const READABLE = new Set(['identity', 'gzip']);
 
-/** The form that the headers of a POST announce; undefined for one that is not served. */
+/** The encoding that the headers of a POST name; undefined if it is not served. */
 export function unaryForm(header: Headers): UnaryForm | undefined {
   const contentType = header.get('content-type') ?? '';
   const form = wireFormOf(contentType);
@@ -57,12 +57,12 @@ export function unaryForm(header: Headers): UnaryForm | undefined {
   return { isFramed, codec: /[/+]json\b/i.test(contentType) ? 'json' : 'proto', encoding };
 }
 
-/** Hides from the runtime what is not true of an empty message. */
+/** Removes the headers that are not true for an empty message. */
 export function hideMessage(header: Headers): void {
   for (const name of ['content-length', 'content-encoding', 'grpc-encoding']) header.delete(name);
 }
 
-/** Reads the one message of a body that was read whole. Returns what the runtime reads in its place. Throws EctError. */
+/** Reads the message of a complete body. Returns the body for the runtime. Throws EctError. */
 export async function readUnary(
   body: Buffer,
   method: Method,
@@ -88,7 +88,7 @@ async function messageIn(
   return decompress(encoding, bytes.subarray(FRAME_PREFIX_BYTES), maxBytes, reserve);
 }
 
-/** The form of a Connect GET, which has its message in the query; undefined for one that the runtime is to reject. */
+/** The encoding of a Connect GET, which has its message in the query; undefined if the runtime rejects the request. */
 export function unaryGetForm(url: string): UnaryForm | undefined {
   const { searchParams: query } = new URL(url);
   const codec = query.get('encoding');
@@ -97,7 +97,7 @@ export function unaryGetForm(url: string): UnaryForm | undefined {
   return { isFramed: false, codec, encoding };
 }
 
-/** Reads the message of a GET. Returns the URL with an empty one in its place. Throws EctError. */
+/** Reads the message of a GET. Returns the URL with an empty message. Throws EctError. */
 export async function readUnaryGet(
   href: string,
   method: Method,
@@ -126,7 +126,7 @@ export async function writeUnary(method: Method, answer: unknown, exchange: Exch
   exchange.answer = await writeMessage(output, form.codec, message, JSON_OPTIONS, exchange.call.signal);
 }
 
-/** The response of the runtime with the message that was written instead of the empty one. */
+/** The response of the runtime, with the written message instead of the empty one. */
 export function withAnswer(
   response: UniversalServerResponse,
   bytes: Uint8Array,

@@ -1,12 +1,12 @@
-// The Connect runtime quotes a request that it cannot read. Half of a surrogate pair in such a sentence is more than it can
-// write into a trailer, and it then throws instead of answering.
+// The Connect runtime quotes an unreadable request in its error. It cannot write half of a surrogate pair into a trailer, and throws
+// instead of responding.
 
 import { Code } from '@connectrpc/connect';
 import { createAsyncIterable, encodeEnvelope, type UniversalHandler } from '@connectrpc/connect/protocol';
 import { trailerFlag, trailerSerialize } from '@connectrpc/connect/protocol-grpc-web';
 import { wireFormOf } from '../wire-errors.ts';
 
-/** The same handler; it answers INVALID_ARGUMENT without a sentence where it could not write its own. */
+/** Wraps a handler: if it throws for that reason, the response is INVALID_ARGUMENT without a message. */
 export function alwaysAnswering(handler: UniversalHandler): UniversalHandler {
   const answering: typeof handler = Object.assign(async (...[request]: Parameters<UniversalHandler>) => {
     try {

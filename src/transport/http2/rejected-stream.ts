@@ -1,12 +1,12 @@
-// A request on the HTTP/2 engine that is answered by its headers: nothing of it is kept, and it never reaches a router.
+// Responds to a request that its headers decide: nothing of it is kept, and it does not reach a router.
 
 import { type Penalty, pauseOf } from '../../calls/penalty.ts';
 import { type Receiver, type Stream, writeHeaderBlock } from '../../http2-server/index.ts';
 import type { RejectionMessage } from '../rejections.ts';
 
 /**
- * Returns a stream once what was read with its headers has been released: of a small request that is all, and nothing
- * of it needs to be reset.
+ * Responds after the bytes that arrived with the headers were released. A small request is complete then, so that its stream need not be
+ * reset.
  */
 export class RejectedStream implements Receiver {
   readonly #stream: Stream;
@@ -32,7 +32,7 @@ export class RejectedStream implements Receiver {
   }
 
   onGone(): void {
-    // Nothing was begun for it.
+    // No work was started for it.
   }
 
   #write(): void {
@@ -49,7 +49,7 @@ export class RejectedStream implements Receiver {
   }
 }
 
-/** What the connection of a rejected request has to bear. */
+/** Applies the penalty of a rejected request to its connection. */
 export function applyPenalty(stream: Stream, penalty: Penalty): void {
   const pauseMs = pauseOf(penalty);
   if (pauseMs !== undefined) stream.throttle(pauseMs);

@@ -1,4 +1,4 @@
-// Requests on the HTTP/2 engine that are not plain unary gRPC: streams, other protocols and encodings, pages.
+// Serves the HTTP/2 requests that the unary fast path does not: streams, other protocols and encodings, pages.
 
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { Caller } from '../../authority/index.ts';
@@ -8,18 +8,18 @@ import type { UnreadCall, UnreadCalls } from '../../limits/index.ts';
 import { isOutOfResponseMemory } from '../response-memory.ts';
 import type { Handle, RoutedCall } from '../routed-request.ts';
 
-/** What streams are served with. */
+/** What serving a stream needs. */
 export interface StreamServing {
   readonly handle: Handle;
-  /** Who makes the request. */
+  /** The caller of the request. */
   readonly caller: Caller;
-  /** Where the stream waits until its request is complete, if it is to be served only then. */
+  /** Where the stream waits until its request is complete; undefined: it is served at once. */
   readonly unread: UnreadCalls | undefined;
-  /** Called when the request is handed on: what that costs shows later. */
+  /** Called when the request is passed to its handler, whose cost is not known yet. */
   readonly onBegun: () => void;
-  /** Called for a stream that was reset before anything was begun for it. */
+  /** Called for a stream that was reset before work was started for it. */
   readonly onAbandoned: () => void;
-  /** Called for a response that could not be written, unless its reader has gone. */
+  /** Called for a response that could not be written, unless the peer has disconnected. */
   readonly onBug: (thrown: unknown) => void;
 }
 
@@ -28,11 +28,11 @@ export function serveStream(stream: Stream, serving: StreamServing): Receiver {
   return new StreamExchange(stream, serving);
 }
 
-/** Parts of a body that were not read yet wait here, within the flow-control window of the stream. */
+/** Queues the parts of a body until they are read, within the flow-control window of the stream. */
 class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
   readonly #stream: Stream;
   readonly #serving: StreamServing;
-  /** The async context in which its headers came. */
+  /** The async context in which its headers arrived. */
   readonly #context = new OwnContext();
   #call: RoutedCall | undefined;
   #isGone = false;
@@ -48,7 +48,7 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
     this.#serving = serving;
   }
 
-  /** Nothing is begun before: what was read with the headers may have been a reset. */
+  /** Work starts only now, because the bytes that arrived with the headers may have contained a reset. */
   onRead(): void {
     this.#wasRead = true;
     if (this.#serving.unread === undefined || this.#isWhole) this.#begin();
@@ -84,7 +84,7 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
       this.#stream.consumed(part.length);
       return;
     }
-    // A copy: what was lent must not be kept.
+    // A copy, because the buffer is reused.
     this.#parts.push(Buffer.from(part));
     this.#wakeReader();
   }
@@ -134,9 +134,9 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
     }
   }
 
-  /** Writes a response whole, as fast as its reader takes it. */
+  /** Writes a response as fast as its peer reads it. */
   async #write({ status, header, body, trailer }: UniversalServerResponse): Promise<void> {
-    // Its caller has gone: nothing of the response is made.
+    // The caller has disconnected: the body of the response is not created.
     if (this.#isGone) return;
     const block = writeHeaderBlock([[':status', String(status)], ...(header ?? [])]);
     // The response to HEAD has no content (RFC 9110, section 9.3.2).
@@ -153,12 +153,12 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
         });
       }
     }
-    // Read only now: the runtime fills the trailer when the body has ended.
+    // Read only now: the runtime sets the trailer when the body has ended.
     const fields = [...(trailer ?? [])];
     this.#stream.end(fields.length === 0 ? undefined : writeHeaderBlock(fields));
   }
 
-  /** The exchange is over: nothing more is read, and the call ends if it has not. */
+  /** Ends the exchange: nothing more is read, and the call ends if it has not ended. */
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
@@ -172,7 +172,7 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
   }
 }
 
-/** The fields as a Connect handler reads them, and the URL; undefined where its authority cannot be read. */
+/** The header fields and the URL for a Connect handler; the URL is undefined if its authority is invalid. */
 function readHead(list: HeaderList): { readonly header: Headers; readonly url: string | undefined } {
   const header = new Headers();
   const pseudo = new Map<string, string>();

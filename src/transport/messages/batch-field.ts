@@ -1,4 +1,4 @@
-// Which field of a message makes it a batch: its items are counted first, and read and written one by one.
+// The field of a message that holds the items of a batch: they are counted first, and read and written one by one.
 
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 
@@ -6,7 +6,7 @@ export type BatchField = DescField & { readonly fieldKind: 'list'; readonly list
 
 const known = new WeakMap<DescMessage, BatchField | null>();
 
-/** The first field of a message that is a list of messages, if it has one. */
+/** The first field that is a list of messages, if there is one. */
 export function batchFieldOf(desc: DescMessage): BatchField | undefined {
   let field = known.get(desc);
   if (field === undefined) {

@@ -14,7 +14,7 @@ export function writeFrame(message: Uint8Array): Buffer {
   return frame;
 }
 
-/** Why a body is not the one uncompressed message of a unary call. */
+/** Why a body is not exactly one uncompressed message of a unary call. */
 export type FrameFault = 'empty' | 'short' | 'large' | 'compressed' | 'more' | 'trailers';
 
 const FAULTS: Readonly<Record<Exclude<FrameFault, 'large'>, string>> = {
@@ -25,7 +25,7 @@ const FAULTS: Readonly<Record<Exclude<FrameFault, 'large'>, string>> = {
   trailers: 'the call has trailers in its body, which only an answer of gRPC-Web has',
 };
 
-/** The error of a call whose body is not what it must be. `maxBytes` is the largest message of the method. */
+/** The error of a call with an invalid body. `maxBytes` is the largest message of the method. */
 export function frameError(fault: FrameFault, maxBytes: number): EctError {
   return fault === 'large' ? messageTooLarge(maxBytes) : new EctError(reject('REQUEST_MALFORMED', FAULTS[fault]));
 }
@@ -35,18 +35,18 @@ export function messageTooLarge(maxBytes: number): EctError {
   return new EctError(reject('MESSAGE_TOO_LARGE', message, { limit_bytes: String(maxBytes) }));
 }
 
-/** The length that a frame announces, as soon as it can be read; 0 before. */
+/** The length that a frame announces; 0 while its prefix is incomplete. */
 export function announcedBytes(start: Buffer): number {
   return start.length < FRAME_PREFIX_BYTES ? 0 : start.readUInt32BE(1);
 }
 
-/** The lowest bit of the flags. gRPC-Web marks trailers by the highest; the others are reserved, and not looked at. */
+/** The lowest bit of the flags: compressed. gRPC-Web marks trailers by the highest; the others are reserved and ignored. */
 const COMPRESSED = 0x01;
 const TRAILERS = 0x80;
 
 /**
- * The one message in the body of a unary call, without a copy; or what is wrong with the body. A prefix after which
- * nothing came is no message.
+ * The one message in the body of a unary call, not copied; or what is wrong with the body. A prefix without its
+ * content counts as no message.
  */
 export function readOnlyFrame(body: Buffer, maxBytes: number): Buffer | FrameFault {
   const fault = faultOfFirst(body, maxBytes);

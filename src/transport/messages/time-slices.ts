@@ -1,5 +1,5 @@
-// The reading and writing of long messages in slices, between which the event loop serves other calls. Slices of all calls follow
-// each other, as those of other long work do: many at once would hold the loop together as one would alone.
+// Reads and writes long messages in slices, between which the event loop serves other calls. The slices of all calls run one after
+// another, like those of other long work.
 
 import { nextSlice, throwIfEnded } from '../../concurrency/yielder.ts';
 
@@ -13,7 +13,7 @@ export class TimeSlices {
     this.#signal = signal;
   }
 
-  /** Whether it is time to let others run. */
+  /** Whether other work should run now. */
   isOver(): boolean {
     return performance.now() - this.#began > SLICE_MS;
   }

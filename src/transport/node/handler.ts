@@ -1,5 +1,4 @@
-// What Node's own servers call for each request, over HTTP/1.1 or HTTP/2: the request is judged by its headers, and goes on or is
-// answered at once.
+// Handles each request of Node's own servers, over HTTP/1.1 or HTTP/2: it is checked by its headers, and then served or rejected.
 
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
@@ -23,7 +22,7 @@ import {
 } from './requests.ts';
 import type { NodeAnswers } from './response-deadlines.ts';
 
-/** A response that is decided by the headers of its request. */
+/** A response that the headers of the request decide. */
 export interface Early {
   readonly answer: RejectionMessage;
   readonly penalty: Penalty;
@@ -31,43 +30,43 @@ export interface Early {
 
 export interface NodeHandlerOptions {
   readonly answers: NodeAnswers;
-  /** As HTTP/2 counts a list. */
+  /** Counted as HTTP/2 counts a header list. */
   readonly maxHeaderBytes: number;
-  /** The response of a request that is decided by its headers; who makes it, where it goes on. */
+  /** The response if the headers decide the request; otherwise its caller. */
   readonly answerEarly: (request: BrowserRequest, line: RequestLine, socket: Socket) => Caller | Early;
-  /** The response of a request that is rejected for this. */
+  /** The response of a rejected request. */
   readonly answerRejected: (rejection: Rejection, method: string | undefined, contentType: string | undefined) => Early;
   /** The response of a request whose headers are too large. */
   readonly answerTooLarge: (line: RequestLine, socket: Socket) => Early;
-  /** What a request of this caller by a connection is served with. */
+  /** What serving a request of this caller on this connection needs. */
   readonly servingOf: (socket: Socket, caller: Caller) => NodeServing;
 }
 
 export type NodeHandler = (request: NodeRequest, response: NodeResponse, socket: Socket) => void;
 
-/** A peer that is disconnected has so long to read why, in milliseconds. */
+/** How long a rejected peer has to read the response before its connection is destroyed, in milliseconds. */
 const DISCONNECT_MS = 1_000;
-/** Of a body that is thrown away so that its connection can go on. */
+/** Largest body that is discarded so that its connection can be used again. */
 const SHORT_BODY_BYTES = 65_536;
 
 export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
   const { answers, maxHeaderBytes, answerEarly, answerRejected, answerTooLarge, servingOf } = options;
 
-  /** The response to a request whose rest must not be read. */
+  /** The response to a request that must not be processed further. */
   function answerUnfit(request: NodeRequest, line: RequestLine, socket: Socket): Early | undefined {
     const { contentType } = line;
     if (hasTwoHosts(request)) return answerRejected(TWO_HOSTS, request.method, contentType);
     if (!/^(?:\/|\*$)/.test(request.url ?? '')) return answerRejected(NO_PATH, request.method, contentType);
-    // Node only tells its peers of the limit; HTTP/1.1 has one in its parser.
+    // Node only announces this limit to HTTP/2 peers; its HTTP/1.1 parser enforces one.
     if (!isHttp2(request) || listBytes(request) <= maxHeaderBytes) return undefined;
     return answerTooLarge(line, socket);
   }
 
   return (request, response, socket) => {
-    // Both fail when the peer disconnects, whether they are read or not; an error without a listener would end the process.
+    // Both emit errors when the peer disconnects; an error without a listener would end the process.
     (request as IncomingMessage).on('error', ignore);
     response.on('error', ignore);
-    // Counted first: also what comes after the last response is kept until the connection is closed.
+    // Counted before anything else: what arrives after the last response is kept until the connection is closed.
     if (!answers.begin(isHttp2(response) ? response.stream : socket, response)) return;
     if (request.socket instanceof MeteredSocket && request.socket.isLingering) return;
     const { headers } = request;
@@ -79,7 +78,7 @@ export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
       reads.run(flow, () => serveNode(request, response, serving));
     } else if (isHttp2(response)) writeHttp2(early, response);
     else {
-      // A short body is thrown away by Node, and the next request follows it; a long one is not worth its reading.
+      // Node discards a short body, and the next request follows it; reading a long one costs more than a new connection.
       const isShort = Number(headers['content-length'] ?? Number.NaN) <= SHORT_BODY_BYTES;
       const isRead = (request as IncomingMessage).complete || isShort;
       if (early.penalty !== 'none' || !isRead) response.setHeader('connection', 'close');
@@ -88,11 +87,11 @@ export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
   };
 }
 
-/** Nothing stops Node from reading a connection of HTTP/2: a peer that is slowed down waits for its response. */
+/** Node cannot stop reading an HTTP/2 connection, so a throttled peer waits for its response instead. */
 function writeHttp2(early: Early, response: Http2ServerResponse): void {
   const { stream } = response;
   const { session } = stream;
-  // What still comes of the body is thrown away.
+  // Discards the rest of the body.
   stream.resume();
   const pauseMs = pauseOf(early.penalty);
   if (pauseMs === undefined) write(early, response);
@@ -107,7 +106,7 @@ function write({ answer }: Early, response: NodeResponse): void {
 }
 
 function ignore(): void {
-  // The 'close' event of the response follows, and ends the call.
+  // The 'close' event of the response follows and ends the call.
 }
 
 function browserRequest(request: NodeRequest): BrowserRequest {
@@ -129,14 +128,14 @@ function listBytes({ rawHeaders }: Http2ServerRequest): number {
   return bytes + 16 * rawHeaders.length;
 }
 
-/** Two readers of such a request may understand two hosts (RFC 9112, section 3.2; RFC 9113, section 8.3.1). */
+/** Two readers of such a request may see two hosts (RFC 9112, section 3.2; RFC 9113, section 8.3.1). */
 function hasTwoHosts({ rawHeaders }: NodeRequest): boolean {
   let seen: string | undefined;
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]!.toLowerCase();
     if (name !== 'host' && name !== ':authority') continue;
     const host = rawHeaders[at + 1]!.toLowerCase();
-    // HTTP/2 says it by `:authority`; a `host` beside it may only repeat it.
+    // In HTTP/2 the host is `:authority`; a `host` field may only repeat it.
     if (seen !== undefined && (name === 'host' ? rawHeaders[0]?.startsWith(':') !== true || host !== seen : true))
       return true;
     seen = host;

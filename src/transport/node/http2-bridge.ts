@@ -1,5 +1,4 @@
-// HTTP/2 by Node's own server, for operators who prefer it to the engine: requests come to the same handler as those of
-// HTTP/1.1.
+// HTTP/2 by Node's own server, as an alternative to `http2-server/`. Its requests go to the same handler as those of HTTP/1.1.
 
 import {
   constants,
@@ -13,23 +12,23 @@ import type { Socket } from 'node:net';
 import type { ConnectionLimits } from '../../calls/connection-limits.ts';
 
 export interface NodeHttp2 {
-  /** Takes over a socket, from the first byte of the preface. */
+  /** Takes over a socket before the first byte of the connection preface is read. */
   open(socket: Socket): void;
   /**
-   * Tells all peers to go, and ends their connections when their streams have ended. Node has one GOAWAY, which names the last
-   * stream that is served: what is on its way then is not, and may be sent again.
+   * Sends GOAWAY to all peers, and ends their connections when their streams have ended. Node sends one GOAWAY with the last stream that
+   * is served: later streams are not served, and the client may retry them.
    */
   close(): void;
 }
 
 export interface NodeHttp2Options {
   readonly limits: ConnectionLimits;
-  /** Serves a request that came by this socket. */
+  /** Serves a request of this socket. */
   readonly serve: (request: Http2ServerRequest, response: Http2ServerResponse, socket: Socket) => void;
   readonly onFailure: (error: Error) => void;
 }
 
-/** Makes the server. It never listens: the front hands it its sockets. */
+/** Creates the server. It does not listen: the front server passes it its sockets. */
 export function createNodeHttp2({ limits, serve, onFailure }: NodeHttp2Options): NodeHttp2 {
   const { maxConcurrentStreams, maxHeaderBytes, idleMs } = limits;
   const sessions = new Map<Http2Session, Socket>();
@@ -46,19 +45,19 @@ export function createNodeHttp2({ limits, serve, onFailure }: NodeHttp2Options):
     if (socket !== undefined) serve(request, response, socket);
   }
 
-  // Node would answer these by itself, before anybody has looked at them.
+  // Otherwise Node would respond to these itself, before they are checked.
   server.on('checkExpectation', accept);
   server.on('checkContinue', (request: Http2ServerRequest, response: Http2ServerResponse) => {
     response.writeContinue();
     accept(request, response);
   });
-  // There is nothing here to connect to, and who asks for it is no client of ours.
+  // CONNECT has no use here, and no client of ours sends it.
   server.on('connect', ({ stream }: Http2ServerRequest) => {
     stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
     stream.session?.close();
   });
   server.on('session', (session: ServerHttp2Session) => {
-    // Emitted while the socket is handed over; the session itself shows only a proxy of it.
+    // Emitted while the socket is passed on; later the session only exposes a proxy of it.
     if (opening !== undefined) sessions.set(session, opening);
     session.once('close', () => sessions.delete(session));
     session.on('error', onFailure);

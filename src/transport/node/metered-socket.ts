@@ -1,6 +1,6 @@
-// A connection as Node's HTTP/1.1 server sees it. Node parses whatever a socket brings, at once and for each socket in turn: a hundred
-// peers with 64 KiB of small requests each would hold the event loop for most of a second. Here the bytes are handed over in pieces,
-// in the fair order in which those of HTTP/2 are parsed, and no more of them once the connection ends.
+// A connection as Node's HTTP/1.1 server sees it. Node parses all bytes of a socket at once, one socket after another: a hundred peers
+// with 64 KiB of small requests each would block the event loop for most of a second. This socket passes the bytes on in pieces, in the
+// same fair queue as those of HTTP/2, and stops when the connection ends.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -9,44 +9,45 @@ import { TLSSocket } from 'node:tls';
 import type { ReadLanes } from '../../limits/index.ts';
 
 /**
- * A piece in which requests may be, a dozen of the smallest size: Node goes on parsing a piece whose connection is closed by its first
- * request, and makes an error with a stack for each request in it. A piece of a body whose end is not known; and of one whose length is.
+ * Sizes of pieces. One that may contain requests has room for a dozen of the smallest: Node continues to parse a piece after its first
+ * request has closed the connection, and creates an error with a stack for each further request in it. Then a piece of a body of unknown
+ * length; and one of known length.
  */
 const [HEAD_BYTES, CHUNKED_BYTES, BODY_BYTES] = [512, 2 * 1024, 32 * 1024];
-/** Requests that are not answered yet, on one connection: nothing more is read from a peer that has so many. */
+/** Requests without a response on one connection, above which nothing more is read from it. */
 const MAX_OPEN = 8;
-/** For how long what still comes is thrown away, in milliseconds. */
+/** How long further bytes are discarded, in milliseconds. */
 const LINGER_MS = 1_000;
-/** For how long a connection stays open that was given up for others, in milliseconds: the next one would bring as much again. */
+/** How long an evicted connection stays open, in milliseconds: so that its peer does not fill the next one at once. */
 const EVICTED_MS = 1_000;
 
 export class MeteredSocket extends Duplex {
-  /** The connection as it was accepted: it knows the peer and its certificate. */
+  /** The accepted connection, which knows the peer and its certificate. */
   readonly accepted: Socket;
-  /** `connect-node` and others ask for it. */
+  /** `connect-node` and others read this property. */
   readonly encrypted: boolean;
-  /** Set while connections that look idle to Node are closed: this one is not. */
+  /** Set while idle connections are closed, so that this one is not. */
   isKept = false;
   readonly #lanes: ReadLanes;
-  /** What was read and not handed over. */
+  /** Bytes that were read and not passed on. */
   #rest: Buffer | undefined;
-  /** What is certainly left of the body, by its Content-Length; for one in chunks it is not known. */
+  /** The least number of bytes left of the body, by its Content-Length; `unknown` for a chunked body. */
   #bodyBytes: number | 'unknown' = 0;
-  /** The size of the piece that was handed over last. */
+  /** The size of the piece that was passed on last. */
   #pieceBytes = 0;
   #open = 0;
   #isWanted = false;
   #isInTurn = false;
   #isLingering = false;
   #isEvicted = false;
-  /** What is left to do once all responses have left. */
+  /** Runs when all responses have been sent. */
   #afterAnswers: (() => void) | undefined;
   #hasEnded = false;
 
   constructor(accepted: Socket, lanes: ReadLanes) {
-    // Nothing is read ahead: a piece is cut by what the parser found in the one before.
+    // No read-ahead: the size of a piece depends on what the parser found in the previous one.
     super({ allowHalfOpen: accepted.allowHalfOpen, readableHighWaterMark: 0 });
-    // Node takes it over for the bodies of requests: with 0 one that is not read to its end would block the next request.
+    // Node also uses this limit for the bodies of requests: with 0, one that is not read completely would block the next request.
     Object.defineProperty(this, 'readableHighWaterMark', { value: getDefaultHighWaterMark(false) });
     this.accepted = accepted;
     this.encrypted = accepted instanceof TLSSocket;
@@ -62,17 +63,17 @@ export class MeteredSocket extends Duplex {
       this.#handOver();
     });
     accepted.on('timeout', () => this.emit('timeout'));
-    // An error without a listener would end the process, and there is no listener before this connection's turn.
+    // An error without a listener would end the process, and Node's server adds one only in this connection's turn.
     this.on('error', () => undefined);
     accepted.on('error', (error) => this.destroy(error));
     accepted.on('close', () => this.destroy());
   }
 
-  /** A request has begun: what comes after its body may be requests again. */
+  /** A request has started; the bytes after its body may be further requests. */
   requestBegan({ headers }: IncomingMessage, response: ServerResponse): void {
     const isChunked = headers['transfer-encoding'] !== undefined;
-    // The piece in which the headers end may hold as much of the body. What is counted too low comes in small pieces; what is counted
-    // too high would be requests.
+    // The piece with the end of the headers may also contain a part of the body. A count that is too low only makes pieces smaller; one
+    // that is too high would treat requests as a body.
     this.#bodyBytes = isChunked ? 'unknown' : Math.max(0, Number(headers['content-length'] ?? 0) - this.#pieceBytes);
     this.#open++;
     response.once('close', () => {
@@ -82,28 +83,28 @@ export class MeteredSocket extends Duplex {
     });
   }
 
-  /** Whether it has sent bytes that were not processed yet. */
+  /** Whether bytes of the peer wait to be parsed. */
   get hasUnread(): boolean {
     return this.#rest !== undefined;
   }
 
-  /** Whether it is the service that does not read on: what is late then is not the peer's fault. */
+  /** Whether the service has stopped reading, so that the peer is not late. */
   get isHeldUp(): boolean {
     return this.#open >= MAX_OPEN;
   }
 
-  /** Nothing is answered any more: what comes now has come after `Connection: close`. */
+  /** Whether the connection discards what arrives, because `Connection: close` was sent. */
   get isLingering(): boolean {
     return this.#isLingering;
   }
 
-  /** How Node's server ends a connection in good order. */
+  /** Node's server calls this to end a connection gracefully. */
   destroySoon(): void {
     this.#afterAnswers = undefined;
     this.#endsWith(undefined);
   }
 
-  /** Reads nothing more. Says `last` behind the answers to what came before it, and ends the connection. */
+  /** Stops reading, sends `last` after the pending responses, and ends the connection. */
   reject(last: string): void {
     if (this.destroyed || this.#isLingering || this.#isEvicted) return;
     this.#discard();
@@ -111,7 +112,7 @@ export class MeteredSocket extends Duplex {
     else this.#afterAnswers = () => this.#endsWith(last);
   }
 
-  /** Ends the connection, because others need more what it holds. Nothing more is read from it, and its peer learns of the end after a while. */
+  /** Ends the connection to free its memory. Nothing more is read from it; the peer sees the end after a delay. */
   evict(): void {
     if (this.destroyed || this.#isEvicted) return;
     this.#isEvicted = true;
@@ -128,9 +129,8 @@ export class MeteredSocket extends Duplex {
   }
 
   /**
-   * Ends our side when `last` and all before it is written, and the connection when the peer has ended its side, or soon. Closing a
-   * socket that holds unread bytes resets the connection, and a reset takes back the response that the peer has not read yet (RFC 9112,
-   * section 9.6).
+   * Ends our side after `last` was written, and the connection when the peer ends its side, or soon after. Closing a socket with unread
+   * bytes resets the connection, and the peer may then lose a response that it has not read yet (RFC 9112, section 9.6).
    */
   #endsWith(last: string | undefined): void {
     if (this.destroyed || this.writableEnded) return;
@@ -141,7 +141,7 @@ export class MeteredSocket extends Duplex {
     else this.end(last);
   }
 
-  /** As of a socket: `timeout` is emitted when nothing has come or left for so many milliseconds; 0: never. */
+  /** As in `net.Socket`: `timeout` is emitted after so many milliseconds without activity; 0: never. */
   setTimeout(ms: number, onTimeout?: () => void): this {
     this.accepted.setTimeout(ms);
     if (onTimeout !== undefined) this.once('timeout', onTimeout);
@@ -154,7 +154,7 @@ export class MeteredSocket extends Duplex {
 
   override _read(): void {
     this.#isWanted = true;
-    // A stream keeps what is pushed inside of this method for later: it would be parsed outside of this connection's turn.
+    // A stream queues what is pushed inside this method: it would be parsed outside this connection's turn.
     process.nextTick(() => this.#handOver());
   }
 
@@ -181,12 +181,12 @@ export class MeteredSocket extends Duplex {
     destroyed(error);
   }
 
-  /** The connection that was accepted tells of its end in a later turn. */
+  /** The accepted connection emits `close` in a later turn. */
   get #isOver(): boolean {
     return this.destroyed || this.accepted.destroyed;
   }
 
-  /** Hands the next piece over when it is this connection's turn. */
+  /** Passes the next piece on when it is this connection's turn. */
   #handOver(): void {
     if (!this.#isWanted || this.#isInTurn || this.#isOver || this.#isEvicted || this.isHeldUp) return;
     if (this.#rest === undefined) {
@@ -209,7 +209,7 @@ export class MeteredSocket extends Duplex {
     this.#rest = rest.length > piece.length ? rest.subarray(piece.length) : undefined;
     if (this.#bodyBytes !== 'unknown') this.#bodyBytes = Math.max(0, this.#bodyBytes - piece.length);
     this.#pieceBytes = piece.length;
-    // What takes the piece asks for the next one.
+    // The reader of the piece requests the next one.
     this.#isWanted = false;
     this.push(piece);
   }

@@ -1,4 +1,4 @@
-// Requests by Node's own servers, over HTTP/1.1 or HTTP/2, from their headers to what serves them.
+// Serves requests of Node's own servers, over HTTP/1.1 or HTTP/2, after their headers were checked.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
@@ -14,29 +14,29 @@ import { MeteredSocket } from './metered-socket.ts';
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
-/** What such requests are served with. */
+/** What serving such requests needs. */
 export interface NodeServing {
   readonly handle: Handle;
-  /** The connection, as it was accepted. */
+  /** The accepted connection. */
   readonly socket: Socket;
-  /** Who makes the request. */
+  /** The caller of the request. */
   readonly caller: Caller;
-  /** Their parsing is Node's; what follows from it is done in turn with the work of others. */
+  /** Node parses the requests; the work that follows is scheduled with that of others. */
   readonly lanes: ReadLanes;
-  /** Called for a response that could not be written, unless its reader has gone. */
+  /** Called for a response that could not be written, unless the peer has disconnected. */
   readonly onBug: (thrown: unknown) => void;
 }
 
 /** Statuses whose responses have no body (RFC 9110). */
 const BODILESS = new Set([204, 205, 304]);
-/** For how long the rest of a request may come that is answered before its end, in milliseconds. */
+/** How long the rest of a request may arrive after its response, in milliseconds. */
 const REST_MS = 100;
 
 /** Serves a request. */
 export function serveNode(request: NodeRequest, response: NodeResponse, serving: NodeServing): void {
   const { handle, socket, caller, lanes, onBug } = serving;
   const { reads, flow } = lanes.requests;
-  // It had to wait, and its peer did not.
+  // The request had to wait, and its peer has disconnected.
   if (isGone(response)) return;
   const { method = 'GET', url: target = '/' } = request;
   const { url, header } = urlAndHeader(request, response);
@@ -44,7 +44,7 @@ export function serveNode(request: NodeRequest, response: NodeResponse, serving:
   const routed = { httpVersion: request.httpVersion, method, target, url, header, body, socket, caller };
   const call = handle(routed, () => {
     if (!(request.socket instanceof MeteredSocket)) return abandon(response);
-    // What it holds is free now; its connection ends later.
+    // Frees its memory now; its connection ends later.
     call.close();
     request.socket.evict();
   });
@@ -57,14 +57,14 @@ export function serveNode(request: NodeRequest, response: NodeResponse, serving:
     });
 }
 
-/** Writes a response whole, as fast as its reader takes it. */
+/** Writes a response as fast as its peer reads it. */
 export async function writeNode(response: NodeResponse, answer: UniversalServerResponse): Promise<void> {
   if (isHttp2(response)) {
     const { stream } = response;
     const hasBody = answer.body !== undefined && response.req.method !== 'HEAD' && !BODILESS.has(answer.status);
     endWithAnswer(stream, hasBody);
     if (!hasBody) {
-      // In one frame that ends the stream: gRPC reads a status from headers only there.
+      // In one frame that ends the stream: gRPC clients read a status from headers only there.
       stream.respond({ ':status': answer.status, ...Object.fromEntries(answer.header ?? []) }, { endStream: true });
       return;
     }
@@ -72,26 +72,26 @@ export async function writeNode(response: NodeResponse, answer: UniversalServerR
   await universalResponseToNodeResponse(answer, response);
 }
 
-/** A response ends its stream, even if the request is incomplete: the rest is not read (RFC 9113, section 8.1). */
+/** The response ends the stream even if the request is incomplete: the rest is not read (RFC 9113, section 8.1). */
 function endWithAnswer(stream: ServerHttp2Stream, hasBody: boolean): void {
   const end = () => {
     if (!stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
   };
-  // Behind a body come the trailers, whether there are any or not. Nobody is told when they have left, and a reset would overtake them;
-  // clients may also take it for the response. Most requests end by themselves in that time.
+  // Trailers may follow the body. Node does not report when they were sent, a reset would overtake them, and clients may report the reset
+  // instead of the response. Most requests are complete within this time.
   const endSoon = () => setTimeout(end, REST_MS).unref();
-  // Node has ended its own side of a HEAD request before.
+  // Node has already ended its side of a HEAD request.
   if (!hasBody && stream.writableFinished) endSoon();
   else stream.once(hasBody ? 'wantTrailers' : 'finish', endSoon);
 }
 
-/** Ends a response that cannot be given. */
+/** Ends the stream or connection of a response that cannot be written. */
 export function abandon(response: NodeResponse): void {
   if (isHttp2(response)) response.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   else response.destroy();
 }
 
-/** Whether the peer has gone. */
+/** Whether the peer has disconnected. */
 function isGone(response: NodeResponse): boolean {
   return isHttp2(response) ? response.stream.destroyed : response.destroyed || response.req.destroyed;
 }
@@ -107,7 +107,7 @@ function urlAndHeader(request: NodeRequest, response: NodeResponse) {
     const { url, header } = universalRequestFromNodeRequest(request, response, undefined, undefined);
     return { url, header };
   } catch {
-    // No authority, or one that is no URL.
+    // The authority is missing or invalid.
     const header = new Headers();
     for (const [name, value] of Object.entries(request.headers)) {
       if (typeof value === 'string' && !name.startsWith(':')) header.set(name, value);
@@ -116,9 +116,9 @@ function urlAndHeader(request: NodeRequest, response: NodeResponse) {
   }
 }
 
-/** The parts of the body. The request is not destroyed at an early end: the response still has to leave by its socket. */
+/** The parts of the body. An early end does not destroy the request, because the response uses the same socket. */
 async function* bodyOf(request: NodeRequest, { lanes: { bodies } }: NodeServing): AsyncGenerator<Uint8Array> {
-  // Node's HTTP/2 request ends in good order also where it was cut off; its stream does not.
+  // Node's HTTP/2 request ends without an error also if it was cut off; its stream does not.
   const source = isHttp2(request) ? request.stream : request;
   const parts = source.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
   for await (const part of parts) {

@@ -1,4 +1,4 @@
-// Keeps peers of Node's servers from asking without reading: a deadline for each response.
+// Sets a deadline for reading each response of Node's servers, against peers that send requests and do not read.
 
 import { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -13,13 +13,13 @@ export class NodeAnswers {
   #isLast = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `answerMs`: for how long a peer may have something to read and not have read it all. */
+  /** `answerMs`: how long a peer may leave a response unread. */
   constructor(answerMs: number, now: () => number = () => performance.now()) {
     this.#answerMs = answerMs;
     this.#now = now;
   }
 
-  /** A request has come by this socket, or HTTP/2 stream. Returns false where that has ended. */
+  /** Adds a request of this socket or HTTP/2 stream. Returns false if it has ended. */
   begin(socket: Duplex, response: NodeResponse): boolean {
     if (socket.destroyed) return false;
     const state = this.#open.get(socket) ?? { responses: new Set(), fullSince: undefined };
@@ -28,17 +28,17 @@ export class NodeAnswers {
     this.#open.set(socket, state);
     (response as ServerResponse).once('close', () => {
       state.responses.delete(response);
-      // A response that was written whole may still wait for its reader in the socket.
+      // A completely written response may still be in the buffer of the socket.
       if (socket.destroyed || (state.responses.size === 0 && socket.writableLength === 0)) this.#open.delete(socket);
     });
     this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
     return true;
   }
 
-  /** From now on every response over HTTP/1.1 is the last one of its connection, and says so. */
+  /** Makes the next response on every HTTP/1.1 connection the last one: it has `Connection: close`. */
   announceEnd(): void {
     this.#isLast = true;
-    // Of pipelined requests the newest is answered last.
+    // The response to the newest pipelined request is sent last.
     for (const { responses } of this.#open.values()) endAfter([...responses].at(-1));
   }
 

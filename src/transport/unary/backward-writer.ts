@@ -1,11 +1,11 @@
-// Writes protobuf from the last byte to the first, into one buffer that is used again.
+// Writes protobuf from the last byte to the first, into one reused buffer.
 
 import { FRAME_PREFIX_BYTES } from '../messages/grpc-frame.ts';
 
 const SCRATCH_BYTES = 64 * 1024;
 /**
- * The shared buffer is stretched for a larger answer and stays as large as most batches need it: buffers of that size that
- * come and go have the heap collected whole, since V8 counts them.
+ * A larger response replaces the shared buffer by a larger one, which is kept up to this size. Most batches fit into it: a new buffer for
+ * each of them would cause full garbage collections, because V8 counts external memory.
  */
 const KEPT_BYTES = 1024 * 1024;
 let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
@@ -28,16 +28,16 @@ export class BackwardWriter {
     this.varint(value.length);
   }
 
-  /** Bytes as they are, without a length. */
+  /** Writes bytes without a length prefix. */
   raw(value: Uint8Array): void {
     this.#reserve(value.length);
     this.#at -= value.length;
     scratch.set(value, this.#at);
   }
 
-  /** An integer from 0 to 2^53 - 1. Nothing that this service answers is negative. */
+  /** Writes an integer from 0 to 2^53 - 1. No response contains a negative one. */
   varint(value: number): void {
-    // Nearly all are tags, short lengths and small enums.
+    // Most values are tags, short lengths and small enums.
     if (this.#at > 0 && value >= 0 && value < 0x80 && Number.isInteger(value)) scratch[--this.#at] = value;
     else this.#longVarint(value);
   }
@@ -56,7 +56,7 @@ export class BackwardWriter {
     scratch[this.#at + length - 1] = rest;
   }
 
-  /** The whole as one frame, copied out of the shared buffer. */
+  /** The message as one frame, copied out of the shared buffer. */
   takeFrame(): Buffer {
     const { length } = this;
     const frame = Buffer.allocUnsafe(FRAME_PREFIX_BYTES + length);
@@ -67,7 +67,7 @@ export class BackwardWriter {
     return frame;
   }
 
-  /** Writes ASCII here, where a call into the runtime would cost more than the copying. False: it is not ASCII. */
+  /** Writes ASCII text, which is faster here than by a call into the runtime. Returns false if it is not ASCII. */
   #shortText(value: string): boolean {
     const { length } = value;
     this.#reserve(length + 1);
@@ -86,7 +86,7 @@ export class BackwardWriter {
     const length = Buffer.byteLength(value);
     this.#reserve(length);
     this.#at -= length;
-    // As many bytes as characters: it is ASCII, which is copied rather than encoded.
+    // As many bytes as characters: the text is ASCII, so it is copied.
     scratch.write(value, this.#at, length, length === value.length ? 'latin1' : 'utf8');
     this.varint(length);
   }
@@ -102,5 +102,5 @@ export class BackwardWriter {
 }
 
 const MAX_VARINT_BYTES = 8;
-/** Characters that are written one by one. Their number fits into one byte. */
+/** Texts up to this length are written character by character. Their length fits into one byte. */
 const SHORT_TEXT = 64;

@@ -1,6 +1,6 @@
-// Writes answers as gRPC frames. A message is written from its last byte to its first, so that the length of each part
-// is known when its prefix is due: one pass, into one buffer that is used again. The general codec makes a message
-// object and several small buffers of every response instead, which cost more than all the rules of Issue together.
+// Writes responses as gRPC frames. A message is written from its last byte to its first, so that the length of each part is known when
+// its prefix is written: one pass, into one reused buffer. The generated codec creates a message object and several small buffers for
+// every response, which costs more than all the rules of Issue together.
 
 import {
   create,
@@ -16,10 +16,13 @@ import { DurationSchema, StructSchema, TimestampSchema } from '@bufbuild/protobu
 import { writeFrame } from '../messages/grpc-frame.ts';
 import { BackwardWriter } from './backward-writer.ts';
 
-/** Makes one frame of a response, given as the init shape of its message. The frame is the caller's to keep. */
+/** Creates the frame of a response, given as the init shape of its message. The caller owns the frame. */
 export type FrameEncoder = (answer: object) => Buffer;
 
-/** The encoder for a message type. What it has no rule for (maps but of texts, floats, packed lists) goes to the general codec. */
+/**
+ * The encoder of a message type. Types with fields that it does not support (maps other than of texts, floats, packed lists) use the
+ * generated codec.
+ */
 export function createFrameEncoder(type: DescMessage): FrameEncoder {
   const write = compile(type, new Map());
   if (write === undefined)
@@ -35,17 +38,17 @@ type Fields = Readonly<Record<string, unknown>>;
 type WriteMessage = (out: BackwardWriter, message: Fields) => void;
 type WriteValue = (out: BackwardWriter, value: never) => void;
 
-/** One field: where it is in the init shape, and how its value is written, tag included. */
+/** One field: its position in the init shape, and how its value is written with its tag. */
 interface FieldWriter {
   readonly name: string;
-  /** The group that it belongs to, whose value is `{ case, value }`. */
+  /** The oneof of the field, whose value is `{ case, value }`. */
   readonly oneof: string | undefined;
   readonly isList: boolean;
   readonly isDefault: (value: never) => boolean;
   readonly write: WriteValue;
 }
 
-/** Compiles a message type; `undefined` where some field has no rule here. Types may contain themselves. */
+/** Compiles a message type; `undefined` if a field is not supported. Types may be recursive. */
 function compile(type: DescMessage, known: Map<string, WriteMessage>): WriteMessage | undefined {
   const earlier = known.get(type.typeName);
   if (earlier !== undefined) return earlier;
@@ -97,7 +100,7 @@ function compileField(field: DescField, known: Map<string, WriteMessage>): Field
     name: field.localName,
     oneof: field.oneof?.localName,
     isList,
-    // A field with explicit presence is written as soon as it is set.
+    // A field with explicit presence is written if it is set.
     isDefault: kind !== 'message' && field.presence === IMPLICIT ? zeroOf(field.scalar) : () => false,
     write: (out, item) => {
       value(out, item);
@@ -106,7 +109,7 @@ function compileField(field: DescField, known: Map<string, WriteMessage>): Field
   };
 }
 
-/** A map of texts is a list of messages, each with its key and its value. */
+/** A map of texts is a list of messages with a key and a value. */
 function compileMap(field: DescField & { readonly fieldKind: 'map' }): FieldWriter | undefined {
   if (field.mapKey !== ScalarType.STRING || field.mapKind !== 'scalar') return undefined;
   if (field.scalar !== ScalarType.STRING) return undefined;
@@ -141,7 +144,7 @@ function valueWriter(field: DescField, kind: string, known: Map<string, WriteMes
   if (kind === 'scalar') return scalarWriter(field.scalar);
   if (kind !== 'message' || field.message === undefined) return undefined;
   if (field.message.typeName === StructSchema.typeName) {
-    // A Struct is plain JSON in the init shape.
+    // In the init shape a Struct is plain JSON.
     return (out, value: JsonValue) => out.bytes(toBinary(StructSchema, fromJson(StructSchema, value)));
   }
   if (TIMES.includes(field.message.typeName)) return writeTime;
@@ -154,7 +157,7 @@ function valueWriter(field: DescField, kind: string, known: Map<string, WriteMes
   };
 }
 
-/** Both have seconds and nanoseconds. Each token has two. */
+/** Writes a Timestamp or Duration, which both have seconds and nanoseconds; each token has two. */
 const TIMES: readonly string[] = [TimestampSchema.typeName, DurationSchema.typeName];
 
 function writeTime(out: BackwardWriter, { seconds = 0n, nanos = 0 }: { seconds?: bigint; nanos?: number }): void {
@@ -196,7 +199,7 @@ function isText(type: ScalarType | undefined): boolean {
   return type === ScalarType.STRING || type === ScalarType.BYTES;
 }
 
-/** How the default of a scalar is recognised; without a scalar it is that of an enum. */
+/** How the default value of a scalar is recognised; without a scalar type it is that of an enum. */
 function zeroOf(type: ScalarType | undefined): (value: never) => boolean {
   switch (type) {
     case ScalarType.STRING:

@@ -1,6 +1,6 @@
-// The unary fast path: unary calls of gRPC, gRPC-Web and Connect straight on the engine of http2-server/. It reads one message, runs the same
-// call as every other transport, and writes one message. What is unusual (compression, text mode, a timeout that cannot be read) it
-// leaves to the Connect router, which answers it in full.
+// The unary fast path: serves unary calls of gRPC, gRPC-Web and Connect directly on `http2-server/`. It reads one message, runs the same
+// call as the other transports, and writes one message. It leaves everything unusual (compression, text mode, an invalid timeout) to the
+// Connect router.
 
 import type { AnyService } from '../../calls/call.ts';
 import type { Calls } from '../../calls/calls.ts';
@@ -21,18 +21,18 @@ import { writtenBytes } from '../response-memory.ts';
 import { createFrameEncoder, type FrameEncoder } from './encoder.ts';
 import { createUnaryWireForms, type FieldsFor, type UnaryWireForm } from './wire-forms.ts';
 
-/** Serves a stream if it is a plain unary call of a known method; otherwise `undefined`. */
+/** Serves a stream if it is a plain unary call of a known method; otherwise returns `undefined`. */
 export type UnaryFastPath = (stream: Stream) => Receiver | undefined;
 
 interface FastPathRoute extends Method {
-  /** The repeated messages of the response, where it has such a field. */
+  /** The repeated messages of the response, if it has such a field. */
   readonly list: BatchField | undefined;
-  /** Whether room for its responses is reserved before they are made. */
+  /** Whether memory for its responses is reserved before they are created. */
   readonly isLarge: boolean;
   readonly encode: FrameEncoder;
 }
 
-/** Makes the transport for every unary method of the services. Pages may read its responses as `fieldsFor` says. */
+/** Creates the transport for all unary methods of the services. `fieldsFor` returns the CORS fields of its responses. */
 export function createUnaryFastPath(
   services: readonly AnyService[],
   calls: Calls,
@@ -65,7 +65,7 @@ export function createUnaryFastPath(
     message: Buffer,
   ): Promise<void> {
     try {
-      // A small message is read at once, and needs no signal, which most calls never make.
+      // A small message is read synchronously and needs no signal; most calls never create one.
       const signal = message.length > SYNC_BYTES ? call.signal : undefined;
       const read = () => readMessage(route.descriptor.input, form.codec, message, signal);
       const { service, descriptor } = route;
@@ -79,7 +79,7 @@ export function createUnaryFastPath(
   }
 }
 
-/** Reads the body up to the limit of the method, and hands over its one message. `onMessage` may throw EctError. */
+/** Reads the body up to the limit of the method, and passes on its one message. `onMessage` may throw EctError. */
 function receive(
   stream: Stream,
   form: UnaryWireForm,
@@ -95,7 +95,7 @@ function receive(
     open = false;
     rejectCall(stream, form, call, error);
   };
-  // A deadline that passes ends the call at once, wherever it is: its body trickles in, it stands in line, or it is stuck.
+  // The deadline ends the call at every stage: while its body arrives, while it waits to start, and while it runs.
   call.onStop(end);
   const judge = () => {
     if (!open) return;
@@ -109,7 +109,7 @@ function receive(
     onData: (part) => {
       if (!open) return stream.consumed(part.length);
       if (!body.add(part)) return end(TOO_MUCH_AT_ONCE);
-      // No more is kept than tells what is wrong with it.
+      // Keeps only as many bytes as the error needs.
       if (form.isTooLong(body, maxBytes)) judge();
     },
     onRead: () => calls.arriving(call),
@@ -118,7 +118,7 @@ function receive(
   };
 }
 
-/** Lists of more elements are written in slices: a thousand tokens would hold the event loop for 50 ms. */
+/** Longer lists are written in slices: a thousand tokens would block the event loop for 50 ms. */
 const MAX_WRITTEN_AT_ONCE = 128;
 
 function isLong({ list }: FastPathRoute, response: object): boolean {
@@ -127,7 +127,7 @@ function isLong({ list }: FastPathRoute, response: object): boolean {
   return elements !== undefined && elements.length > MAX_WRITTEN_AT_ONCE;
 }
 
-/** The message of a response, in its frame where the form has frames. */
+/** The message of a response, with its frame if the protocol has frames. */
 function writeAnswer(
   form: UnaryWireForm,
   route: FastPathRoute,
@@ -150,8 +150,8 @@ function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 }
 
 /**
- * Rejects a call that was stopped when it came. What was read with its headers is released first: of a small call that
- * is all, and nothing of it needs to be reset.
+ * Rejects a call that was stopped before its body arrived. The bytes that arrived with the headers are released first: a small request is
+ * complete then, so that its stream need not be reset.
  */
 class Rejection implements Receiver {
   readonly #stream: Stream;
@@ -183,7 +183,7 @@ class Rejection implements Receiver {
   }
 }
 
-/** Ends a call with an error. The unread rest of the request is released. */
+/** Ends a call with an error, and releases the unread rest of the request. */
 function rejectCall(stream: Stream, form: UnaryWireForm, call: OpenCall, error: EctError): void {
   call.finish(error);
   if (!stream.isClosed) form.reject(stream, error);

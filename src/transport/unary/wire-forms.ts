@@ -1,5 +1,5 @@
-// How a plain unary call is spelled over HTTP/2: in the frames of gRPC and gRPC-Web, or as the bare messages of Connect, in
-// protobuf or JSON. These are the forms that need no runtime; every other form is left to the Connect router.
+// How plain unary calls are written over HTTP/2: in the frames of gRPC and gRPC-Web, or as the bare messages of Connect, in protobuf or
+// JSON. The Connect router serves all other forms.
 
 import { encodeEnvelope } from '@connectrpc/connect/protocol';
 import { trailerFlag } from '@connectrpc/connect/protocol-grpc-web';
@@ -20,28 +20,28 @@ import type { Codec } from '../messages/reading/read-message.ts';
 import { rejectionMessage } from '../rejections.ts';
 import { grpcTrailer } from '../wire-errors.ts';
 
-/** One spelling of unary calls. */
+/** How one protocol writes unary calls. */
 export interface UnaryWireForm {
   readonly protocol: Protocol;
   readonly codec: Codec;
-  /** Whether messages have the prefix of gRPC. */
+  /** Whether messages have the 5-byte prefix of gRPC. */
   readonly isFramed: boolean;
-  /** What its caller waits, in milliseconds. Throws EctError for a header that is no timeout. */
+  /** The timeout of the call, in milliseconds. Throws EctError for an invalid header. */
   timeoutMs(head: RequestHead): number | undefined;
-  /** Whether enough of a body has come to reject it. */
+  /** Whether a body is already too long. */
   isTooLong(body: Body, maxBytes: number): boolean;
-  /** The one message of a whole body. Throws EctError. */
+  /** The one message of a complete body. Throws EctError. */
   messageIn(body: Buffer, maxBytes: number): Buffer;
-  /** Sends a response: the message, in its frame where this form has frames. */
+  /** Sends a response: the message, with its frame if this form has frames. */
   answer(stream: Stream, message: Buffer): void;
-  /** Sends the error as the whole response. */
+  /** Sends an error as the whole response. */
   reject(stream: Stream, error: EctError): void;
 }
 
-/** Returns the form that the headers of a request announce; undefined for one that the router has to look at. */
+/** Returns the form that the headers of a request name; undefined: the Connect router decides. */
 export type FormOf = (head: RequestHead) => UnaryWireForm | undefined;
 
-/** Returns the fields that let the page of this origin read a response; without an origin those that stand in every response. */
+/** Returns the CORS fields for this origin; without an origin, those of every response. */
 export type FieldsFor = (origin: string | undefined) => Fields;
 
 /** The forms of one server. */
@@ -78,16 +78,16 @@ const GRPC_FIELDS = [
   [':status', '200'],
   ['content-type', 'application/grpc'],
 ] as const;
-/** Made once: blocks mean the same on every connection. */
+/** Encoded once: this block is the same on every connection, because it does not use the dynamic table. */
 const GRPC_HEADERS = writeHeaderBlock(GRPC_FIELDS);
 const GRPC_OK = writeHeaderBlock([['grpc-status', '0']]);
 
-/** How gRPC and gRPC-Web spell a request. */
+/** The shared part of gRPC and gRPC-Web. */
 const FRAMED: Pick<UnaryWireForm, 'codec' | 'isFramed' | 'timeoutMs' | 'isTooLong' | 'messageIn'> = {
   codec: 'proto',
   isFramed: true,
   timeoutMs: (head) => readGrpcTimeout(headerOf(head, 'grpc-timeout')?.toString()),
-  // One message, and of a second one what tells what is wrong with it.
+  // One message, and of a second one as many bytes as the error needs.
   isTooLong: (body, maxBytes) =>
     announcedBytes(body.head) > maxBytes || body.length > 2 * (FRAME_PREFIX_BYTES + maxBytes),
   messageIn: (body, maxBytes) => {
@@ -104,14 +104,14 @@ const GRPC: UnaryWireForm = {
   reject: (stream, error) => stream.respond(error === OVERLOADED ? GRPC_OVERLOADED : grpcRejection(error), true),
 };
 
-/** Made once: what is rejected because there is too much must cost next to nothing. */
+/** Encoded once: rejecting excess load must cost as little as possible. */
 const GRPC_OVERLOADED = grpcRejection(OVERLOADED);
 
 function grpcRejection(error: EctError): Buffer {
   return writeHeaderBlock([...GRPC_FIELDS, ...Object.entries(grpcTrailer(error))]);
 }
 
-/** The trailer of a good answer, as the last frame of its body. */
+/** The trailer of a successful response, as the last frame of its body. */
 const WEB_OK = Buffer.from(encodeEnvelope(trailerFlag, Buffer.from('grpc-status: 0\r\n')));
 
 function grpcWebForm(fieldsFor: FieldsFor): UnaryWireForm {
@@ -144,7 +144,7 @@ function connectForm(codec: Codec, fieldsFor: FieldsFor): UnaryWireForm {
   };
 }
 
-/** The headers of a good answer of this type. All answers to requests without an origin share a block. */
+/** The headers of a successful response of this type. All responses to requests without an origin share a block. */
 function headersOf(type: string, fieldsFor: FieldsFor): (stream: Stream) => Buffer {
   const blockFor = (origin: string | undefined) =>
     writeHeaderBlock([[':status', '200'], ['content-type', type], ...Object.entries(fieldsFor(origin))]);
@@ -155,7 +155,7 @@ function headersOf(type: string, fieldsFor: FieldsFor): (stream: Stream) => Buff
   };
 }
 
-/** Sends the error as headers and a body, as everything but gRPC has it. */
+/** Sends the error as headers and a body, as in all protocols but gRPC. */
 function respond(stream: Stream, error: EctError, fieldsFor: FieldsFor): void {
   const { head } = stream;
   const { status, headers, body } = rejectionMessage(head.method, headerOf(head, 'content-type')?.toString(), error);

@@ -1,6 +1,6 @@
-// Bytes in JSON (RFC 4648): either alphabet, with or without padding, and otherwise in one spelling only.
+// Reads bytes in JSON (RFC 4648): either alphabet, with or without padding, and otherwise in one spelling only.
 
-/** The bytes, or undefined: two alphabets at once, spaces, padding anywhere but at the end, unused bits that are not zero. */
+/** The bytes; undefined for mixed alphabets, spaces, padding before the end, or unused bits that are not zero. */
 export function decodeBase64(text: string): Buffer | undefined {
   const encoding = text.includes('-') || text.includes('_') ? 'base64url' : 'base64';
   const bytes = Buffer.from(text, encoding);

@@ -1,5 +1,5 @@
-// Decompresses a request (RFC 1952), off the event loop. A few bytes of gzip can announce megabytes, so the announced
-// size is judged first, and not a byte more than that is written.
+// Decompresses a request (RFC 1952) outside the event loop. A few bytes of gzip can announce megabytes, so the announced size is checked
+// first, and no more than that is decompressed.
 
 import { promisify } from 'node:util';
 import { crc32, type InflateRaw, inflateRaw } from 'node:zlib';
@@ -7,11 +7,11 @@ import { NO_ROOM_FOR_REQUEST } from '../../../calls/overload.ts';
 import { EctError, reject } from '../../../errors.ts';
 import { malformed } from './faults.ts';
 
-/** Above this size a request may be so many times as large as its compressed form. */
+/** Above this size a request may be at most this many times as large as its compressed form. */
 const RATIO_FROM_BYTES = 256 * 1024;
 /**
- * A batch of 1,000 items that are equal but for their references and share an `ect_ext` of 3 KB is 144 times as large as its gzip; of
- * realistic requests no ratio above that was found. Deflate reaches 1,032.
+ * A batch of 1,000 items that are equal but for their references and share an `ect_ext` of 3 KB is 144 times as large as its gzip form;
+ * no realistic request had a higher ratio. Deflate reaches 1,032.
  */
 const MAX_RATIO = 200;
 
@@ -30,9 +30,9 @@ const inflate = promisify(inflateRaw) as unknown as (
 ) => Promise<Inflated>;
 
 /**
- * The bytes of a message in this encoding: `gzip`, or `identity`. A gzip file may have several members; a message is one,
- * and nothing follows it. `reserve` is asked for room before anything is written. Rejects with EctError: REQUEST_MALFORMED,
- * MESSAGE_TOO_LARGE, SERVICE_OVERLOADED.
+ * Decompresses a message in this encoding: `gzip`, or `identity`. A gzip file may have several members; here it has one, and nothing
+ * after it. `reserve` is called before anything is decompressed. Rejects with EctError: REQUEST_MALFORMED, MESSAGE_TOO_LARGE,
+ * SERVICE_OVERLOADED.
  */
 export async function decompress(
   encoding: string,
@@ -64,21 +64,21 @@ export async function decompress(
 
 async function inflateTo(deflated: Buffer, size: number): Promise<Inflated> {
   try {
-    // zlib does not take 0 for a limit.
+    // zlib rejects a limit of 0.
     return await inflate(deflated, { info: true, maxOutputLength: Math.max(size, 1) });
   } catch {
     throw undecodable();
   }
 }
 
-/** Where the deflated data begin; undefined: this is no gzip header. */
+/** Where the deflate data start; undefined: this is not a gzip header. */
 function endOfHeader(input: Buffer): number | undefined {
   if (input.length < HEADER_BYTES || input.readUInt32BE(0) >>> 8 !== 0x1f8b08) return undefined;
   const flags = input[3]!;
   if ((flags & 0xe0) !== 0) return undefined;
   let at = HEADER_BYTES;
   if ((flags & 4) !== 0) at += 2 + (at + 2 <= input.length ? input.readUInt16LE(at) : 0);
-  // File name, comment.
+  // File name and comment.
   for (const flag of [8, 16]) {
     if ((flags & flag) === 0) continue;
     const end = input.indexOf(0, at);

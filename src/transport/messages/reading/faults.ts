@@ -1,11 +1,11 @@
-// Why a request cannot be read. Names of fields are shown, since a misspelt one is the commonest fault; values never are.
+// Why a request cannot be read. The message names fields, because a misspelt field is the most common fault; it never shows values.
 
 import { invalid } from '../../../api/invalid.ts';
 import { MAX_BATCH_ITEMS } from '../../../calls/message-limits.ts';
 import { EctError, reject } from '../../../errors.ts';
 import { MAX_DEPTH, MAX_VALUES } from './limits.ts';
 
-/** Where something is in a message: `items[3].request.exec_act`. Only written out where there is a fault. */
+/** The position of something in a message, such as `items[3].request.exec_act`. It is only formatted for a fault. */
 export interface Place {
   readonly parent: Place | undefined;
   readonly name: string | number;
@@ -14,7 +14,7 @@ export interface Place {
 const MAX_NAME = 64;
 const MAX_PATH = 160;
 
-/** The path of a place. A name may be the caller's own: it is shown as ASCII, and long ones are cut. */
+/** The path of a position. A name may come from the caller: it is shown as ASCII, and long ones are cut. */
 function pathOf(place: Place | undefined): string {
   let path = '';
   for (let at = place; at !== undefined; at = at.parent) {
@@ -33,34 +33,34 @@ export function malformed(message: string): EctError {
   return new EctError(reject('REQUEST_MALFORMED', message));
 }
 
-/** One field does not fit. Without a place it is the message itself. */
+/** The error of one invalid field. Without a position it is the message itself. */
 export function misfit(place: Place | undefined, rule: string): EctError {
   const field = pathOf(place);
   if (field === '') return malformed(`the message ${rule}`);
   return new EctError(reject('REQUEST_MALFORMED', `${field} ${rule}`, { field }));
 }
 
-/** More faults of one message are not named: an error has room for no more. */
+/** Most faults of one message that are named, because an error has room for no more. */
 const MAX_FAULTS = 16;
 
-/** The faults of the parts of one message. */
+/** Collects the faults of the parts of one message. */
 export class Faults {
   readonly #faults: EctError[] = [];
   #violations = 0;
 
-  /** Whether as many are known as are named. */
+  /** Whether the maximum is reached. */
   get isFull(): boolean {
     return this.#violations >= MAX_FAULTS;
   }
 
-  /** Keeps what a part was rejected with. Anything else is thrown again. */
+  /** Adds the rejection of a part. Any other error is thrown again. */
   keep(error: unknown): void {
     if (!(error instanceof EctError)) throw error;
     this.#faults.push(error);
     this.#violations += Math.max(1, error.violations.length);
   }
 
-  /** What a part is read as; undefined where it is rejected. */
+  /** Reads a part; undefined if it is rejected. */
   attempt<T>(read: () => T): T | undefined {
     try {
       return read();
@@ -70,7 +70,7 @@ export class Faults {
     }
   }
 
-  /** Throws all of them as one, where there are any. */
+  /** Throws the collected faults as one error, if there are any. */
   reject(): void {
     const [first, ...others] = this.#faults;
     if (first === undefined) return;
@@ -95,13 +95,13 @@ export function tooDeep(): EctError {
   return new EctError(reject('REQUEST_MALFORMED', message, { limit_depth: String(MAX_DEPTH) }));
 }
 
-/** The same rejection as that of a token with such an extension object. */
+/** The same rejection as for a token with such an extension object. */
 export function structTooLarge(place?: Place): EctError {
   const field = pathOf(place) || 'ect_ext';
   return new EctError(reject('EXT_TOO_LARGE', `${field} has more than 4096 bytes`, { limit_bytes: '4096' }));
 }
 
-/** The same rejection as that of the batch procedures. */
+/** The same rejection as in the batch procedures. */
 export function tooManyItems(field: string): EctError {
   return invalid(field, `must have 1 to ${MAX_BATCH_ITEMS} items`);
 }

@@ -1,5 +1,5 @@
-// Reads the JSON of one value that is no message of its own. What the generated codec takes although it is not in the JSON
-// form of protobuf is rejected: concatenated base64, numbers in other notations, days that are not in the calendar.
+// Reads the JSON of a value that is not a message. It is stricter than the generated codec, which accepts more than the JSON form of
+// protobuf: concatenated base64, numbers in other notations, days that are not in the calendar.
 
 import { type DescField, fromJson, ScalarType } from '@bufbuild/protobuf';
 import { enumRule } from '../../../api/enums.ts';
@@ -36,7 +36,7 @@ function readBytes(json: unknown, at: Place): Uint8Array {
   return bytes;
 }
 
-/** Also bounds the digits, whose conversion takes more than linear time. */
+/** Also limits the number of digits, whose conversion takes more than linear time. */
 const NUMBER = /^-?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,4})?$/;
 
 const BEYOND = 'what is beyond 2^53 is given as a string';
@@ -74,7 +74,7 @@ function readWellKnown(field: DescField, json: unknown, at: Place): unknown {
   }
 }
 
-/** `Date` takes 31 June for 1 July. */
+/** `Date` accepts 31 June as 1 July. */
 function isInCalendar(text: string): boolean {
   const [, year, month, day] = TIMESTAMP.exec(text) ?? [];
   const date = new Date(0);
@@ -82,7 +82,7 @@ function isInCalendar(text: string): boolean {
   return date.getUTCMonth() === Number(month) - 1 && date.getUTCDate() === Number(day);
 }
 
-/** Reads by the generated codec, whose own words may quote the request. */
+/** Reads with the generated codec, whose messages may quote the request. */
 function readByCodec(field: DescField, json: unknown, at: Place, rule: string): unknown {
   const isElement = field.fieldKind === 'list';
   try {

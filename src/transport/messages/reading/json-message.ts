@@ -1,4 +1,4 @@
-// Makes a message of a parsed JSON value, as the generated codec does, and says of a fault where it is.
+// Creates a message from a parsed JSON value, as the generated codec does, and reports the position of a fault.
 
 import { create, type DescField, type DescMessage, type DescOneof } from '@bufbuild/protobuf';
 import { Faults, misfit, type Place, structTooLarge } from './faults.ts';
@@ -8,7 +8,7 @@ import { unknownField } from './unknown-field.ts';
 
 const STRUCT = 'google.protobuf.Struct';
 
-/** Members of all objects inside a value of bounded depth. */
+/** Members of all objects in a value of bounded depth. */
 export function countMembers(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   let count = 0;
@@ -16,7 +16,7 @@ export function countMembers(value: unknown): number {
     for (const element of value) count += countMembers(element);
     return count;
   }
-  // What `JSON.parse` makes inherits no members that would show here.
+  // Objects from `JSON.parse` have no inherited members that would appear here.
   for (const name in value) count += 1 + countMembers((value as Readonly<Record<string, unknown>>)[name]);
   return count;
 }
@@ -30,13 +30,13 @@ export function readObject(desc: DescMessage, json: unknown, place: Place | unde
   let faults: Faults | undefined;
   for (const name of Object.keys(json)) {
     const field = fields.get(name);
-    // By its name in the schema, whichever of its two spellings was given; an unknown one as it was given.
+    // A field is named as in the schema, in whichever spelling it was given; an unknown one as it was given.
     const at = { parent: place, name: field?.name ?? name };
     try {
       if (field === undefined) throw misfit(at, unknownField(desc, name));
       readMember(message, field, json[name], at, seen);
     } catch (error) {
-      // A misspelled field is often one of several.
+      // A request often has several misspelt fields.
       faults ??= new Faults();
       faults.keep(error);
       if (faults.isFull) break;
@@ -94,7 +94,7 @@ function readValue(field: DescField, json: unknown, at: Place): unknown {
   return readObject(message, json, at);
 }
 
-/** A Struct is a plain object here too: nothing has to be built. */
+/** A Struct is a plain object here too: nothing is converted. */
 function readStruct(json: unknown, at: Place): unknown {
   if (!isObject(json)) throw misfit(at, 'must be a JSON object');
   if (leastBytes(json) > MAX_STRUCT_BYTES) throw structTooLarge(at);

@@ -1,20 +1,20 @@
-// What one request may contain. The limits are on what reading costs, so they are far above what any procedure accepts: a
-// request that is only a little wrong reaches the rule that says so best.
+// What one request may contain. These limits bound the cost of reading, so they are far above what any procedure accepts: a request that
+// exceeds a limit of a procedure gets the specific error of that procedure.
 
 /**
- * Fields, list elements and map entries of a message, or of one item of a batch. The largest legal message is a bundle of
- * 10,000 tokens. Reading this many takes some 10 ms at most.
+ * Fields, list elements and map entries of a message, or of one item of a batch. The largest valid message has 10,000 tokens. Reading
+ * this many takes about 10 ms at most.
  */
 export const MAX_VALUES = 16_384;
 
-/** Messages inside messages, or brackets inside brackets. The generated codec stops here too. */
+/** Nested messages, or nested brackets. The generated codec has the same limit. */
 export const MAX_DEPTH = 100;
 
 /**
- * The Structs of a message, as compact JSON. A legal `ect_ext` has 4,096 bytes at most; up to here it is read, so that an
- * item of a batch is rejected by itself.
+ * Bytes of the Structs of a message, as compact JSON. A valid `ect_ext` has at most 4,096 bytes; larger ones are read up to this limit,
+ * so that an item of a batch can be rejected alone.
  */
 export const MAX_STRUCT_BYTES = 16_384;
 
-/** Messages up to this size are read at once, even where they could be read in slices. It takes some 10 ms at most. */
+/** Messages up to this size are read without slices, which takes about 10 ms at most. */
 export const SYNC_BYTES = 64 * 1024;

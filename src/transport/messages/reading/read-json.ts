@@ -1,5 +1,5 @@
-// Reads a JSON message (the JSON form of protobuf, and less): UTF-8 only, no member twice, no lone surrogates. A large
-// message is scanned, and a large batch built, in slices.
+// Reads a JSON message (a subset of the JSON form of protobuf): UTF-8 only, unique members, no lone surrogates. A large message is
+// scanned in slices, and a large batch is created in slices.
 
 import { isUtf8 } from 'node:buffer';
 import type { DescMessage } from '@bufbuild/protobuf';
@@ -12,7 +12,7 @@ import { type JsonPart, type JsonParts, JsonScan } from './scan-json.ts';
 
 const CHARACTERS_PER_SLICE = 256 * 1024;
 
-/** Reads a message. Throws, or rejects with, EctError. Only a large message is answered by a promise. */
+/** Reads a message. Throws EctError, or rejects with it. Only a large message returns a promise. */
 export function readJson(desc: DescMessage, bytes: Buffer, signal?: AbortSignal): object | Promise<object> {
   if (!isUtf8(bytes)) throw malformed('the message is not UTF-8');
   const slices = new TimeSlices(signal);
@@ -32,7 +32,7 @@ async function readInSlices(desc: DescMessage, scan: JsonScan, slices: TimeSlice
   return building.finish();
 }
 
-/** A message and the items of its batch, one after another. What is wrong with them is rejected as one. */
+/** Reads a message and the items of its batch, one after another. All faults become one error. */
 class Building {
   readonly #desc: DescMessage;
   readonly #parts: JsonParts;
@@ -47,7 +47,7 @@ class Building {
     this.#message = this.#faults.attempt(() => readPart(desc, parts.message, undefined));
   }
 
-  /** Reads one item more. Returns whether there are others. */
+  /** Reads one more item. Returns whether there are others. */
   advance(): boolean {
     const { items } = this.#parts;
     if (this.#next === items.length || this.#faults.isFull) return false;
@@ -72,10 +72,10 @@ function readPart(desc: DescMessage, { text, members }: JsonPart, place: Place |
   try {
     value = JSON.parse(text);
   } catch {
-    // The parser's own words quote the request.
+    // The messages of the parser quote the request.
     throw misfit(place, 'is not valid JSON');
   }
-  // `JSON.parse` keeps the last of several members of one name.
+  // `JSON.parse` keeps the last of several members with the same name.
   if (countMembers(value) !== members) throw misfit(place, 'has two members of one name');
   return readObject(desc, value, place);
 }

@@ -1,5 +1,5 @@
-// Reads the message of a unary request, whichever protocol it came by: bytes of a peer that may be anything. Nothing is built
-// before its size is known, nothing holds the event loop for long, and every fault is an error of ours.
+// Reads the message of a unary request of any protocol. The bytes are untrusted: nothing is created before its size is known, nothing
+// blocks the event loop for long, and every fault is an EctError.
 
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
 import { MAX_BATCH_ITEMS } from '../../../calls/message-limits.ts';
@@ -11,13 +11,13 @@ import { readJson } from './read-json.ts';
 import { eachRecord, scanWire } from './scan-wire.ts';
 import { LENGTH_DELIMITED } from './wire-types.ts';
 
-/** How a message is written. */
+/** The encoding of a message. */
 export type Codec = 'proto' | 'json';
 
 /**
- * Reads a message; what it answers is read only, and may share memory with `bytes`. Throws, or rejects with, EctError alone:
- * REQUEST_MALFORMED, MESSAGE_TOO_LARGE, EXT_TOO_LARGE, or REQUEST_INVALID for a batch of too many items. Large messages are
- * read in slices and answered by a promise; between two slices `signal` is looked at.
+ * Reads a message. The result is read-only and may share memory with `bytes`. Throws or rejects with EctError only: REQUEST_MALFORMED,
+ * MESSAGE_TOO_LARGE, EXT_TOO_LARGE, or REQUEST_INVALID for a batch of too many items. Large messages are read in slices and return a
+ * promise; `signal` is checked between slices.
  */
 export function readMessage<Desc extends DescMessage>(
   desc: Desc,
@@ -30,10 +30,10 @@ export function readMessage<Desc extends DescMessage>(
   return read(desc, buffer, signal) as MessageShape<Desc> | Promise<MessageShape<Desc>>;
 }
 
-/** A batch of so few bytes is read whole: it cannot cost much, whatever it holds. */
+/** A batch with so few bytes is read without slices, whatever it contains. */
 const SMALL_BYTES = 8 * 1024;
 
-/** A protobuf message is looked through first, then built by the generated codec; a large batch item by item. */
+/** Scans a protobuf message, then reads it with the generated codec; a large batch item by item. */
 function readProto(desc: DescMessage, bytes: Buffer, signal?: AbortSignal): object | Promise<object> {
   const batch = batchFieldOf(desc);
   if (batch !== undefined && bytes.length > SMALL_BYTES) return readBatch(desc, batch, bytes, signal);
@@ -83,13 +83,13 @@ function split(batch: BatchField, bytes: Buffer): { readonly items: readonly Buf
   return { items, rest: Buffer.concat(rest) };
 }
 
-/** Reads a message that is itself `depth` messages deep. Nothing of it is built before all of it was looked through. */
+/** Reads a message at nesting depth `depth`. It is scanned completely before anything is created. */
 function decode(desc: DescMessage, bytes: Buffer, depth = 1): object {
   scanWire(desc, bytes, depth);
   try {
     return fromBinary(desc, bytes, { readUnknownFields: false, recursionLimit: MAX_DEPTH + 1 - depth });
   } catch {
-    // The codec's own words may quote the request.
+    // The messages of the codec may quote the request.
     throw malformed('a string of the message is not UTF-8, or a field does not fit the schema');
   }
 }

@@ -1,20 +1,19 @@
-// Looks through the text of a JSON message before anything is built of it: how many values it has, how deep they are
-// nested, whether a string has half of a surrogate pair, and where the items of a batch are. Everything else about the
-// grammar is left to `JSON.parse`, which gets each part by itself.
+// Scans the text of a JSON message before anything is created from it: counts values, measures depth, finds lone surrogates, and finds
+// the items of the batch. `JSON.parse` checks the rest of the grammar, separately for each part.
 
 import { MAX_BATCH_ITEMS } from '../../../calls/message-limits.ts';
 import type { BatchField } from '../batch-field.ts';
 import { malformed, tooDeep, tooManyItems, tooManyValues } from './faults.ts';
 import { MAX_DEPTH, MAX_VALUES } from './limits.ts';
 
-/** A part of the text, and how many members its objects have in all, counted as they are spelled. */
+/** A part of the text, and how many members its objects have in total, counted as written. */
 export interface JsonPart {
   readonly text: string;
   readonly members: number;
 }
 
 export interface JsonParts {
-  /** The message, whose batch is an empty list. */
+  /** The message with an empty list instead of the batch. */
   readonly message: JsonPart;
   readonly items: readonly JsonPart[];
 }
@@ -35,12 +34,12 @@ export class JsonScan {
   readonly #items: JsonPart[] = [];
   #at = 0;
   #depth = 0;
-  /** Of the message, or of the item that is being scanned. */
+  /** Counts of the message, or of the item that is being scanned. */
   #values = 0;
   #members = 0;
   #outerMembers = 0;
   #nextBackslash: number;
-  /** Where the last string of the outermost object begins and ends: perhaps the name of a member. */
+  /** Where the last string of the outermost object starts and ends: it may be the name of a member. */
   #stringStart = 0;
   #stringEnd = 0;
   #listStart = -1;
@@ -53,7 +52,7 @@ export class JsonScan {
     this.#nextBackslash = indexFrom(text, '\\', 0);
   }
 
-  /** Scans so many characters more, or a little further. Returns whether that was all. */
+  /** Scans at least this many more characters. Returns whether the text is complete. */
   advance(characters: number): boolean {
     const text = this.#text;
     const until = Math.min(this.#at + characters, text.length);
@@ -68,7 +67,7 @@ export class JsonScan {
     return this.#at >= text.length;
   }
 
-  /** What was found, once all is scanned. */
+  /** The result, after the scan is complete. */
   finish(): JsonParts {
     if (this.#depth !== 0) throw malformed('the message is not valid JSON');
     const text = this.#text;
@@ -109,7 +108,6 @@ export class JsonScan {
     return this.#listStart >= 0 && this.#listEnd < 0;
   }
 
-  /** A second list of the same name stays in the message, which is rejected for it. */
   #isBatchNext(): boolean {
     if (this.#batch === undefined || this.#listStart >= 0) return false;
     if (this.#stringEnd - this.#stringStart > 6 * (this.#batch.jsonName.length + this.#batch.name.length)) return false;
@@ -117,6 +115,7 @@ export class JsonScan {
     return name === this.#batch.jsonName || name === this.#batch.name;
   }
 
+  /** A second list with the same name stays in the message, which is rejected for it. */
   #enterBatch(): void {
     this.#listStart = this.#at;
     this.#outerMembers = this.#members;
@@ -141,7 +140,7 @@ export class JsonScan {
     if (!isEmpty) this.#endItem(end);
     this.#listEnd = end;
     this.#members = this.#outerMembers;
-    // The items are counted by themselves.
+    // Items are counted separately.
     this.#values = 0;
   }
 
@@ -181,7 +180,7 @@ const UNICODE = 0x75;
 const LOWER_CASE = 0x20;
 const HEX_D = 0x64;
 
-/** Which half of a surrogate pair an escape encodes, after its backslash: `uD800` to `uDBFF` or `uDC00` to `uDFFF`. */
+/** Which half of a surrogate pair an escape encodes: `uD800` to `uDBFF`, or `uDC00` to `uDFFF`. `at` follows the backslash. */
 function surrogateAt(text: string, at: number): 'high' | 'low' | undefined {
   if (text.charCodeAt(at) !== UNICODE || (text.charCodeAt(at + 1) | LOWER_CASE) !== HEX_D) return undefined;
   const digit = text.charCodeAt(at + 2);

@@ -1,5 +1,5 @@
-// Looks through the wire form of a message before anything is built of it: whether it is well formed, how many values it
-// has, how deep they are nested, and how large its Structs are. One pass, without allocation.
+// Scans the protobuf encoding of a message before anything is created from it: checks that it is well formed, counts values, and measures
+// depth and the size of Structs. One pass, without allocation.
 
 import type { DescMessage } from '@bufbuild/protobuf';
 import { malformed, structTooLarge, tooDeep, tooManyValues } from './faults.ts';
@@ -17,14 +17,14 @@ import {
 } from './wire-types.ts';
 
 /**
- * Checks a message of this type that is itself `depth` messages deep. Stricter than the generated codec in one respect: a
- * known field of another wire type is rejected, not read as if it had its own. Throws EctError.
+ * Checks a message of this type at nesting depth `depth`. It is stricter than the generated codec in one respect: a known field with
+ * another wire type is rejected, not read as if it had the declared one. Throws EctError.
  */
 export function scanWire(desc: DescMessage, bytes: Uint8Array, depth = 1): void {
   new WireScanner(bytes).scanMessage(wireTypeOf(desc), bytes.length, depth);
 }
 
-/** Where a field of the outermost message begins and ends, its tag included, and its content. */
+/** Where a field of the outermost message starts and ends, including its tag, and where its content is. */
 export interface WireRecord {
   readonly fieldNumber: number;
   readonly wireType: number;
@@ -104,7 +104,7 @@ class WireScanner {
     if (this.#jsonBytes > MAX_STRUCT_BYTES) throw structTooLarge();
   }
 
-  /** Field number and wire type, of which there are 29 and 3 bits. */
+  /** Field number and wire type, of 29 and 3 bits. */
   #tag(): number {
     const start = this.at;
     const tag = this.#varint();
@@ -112,7 +112,7 @@ class WireScanner {
     return tag;
   }
 
-  /** Goes past a value. The content of a group counts as values of the message that it is in. */
+  /** Skips a value. The content of a group counts as values of the message around it. */
   #skip(tag: number, end: number, depth: number): void {
     switch (tag & 7) {
       case VARINT:
@@ -148,7 +148,7 @@ class WireScanner {
     throw malformed('a group does not end');
   }
 
-  /** Returns where a part with its length before it begins; it ends at `at`. */
+  /** Returns where a length-delimited value starts; it ends at `at`. */
   #part(end: number): number {
     const length = this.#varint();
     const start = this.at;
@@ -157,7 +157,7 @@ class WireScanner {
     return start;
   }
 
-  /** The lower 53 bits, or more than any length: 10 bytes at most. */
+  /** The lower 53 bits, or more than any length; at most 10 bytes. */
   #varint(): number {
     let value = 0;
     let factor = 1;

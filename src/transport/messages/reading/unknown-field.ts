@@ -1,15 +1,15 @@
-// A name that is no field of a message: most often a field that was misspelt, or that belongs to a message within this one.
+// A name that is not a field of a message: usually a misspelt field, or a field of a nested message.
 
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { nearest } from '../../../spelling.ts';
 
-/** Longer names are no misspelt field, and are not compared. */
+/** Longer names are not compared. */
 const MAX_COMPARED = 64;
 const MAX_EDITS = 3;
-/** A shorter beginning is that of too many words. */
+/** A shorter prefix matches too many names. */
 const LEAST_BEGINNING = 3;
 
-/** The error for an unknown name, with the field that was probably meant, in the spelling that the caller uses. */
+/** The error for an unknown name, with the field that was probably meant, in the spelling of the caller. */
 export function unknownField(desc: DescMessage, name: string): string {
   const meant = name.length > MAX_COMPARED ? undefined : meantBy(desc, name);
   return `is not a field of ${desc.typeName}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`;
@@ -22,7 +22,7 @@ function meantBy(desc: DescMessage, name: string): string | undefined {
   return nearest(name, names, MAX_EDITS) ?? oneThatBegins(name, names) ?? within(desc, name, spell);
 }
 
-/** The one field that begins as the name does, or whose name begins as the field does: `audience` is `aud`. */
+/** The only field that starts with the name, or whose name is a prefix of it: `audience` means `aud`. */
 function oneThatBegins(name: string, names: readonly string[]): string | undefined {
   if (name.length < LEAST_BEGINNING) return undefined;
   const found = names.filter(
@@ -31,7 +31,7 @@ function oneThatBegins(name: string, names: readonly string[]): string | undefin
   return found.length === 1 ? found[0] : undefined;
 }
 
-/** A field of this name in a message of ours within this one: `execAct` of an item is `request.execAct`. */
+/** A field with this name in a nested message: `execAct` of an item is `request.execAct`. */
 function within(desc: DescMessage, name: string, spell: (field: DescField) => string): string | undefined {
   const paths = desc.fields.flatMap((field) => {
     if (field.fieldKind !== 'message' || field.message.typeName.startsWith('google.')) return [];

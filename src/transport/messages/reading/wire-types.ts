@@ -1,5 +1,5 @@
-// What may stand in the wire form of a message: for each field its wire types, what is inside it, and, inside a Struct,
-// how much it adds to its JSON.
+// What the protobuf encoding of a message may contain: for each field its wire types, the type of its content, and, in a Struct, how many
+// bytes of JSON it adds.
 
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 
@@ -12,33 +12,33 @@ export const FIXED32 = 5;
 
 export interface WireType {
   readonly fields: ReadonlyMap<number, WireField>;
-  /** Bytes of JSON that such a message has in any case: the brackets of a Struct or list. */
+  /** Bytes of JSON that such a message has at least: the brackets of a Struct or list. */
   readonly jsonBytes: number;
 }
 
 export interface WireField {
-  /** The field has one of these. */
+  /** The allowed wire types. */
   readonly wireTypes: readonly number[];
-  /** What is inside, where it is a message. */
+  /** The type of the content, if it is a message. */
   readonly message: WireType | undefined;
-  /** The wire type of each element, where a field of numbers may be packed. */
+  /** The wire type of each element, if the field may be packed. */
   readonly packed: number | undefined;
   /** Bytes of JSON of each such field in a Struct: commas, quotes, the shortest value. */
   readonly jsonBytes: number;
-  /** Whether the field is text in a Struct, whose bytes count too. */
+  /** Whether the field is text in a Struct, so that its bytes count too. */
   readonly isJsonText: boolean;
 }
 
 const known = new WeakMap<DescMessage, WireType>();
 
-/** Made once for each type. */
+/** Created once for each type. */
 export function wireTypeOf(desc: DescMessage): WireType {
   const earlier = known.get(desc);
   if (earlier !== undefined) return earlier;
   const fields = new Map<number, WireField>();
   const brackets = desc.typeName === 'google.protobuf.Struct' || desc.typeName === 'google.protobuf.ListValue';
   const type = { fields, jsonBytes: brackets ? 2 : 0 };
-  // Before the fields: types may contain themselves.
+  // Set before the fields, because types may be recursive.
   known.set(desc, type);
   for (const field of desc.fields) fields.set(field.number, wireFieldOf(field));
   return type;

@@ -1,5 +1,5 @@
-// Writes the message of a response. One with a long list of messages is written element by element, in slices: a thousand
-// tokens with their claims would hold the event loop for half a second.
+// Writes the message of a response. A long list of messages is written element by element, in slices: a thousand tokens with their claims
+// would block the event loop for half a second.
 
 import {
   create,
@@ -16,14 +16,14 @@ import { type BatchField, batchFieldOf } from '../batch-field.ts';
 import { eachRecord } from '../reading/scan-wire.ts';
 import { TimeSlices } from '../time-slices.ts';
 
-/** Lists of so many messages are written at once. */
+/** Lists up to this length are written without slices. */
 const SYNC_ELEMENTS = 32;
 const COMMA = Buffer.from(',');
 
 /**
- * Writes a message as protobuf or JSON; `json.registry` has the types inside an Any. A long one is answered by a promise, which
- * rejects with EctError where `signal` is aborted. Throws, or rejects with, any other error where the message does not fit
- * its type: a mistake of ours. Fields are in the order of their numbers, as the general codec writes them; in JSON the list comes first.
+ * Writes a message as protobuf or JSON; `json.registry` has the types inside an Any. A long message returns a promise, which rejects with
+ * EctError if `signal` is aborted. Any other error is a bug: the message does not fit its type. Fields are in the order of their numbers,
+ * as the generated codec writes them; in JSON the list comes first.
  */
 export function writeMessage<Desc extends DescMessage>(
   desc: Desc,
@@ -87,9 +87,9 @@ function inOrder(list: BatchField, parts: readonly Uint8Array[], rest: Uint8Arra
   return [rest.subarray(0, at), ...parts, rest.subarray(at)];
 }
 
-/** The list first, and what else there is after it. */
+/** The list first, then the other fields. */
 function joinJson({ jsonName }: BatchField, parts: readonly Uint8Array[], rest: JsonValue): Buffer {
-  // Where default values are written, the rest has the list too, empty.
+  // Where default values are written, the rest contains the list too, as an empty one.
   const { [jsonName]: _, ...fields } = rest as JsonObject;
   const others = JSON.stringify(fields).slice(1);
   const start = Buffer.from(`{${JSON.stringify(jsonName)}:[`);
