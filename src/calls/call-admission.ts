@@ -1,4 +1,4 @@
-// The caller of a call, the account that it is charged to, and whether it is admitted: decided by the headers of the request only.
+// Determines, from the headers of a request only, its caller, the account that it is charged to, and whether it is admitted.
 
 import type { Socket } from 'node:net';
 import type { Caller } from '../authority/index.ts';
@@ -21,31 +21,31 @@ import type { Penalty } from './penalty.ts';
 
 export interface CallAdmissionOptions {
   readonly events: Events;
-  /** Who is at the other end of a connection. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
+  /** The caller that a connection proves. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
   readonly identify: (socket: Socket) => Caller;
-  /** Who makes a request, where its headers count too. Otherwise its connection alone says it. */
+  /** The caller of a request, if its headers matter too. Otherwise the connection determines it. */
   readonly authenticate?: Authenticate | undefined;
   /** Whether a caller is an administrator. Undefined: there are no administrators. */
   readonly isAdministrator?: (caller: Caller) => boolean;
 }
 
-/** A request that is rejected by its headers, and what its connection is charged for it. */
+/** A rejected request, and the penalty for its connection. */
 export interface Rejection {
   readonly error: EctError;
-  /** Who made it, as far as it is proven. */
+  /** The caller, as far as it is authenticated. */
   readonly caller: Caller;
   readonly penalty: Penalty;
 }
 
-/** A call that may be made: who makes it, and who pays for it. */
+/** An admitted call: its caller and its account. */
 export interface Admission {
   readonly caller: Caller;
   readonly account: Account;
 }
 
-/** A connection that has not proven a caller pays this many times as much for a call that is rejected. */
+/** The cost of a rejected call on a connection without an authenticated caller, relative to other rejections. */
 const UNIDENTIFIED_COST = 20;
-/** And this many times for too many public requests, which need no identity: each connection has a bucket. */
+/** The cost of a rejected public request: these need no identity, so that each connection has its own bucket. */
 export const PUBLIC_REJECTION_COST = 10;
 
 export const ANONYMOUS: Caller = { kind: 'anonymous' };
@@ -67,7 +67,7 @@ export function createCallAdmission(
     const { socket } = arrival;
     let caller: Caller;
     try {
-      // What is public is for everyone: who is connected is only noted, and no credential is looked at.
+      // Public methods are open to everyone: the peer is only noted, and no credential is checked.
       caller = access === 'public' ? peerOrAnonymous(socket) : authenticate(arrival);
     } catch (thrown) {
       if (thrown instanceof EctError) return unidentified(socket, thrown);
@@ -106,7 +106,7 @@ export function createCallAdmission(
     return rejection(account, caller, tooManyCallsOf(account));
   }
 
-  /** The excess of all callers, or that of this one alone. */
+  /** The error for too many calls of all callers, or of this one alone. */
   function tooManyCallsOf({ openCalls }: Account): EctError {
     return openCalls >= MAX_ACCOUNT_CALLS ? TOO_MANY_OWN_CALLS : OVERLOADED;
   }
@@ -119,37 +119,38 @@ export function createCallAdmission(
     return caller.kind === 'anonymous' ? accounts.ofConnection(socket) : accounts.ofCaller(caller.id);
   }
 
-  /** Who pays for what a connection sends before a call says who made it. */
+  /** The account that pays for a connection until a call has a caller. */
   function accountOf(socket: Socket): Account {
     try {
       return accountOfCaller(identify(socket), socket);
     } catch {
-      // A connection that proves nothing by itself may carry requests that do.
+      // A connection without an identity may carry requests that have one.
       return options.authenticate === undefined ? accounts.unidentified : accounts.ofConnection(socket);
     }
   }
 
-  /** A caller that goes on calling though its calls are rejected is slowed down: it must not cost more than its share. */
+  /** A caller that continues while its calls are rejected is throttled, so that it does not cost more than its share. */
   function rejection(account: Account, caller: Caller, error: EctError, cost = 1): Rejection {
-    if (account.refusals.take(performance.now(), cost)) return { error, caller, penalty: 'none' };
+    if (account.rejections.take(performance.now(), cost)) return { error, caller, penalty: 'none' };
     onLimit('rejections');
     return { error, caller, penalty: cost >= PUBLIC_REJECTION_COST ? 'rest' : 'throttle' };
   }
 
-  /** After an authentication failure a retry is useless. */
+  /** After an authentication failure a retry is useless, so the limit is low. */
   function unidentified(socket: Socket, error: EctError): Rejection {
     const peer = peerOrAnonymous(socket);
-    // An authenticated peer may forward the requests of many callers: the failure of one must not end the connection of all.
+    // An authenticated peer may forward requests of many callers: the failure of one must not end the connection of all.
     if (peer.kind !== 'anonymous') return rejection(accounts.ofCaller(peer.id), peer, error);
     const now = performance.now();
     const isBearable =
-      accounts.ofConnection(socket).refusals.take(now, UNIDENTIFIED_COST) && accounts.unidentified.refusals.take(now);
+      accounts.ofConnection(socket).rejections.take(now, UNIDENTIFIED_COST) &&
+      accounts.unidentified.rejections.take(now);
     if (isBearable) return { error, caller: ANONYMOUS, penalty: 'none' };
     onLimit('rejections');
     return { error, caller: ANONYMOUS, penalty: 'disconnect' };
   }
 
-  /** Who is connected, as far as the connection proves it. */
+  /** The caller that the connection proves, or anonymous. */
   function peerOrAnonymous(socket: Socket): Caller {
     try {
       return identify(socket);

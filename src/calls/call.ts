@@ -1,4 +1,4 @@
-// What a call is, whichever protocol it came by: who asks, how long there is, and what became of it.
+// The types of calls, procedures and services, for every protocol.
 
 import type {
   DescMethod,
@@ -17,21 +17,21 @@ export interface Call {
   /** `ect.v1.AuthorityService/Issue`. */
   readonly method: string;
   readonly caller: Caller;
-  /** The digest of the policy that permits it; undefined where its procedure asks itself, and where nobody has to be asked. */
+  /** The digest of the policy that permits the call; undefined if the procedure checks the permission itself, or if none is needed. */
   readonly policy?: string | undefined;
   /** Aborted when the deadline has passed, the caller has cancelled, or the service stops waiting. */
   readonly signal: AbortSignal;
-  /** A response that rejects (an invalid verdict) notes its reason here, for the call's event. */
+  /** Records the reason of a negative response (an invalid verdict) for the event of the call. */
   note(reason: ErrorReason): void;
 }
 
-/** One unary procedure. Rejects by throwing EctError; anything else that it throws is a bug (INTERNAL). */
+/** A unary procedure. Rejects by throwing EctError; any other error is a bug (INTERNAL). */
 export type Procedure<M extends DescMethodUnary = DescMethodUnary> = (
   request: MessageShape<M['input']>,
   call: Call,
 ) => Promise<MessageInitShape<M['output']>> | MessageInitShape<M['output']>;
 
-/** One streaming procedure. Rejects by throwing EctError, also between two responses. */
+/** A streaming procedure. Rejects by throwing EctError, also between two responses. */
 export type StreamProcedure<M extends DescMethod> =
   M extends DescMethodServerStreaming<infer I, infer O>
     ? (request: MessageShape<I>, call: Call) => AsyncIterable<MessageInitShape<O>>
@@ -52,19 +52,19 @@ export interface Service<S extends DescService = DescService> {
       S['method'][K]
     >;
   };
-  /** Who may call it: those who are authenticated, everyone (keys), or administrators alone. */
+  /** Who may call it: authenticated callers, everyone (keys), or only administrators. */
   readonly access: Access;
-  /** Methods (local names) that need no identity all the same. */
+  /** Methods (local names) that are public although the service is not. */
   readonly published?: readonly string[];
-  /** Methods (local names) whose procedures ask for permission themselves, since what they are about is found on the way. */
+  /** Methods (local names) whose procedures check the permission themselves, because they find the object of the call first. */
   readonly asksItself?: readonly string[];
-  /** What a call of a method (local name) computes whatever the size of its request, relative to a small call; 1 where it is not said. */
+  /** The CPU cost of a call of a method (local name) whatever the size of its request, relative to a small call; 1 by default. */
   readonly weights?: Readonly<Record<string, number>>;
   /** Largest request message in bytes, by method (local name); `*` is the default. */
   readonly maxRequestBytes: Readonly<Record<string, number>> & { readonly '*': number };
   /**
-   * Of methods (local names) whose responses can be large: how many bytes the response to a request has at most. Room for it is
-   * reserved before the procedure runs. Others answer a few kilobytes.
+   * An upper bound of the response in bytes, for methods (local names) with large responses. Memory for it is reserved before the
+   * procedure runs. Other responses have a few kilobytes.
    */
   readonly answerBytes?: {
     readonly [K in keyof S['method']]?: S['method'][K] extends DescMethodUnary
@@ -73,7 +73,7 @@ export interface Service<S extends DescService = DescService> {
   };
 }
 
-/** Any service, as a transport holds it: `Service<S>` for every `S`. */
+/** Any service: `Service<S>` for every `S`. */
 export interface AnyService {
   readonly descriptor: DescService;
   readonly procedures: Readonly<Record<string, (request: never, call: Call) => unknown>>;

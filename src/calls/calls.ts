@@ -1,5 +1,5 @@
-// What a call is, whichever transport it came by: opened by its headers, let in when its request was read whole, begun when it is its
-// turn. Transports read and write bytes; everything else about a call is decided here.
+// The stages of a call, in every transport: opened with its headers, admitted with its complete request, started by the scheduler.
+// Transports read and write bytes; everything else about a call is decided here.
 
 import type { Caller } from '../authority/index.ts';
 import { EctError } from '../errors.ts';
@@ -18,7 +18,7 @@ import { type Arrival, OpenCall, type PresentedCall } from './open-call.ts';
 import { createProcedures, type ProcedureOptions } from './procedures.ts';
 
 export interface CallsOptions extends CallAdmissionOptions, ProcedureOptions {
-  /** What calls share. */
+  /** What all calls share. */
   readonly resources?: Resources;
 }
 
@@ -35,9 +35,9 @@ export function createCalls(options: CallsOptions) {
   const { perform, stream, fail } = createProcedures(options, resources, mayCall);
 
   /**
-   * Opens a call by its headers: before anything of its request is kept, decompressed or parsed it is decided who makes it,
-   * whether it may, and whether there is room. `timeoutMs` is what its caller asked for; a unary call gets no more than the
-   * cap. A call that is rejected is stopped already.
+   * Opens a call with its headers, before its request is buffered, decompressed or parsed: determines its caller, checks whether it may
+   * call, and whether there is room. `timeoutMs` is the requested timeout; a unary call has at most the maximum. A rejected call is
+   * returned as stopped.
    */
   function open(
     arrival: PresentedCall,
@@ -49,7 +49,7 @@ export function createCalls(options: CallsOptions) {
     return opened(arrival, admit(arrival, access, PUBLIC_COST_MS.unary, limit ?? MAX_CALL_MS), access, limit);
   }
 
-  /** The same for a call whose headers passed `judge`, which answered its caller. */
+  /** The same for a call whose headers passed `judge`, which returned its caller. */
   function openFor(
     caller: Caller,
     arrival: Arrival,
@@ -93,7 +93,7 @@ export function createCalls(options: CallsOptions) {
     return call;
   }
 
-  /** Judges a request by its headers, for a transport that opens the call later. Returns who makes it, or why it is rejected. */
+  /** Checks a request by its headers, for a transport that opens the call later. Returns its caller, or why it is rejected. */
   function judge(
     arrival: PresentedCall,
     access: Access,
@@ -105,7 +105,7 @@ export function createCalls(options: CallsOptions) {
       rejected(arrival, judged).finish(judged.error);
       return judged;
     }
-    // It takes its slot when it begins; until then nothing was done for a stream that has none.
+    // The stream takes its slot when it starts; this check rejects it before any work.
     if (kind === 'unary' || streams.hasRoom(arrival.socket)) return judged.caller;
     onLimit('streams');
     return forbid(arrival, tooManyStreamsOf(arrival.socket));
@@ -117,30 +117,30 @@ export function createCalls(options: CallsOptions) {
     return forbidden;
   }
 
-  /** A request that is rejected before it could be opened: an unknown method, a header that cannot be read. */
+  /** Records a request that is rejected before it could be opened: an unknown method, an invalid header. */
   function rejectedEarly(arrival: Arrival, error: EctError): void {
     new OpenCall(arrival, accounts.ofConnection(arrival.socket), events).finish(error);
   }
 
-  /** A call that was cancelled before it was opened. */
+  /** Records a call that was cancelled before it was opened. */
   function abandoned(arrival: Arrival): void {
     new OpenCall(arrival, accounts.ofConnection(arrival.socket), events).abandon();
   }
 
-  /** The request of this call has not arrived whole with its headers. It may take a while, and no longer. */
+  /** Limits the time for the rest of a request that did not arrive with its headers. */
   function arriving(call: OpenCall): void {
     if (call.stage === 'unread' && call.stopped === undefined && !call.isFinished) unread.add(call);
   }
 
   /**
-   * Lets a unary call in whose request of so many bytes was read whole, and begins it when it is its turn. Throws EctError where
-   * there is too much to do. `begin` does not throw; it runs in the async context of the call, which may be stopped before it.
+   * Admits a unary call with a complete request of `bytes`, and starts it when the scheduler selects it. Throws EctError if the service
+   * is overloaded. `begin` does not throw; it runs in the async context of the call, unless the call was stopped while it waited.
    */
   function enter(call: OpenCall, bytes: number, begin: () => void): void {
     call.stage = 'waiting';
     unread.delete(call);
     if (call.stopped !== undefined) throw fail(call, call.stopped);
-    // A caller that checks whether the service is healthy, or repairs it, must get through also where it has much to do.
+    // Health checks and administrators must get through, also while their account has many calls.
     if (call.access !== 'callers') {
       call.stage = 'begun';
       call.run(begin);
@@ -149,7 +149,7 @@ export function createCalls(options: CallsOptions) {
     const { account } = call;
     if (!admission.admits(account, call.remainingMs)) {
       onLimit('open_calls');
-      account.refusals.take(performance.now());
+      account.rejections.take(performance.now());
       throw fail(call, tooManyCallsOf(account));
     }
     admission.begun(account);
@@ -170,7 +170,7 @@ export function createCalls(options: CallsOptions) {
     if (call.stage === 'begun') scheduler.ended(call.account, call.weight);
   }
 
-  /** Lets a call in and runs its procedure, for who waits for the response in any case. */
+  /** Admits a call and runs its procedure, for a transport that waits for the response. */
   function run<Written>(
     service: AnyService,
     localName: string,

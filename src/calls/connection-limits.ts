@@ -1,8 +1,8 @@
-// What one connection may take, whichever HTTP it speaks.
+// Limits of one connection, for HTTP/1.1 and HTTP/2.
 
 /** Limits of one connection. Times are in milliseconds. */
 export interface ConnectionLimits {
-  /** TLS handshake, or the first bytes without TLS; then the headers of an HTTP/1.1 request. */
+  /** The TLS handshake, or the first bytes without TLS; then the headers of an HTTP/1.1 request. */
   readonly firstBytesMs: number;
   /** Without a call. */
   readonly idleMs: number;

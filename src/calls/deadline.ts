@@ -1,8 +1,8 @@
-// How long a call may take: the deadline in a header, limited by a maximum.
+// The deadline of a call: the timeout in its header, limited by a maximum.
 
 import { EctError, reject } from '../errors.ts';
 
-/** The longest that a unary call may take, and what a call without a deadline gets, in milliseconds. */
+/** The longest time of a unary call, which is also the default, in milliseconds. */
 export const MAX_CALL_MS = 60_000;
 
 const GRPC_UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };

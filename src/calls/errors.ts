@@ -1,4 +1,4 @@
-// Errors as messages on the wire: a status with the details that failures.ts has for their reasons.
+// Converts errors to `google.rpc.Status`, with the details that failures.ts lists for their reasons.
 
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
@@ -15,7 +15,9 @@ import {
 import { type Status, StatusSchema } from '../gen/google/rpc/status_pb.ts';
 import { type Detail, failureOf } from './failures.ts';
 
-/** The `domain` of every `google.rpc.ErrorInfo` of this service. Reasons outlive versions of the API, so it names none. */
+/**
+ * The `domain` of every `google.rpc.ErrorInfo` of this service. It names no API version, because reasons stay the same across versions.
+ */
 const ERROR_DOMAIN = 'ect-authority';
 
 /** The gRPC code of a call that fails for this reason. */
@@ -28,7 +30,7 @@ export function codeName(code: Code): string {
   return CODE_NAMES[code];
 }
 
-/** Spelled once: what is rejected because there is too much must cost next to nothing. */
+/** Encoded once: rejecting excess load must cost as little as possible. */
 const CODE_NAMES = Object.fromEntries(Object.entries(Code).map(([name, code]) => [code, spell(name)])) as Readonly<
   Record<Code, string>
 >;
@@ -43,17 +45,17 @@ export function toStatus(error: EctError): Status {
   return create(StatusSchema, { code: codeOf(error.reason), message: messageOf(error), details });
 }
 
-/** What errors that were made once are as the value of `grpc-status-details-bin`, once they were sent. */
+/** The encoded `grpc-status-details-bin` of shared errors, after their first use. */
 const MADE_ONCE = new WeakMap<EctError, string>();
 
-/** An error that is made once and sent often: what is rejected because there is too much must cost next to nothing. */
+/** An error that is created once and sent often: rejecting excess load must cost as little as possible. */
 export function madeOnce(rejection: Rejection): EctError {
   const error = new EctError(rejection);
   MADE_ONCE.set(error, encodeDetails(error));
   return error;
 }
 
-/** The error as the value of gRPC's `grpc-status-details-bin`. */
+/** The error as the value of `grpc-status-details-bin`. */
 export function toStatusDetails(error: EctError): string {
   return MADE_ONCE.get(error) ?? encodeDetails(error);
 }
@@ -69,12 +71,12 @@ export function toConnectError(error: EctError): ConnectError {
   return new ConnectError(messageOf(error), codeOf(error.reason), undefined, [...detailsOf(error)], error);
 }
 
-/** What is wrong, and what would fix it. */
+/** The message of the error, with its remedy. */
 export function messageOf(error: EctError): string {
   return `${error.message.replace(/\.$/, '')}. ${error.remedy}`;
 }
 
-/** Any thrown value as an EctError: what is not one is a bug of ours, and its text stays inside. */
+/** Converts any thrown value to an EctError. A value that is not one is a bug, and its text is not sent. */
 export function asEctError(thrown: unknown): EctError {
   if (thrown instanceof EctError) return thrown;
   return new EctError(reject('INTERNAL', 'the service failed'), { cause: thrown });
@@ -86,7 +88,7 @@ interface Packed {
 }
 
 function detailsOf(error: EctError): readonly Packed[] {
-  // Reasons, messages and facts were cut when the error was made.
+  // Reasons, messages and metadata were cut when the error was created.
   const { reason, metadata } = error;
   const { retrySeconds, detail } = failureOf(reason);
   const details = [pack(ErrorInfoSchema, { reason, domain: ERROR_DOMAIN, metadata })];
@@ -103,7 +105,7 @@ function pack<D extends DescMessage>(desc: D, value: MessageInitShape<D>): Packe
   return { desc, value: create(desc, value) };
 }
 
-/** The fields of the request that are at fault, as far as they are known. */
+/** The fields of the request that caused the error, as far as they are known. */
 function violationsOf({ metadata: { field }, message: description, violations }: EctError): readonly FieldViolation[] {
   return violations.length > 0 || field === undefined ? violations : [{ field, description }];
 }
@@ -134,12 +136,12 @@ function detailFor(detail: Detail, { metadata, message: description }: EctError)
   }
 }
 
-/** Whether the operator, not the caller, must look at it. */
+/** Whether the operator, not the caller, must act. */
 export function isFault(reason: ErrorReason): boolean {
   return failureOf(reason).isFault === true;
 }
 
-/** Where it is known how long it takes, the rejection says so. */
+/** The rejection itself may contain the delay before a retry. */
 function retryDelay(known: string | undefined, otherwise: number): { readonly seconds: bigint; readonly nanos: 0 } {
   return { seconds: BigInt(known !== undefined && /^\d{1,9}$/.test(known) ? known : otherwise), nanos: 0 };
 }

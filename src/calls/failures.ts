@@ -1,17 +1,17 @@
-// The mapping of each reason to its response: the gRPC code, when the same call may be retried, and the detail messages of
-// google.rpc. This is the only table; error_reason.proto documents it for callers, and a test compares the two.
+// Maps each reason to its response: the gRPC code, when the same call may be retried, and the detail messages of google.rpc. This is the
+// only table; error_reason.proto documents it for callers, and a test compares the two.
 
 import { Code } from '@connectrpc/connect';
 import type { ErrorReason } from '../errors.ts';
 
-/** What a PreconditionFailure is about. Types are stable. */
+/** The `type` of a PreconditionFailure. Types are stable. */
 type Condition = 'TOKEN' | 'GRAPH' | 'KEY' | 'SIGNER' | 'CLOCK';
-/** What a ResourceInfo names. Types are stable. */
+/** The `resource_type` of a ResourceInfo. Types are stable. */
 type Resource = 'Entry' | 'Task' | 'Workflow' | 'Key' | 'Service';
 
 /**
- * What is at fault, beside ErrorInfo. `subject` and `name` are facts of the reason; a subject that is no fact stands for itself.
- * A BadRequest is written where it is known which fields are at fault.
+ * The detail message besides ErrorInfo. `subject` and `name` are metadata keys of the reason; a subject that is no key is used literally.
+ * A BadRequest is sent if the fields that caused the error are known.
  */
 export type Detail =
   | { readonly as: 'BadRequest' }
@@ -22,21 +22,21 @@ export type Detail =
 export interface Failure {
   readonly code: Code;
   /**
-   * The same call may succeed after so many seconds, or after those that the fact `retry_after_seconds` names. Undefined: it fails
-   * again until something else has changed.
+   * After how many seconds the same call may succeed, unless the metadata contain `retry_after_seconds`. Undefined: it fails again until
+   * something else has changed.
    */
   readonly retrySeconds?: number;
-  /** The call ended before its outcome was known: it may be sent again where it is idempotent. */
+  /** The call ended before its outcome was known: it may be retried if it is idempotent. */
   readonly isOpen?: true;
   readonly detail?: Detail;
-  /** The operator must look at it. */
+  /** The operator must act. */
   readonly isFault?: true;
 }
 
-/** What is wrong in itself. */
+/** The request itself is invalid. */
 const ARGUMENT = { code: Code.InvalidArgument, detail: { as: 'BadRequest' } } as const satisfies Failure;
 
-/** What depends on time or on state. */
+/** The request fails because of the time or the state. */
 function unmet(type: Condition, subject: string): Failure {
   return { code: Code.FailedPrecondition, detail: { as: 'PreconditionFailure', type, subject } };
 }
@@ -54,16 +54,16 @@ function down(retrySeconds: number): Failure {
   return { code: Code.Unavailable, retrySeconds, isFault: true };
 }
 
-/** There is too much to do. Clients retry by this code. */
+/** The service is overloaded. Clients retry by this code. */
 function busy(retrySeconds: number): Failure {
   return { code: Code.Unavailable, retrySeconds };
 }
 
-/** A commit, a restart of a process or a change of instance takes less. */
+/** A commit, a restart of a process or a failover takes less. */
 const SOON = 1;
-/** Keys are opened again at such intervals. */
+/** Interval of attempts to open keys. */
 const KEYS_SECONDS = 5;
-/** Tokens expire, and space is made, within minutes. */
+/** Tokens expire, and disk space becomes free, within minutes. */
 const LATER = 30;
 
 const FAILURES = {
@@ -148,7 +148,7 @@ const FAILURES = {
   SERVICE_UNKNOWN: absent('Service', 'service'),
 } as const satisfies Record<ErrorReason, Failure>;
 
-/** What becomes of a reason. */
+/** Returns the response for a reason. */
 export function failureOf(reason: ErrorReason): Failure {
   return FAILURES[reason];
 }

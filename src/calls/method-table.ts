@@ -1,4 +1,4 @@
-// Every method of the port by its path: who may call it, and how large its requests may be.
+// Every method of the port by its path: who may call it, and the maximum size of its requests.
 
 import type { DescMethod } from '@bufbuild/protobuf';
 import { type Access, type AnyService, accessOf } from './call.ts';
@@ -10,9 +10,9 @@ export interface Method {
   readonly name: string;
   readonly kind: 'unary' | 'stream';
   readonly access: Access;
-  /** What a call computes, relative to a small one. */
+  /** The CPU cost of a call, relative to a small one. */
   readonly weight: number;
-  /** Of one request message. */
+  /** The maximum of one request message. */
   readonly maxBytes: number;
 }
 

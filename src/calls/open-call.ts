@@ -1,4 +1,4 @@
-// One call from its headers to its end: its clock, its signal and its one event.
+// One call from its headers to its end: its deadline, its signal and its event.
 
 import type { Socket } from 'node:net';
 import { type Caller, callerName, proofOf } from '../authority/index.ts';
@@ -14,7 +14,7 @@ import type { Penalty } from './penalty.ts';
 
 export type Protocol = 'grpc' | 'grpc-web' | 'connect';
 
-/** What a transport knows of a call when it has read the headers. */
+/** A request after its headers were read. */
 export interface Arrival {
   /** `ect.v1.AuthorityService/Issue`, or `unknown`. */
   readonly method: string;
@@ -22,16 +22,16 @@ export interface Arrival {
   readonly socket: Socket;
 }
 
-/** The same with the credentials of the request, before the caller has been identified. */
+/** The same with the credentials of the request, before the caller is authenticated. */
 export interface PresentedCall extends Arrival, Presented {}
 
-/** How far a call has come: its request arrives, it waits for its turn, its procedure has begun. */
+/** The stage of a call: its request arrives, it waits to start, its procedure has started. */
 export type Stage = 'unread' | 'waiting' | 'begun';
 
-/** The time to tell a caller of a failure, in milliseconds: for a network that is slow, or a machine that is busy. A tenth of a short deadline. */
+/** The time reserved for sending an error, in milliseconds, for a slow network or a busy machine; a tenth of a short deadline. */
 const MAX_TELLING_MS = 500;
 
-/** An open call. Its event is written exactly once, when it ends for the first reason. */
+/** An open call. Its event is written exactly once, when it ends for the first time. */
 export class OpenCall implements Call, UnreadCall {
   readonly method: string;
   readonly protocol: Protocol;
@@ -42,34 +42,34 @@ export class OpenCall implements Call, UnreadCall {
   stage: Stage = 'unread';
   /** Who may make it. */
   access: Access = 'callers';
-  /** What it computes, relative to a small call. */
+  /** The CPU cost, relative to a small call. */
   weight = 1;
-  /** Of the request as it was read. */
+  /** The size of the request. */
   requestBytes = 0;
-  /** Reserves room for a response of so many bytes; set by the transport. Returns whether there is any. */
+  /** Reserves memory for a response; set by the transport. Returns whether there is room. */
   reserve: ((bytes: number) => boolean) | undefined;
-  /** What its connection has to bear, where the call was rejected by its headers. */
+  /** The penalty for the connection of a rejected call. */
   penalty: Penalty = 'none';
-  /** Called when it ends, where its caller may make so many at once. */
+  /** Called when it ends, if its caller has a concurrency limit. */
   leave: (() => void) | undefined;
-  /** Whether it counts as load from the moment when it was read until it ends. */
+  /** Whether admission counts the call as open. */
   isCounted = false;
-  /** The async context in which the call came. */
+  /** The async context in which the call arrived. */
   readonly #context = new OwnContext();
   readonly #events: Events;
   readonly #onFinish: ((call: OpenCall) => void) | undefined;
   readonly #arrivedAt = performance.now();
   #stopped: EctError | undefined;
-  /** Made when somebody asks for the signal: most procedures never do. */
+  /** Created on the first use of the signal: most procedures never use it. */
   #controller: AbortController | undefined;
-  /** Listeners for the stop of the call. */
+  /** Called when the call is stopped. */
   readonly #onStop = new Set<(error: EctError) => void>();
   #timer: NodeJS.Timeout | undefined;
   #limitMs = Number.POSITIVE_INFINITY;
   #noted: ErrorReason | undefined;
   #finished = false;
 
-  /** `onFinish` learns, once, that the call has ended. */
+  /** `onFinish` is called once, when the call has ended. */
   constructor(arrival: Arrival, account: Account, events: Events, onFinish?: (call: OpenCall) => void) {
     this.#onFinish = onFinish;
     this.method = arrival.method;
@@ -87,7 +87,7 @@ export class OpenCall implements Call, UnreadCall {
     return this.#controller.signal;
   }
 
-  /** Why the call was stopped, if it was. */
+  /** Why the call was stopped; undefined if it was not. */
   get stopped(): EctError | undefined {
     return this.#stopped;
   }
@@ -96,22 +96,22 @@ export class OpenCall implements Call, UnreadCall {
     return this.#finished;
   }
 
-  /** What its caller still waits, in milliseconds. */
+  /** The time until the deadline, in milliseconds. */
   get remainingMs(): number {
     return this.#limitMs - (performance.now() - this.#arrivedAt);
   }
 
   /**
    * The time by which the dependencies of the call must have responded, in milliseconds of `performance.now()`: early enough that the
-   * caller can still get an error if they have not.
+   * caller still gets an error if they have not.
    */
   get answerByMs(): number {
     return this.#arrivedAt + this.#limitMs - Math.min(this.#limitMs / 10, MAX_TELLING_MS);
   }
 
   /**
-   * Runs work of this call in the async context in which the call came (`AsyncLocalStorage`). Whatever begins the work of many calls,
-   * such as the queue of those that wait, is itself in the context of none of them.
+   * Runs work of this call in the async context in which the call arrived (`AsyncLocalStorage`). Code that starts the work of many calls,
+   * such as a queue, runs in another context.
    */
   run<T>(work: () => T): T {
     return this.#context.runInAsyncScope(work);
@@ -121,7 +121,7 @@ export class OpenCall implements Call, UnreadCall {
     this.#noted = reason;
   }
 
-  /** Starts the clock: when it runs out, the call ends with DEADLINE_EXCEEDED even if its procedure is stuck. */
+  /** Starts the deadline: when it passes, the call ends with DEADLINE_EXCEEDED even if its procedure does not return. */
   limit(milliseconds: number): void {
     this.#limitMs = milliseconds;
     const expire = () => this.stop(new EctError(reject('DEADLINE_EXCEEDED', 'the deadline of the call has passed')));
@@ -134,7 +134,7 @@ export class OpenCall implements Call, UnreadCall {
     this.stop(why === 'late' ? late() : TOO_MANY_ARRIVING);
   }
 
-  /** Ends the waiting for the procedure with this error. */
+  /** Stops waiting for the procedure, with this error. */
   stop(error: EctError): void {
     if (this.#finished || this.#stopped !== undefined) return;
     this.#stopped = error;
@@ -147,7 +147,7 @@ export class OpenCall implements Call, UnreadCall {
     this.#onStop.clear();
   }
 
-  /** Calls `tell` when the call is stopped before it is finished; now, if it was already. */
+  /** Calls `tell` when the call is stopped before it has finished; at once if it was stopped already. */
   onStop(tell: (error: EctError) => void): void {
     if (this.#stopped !== undefined) tell(this.#stopped);
     else this.#onStop.add(tell);
@@ -171,7 +171,7 @@ export class OpenCall implements Call, UnreadCall {
     });
   }
 
-  /** The caller has gone: a response would not be read. */
+  /** The caller has disconnected: it would not read a response. */
   abandon(): void {
     if (this.#finished) return;
     const error = new EctError(reject('CALL_CANCELLED', 'the caller has cancelled the call'));
@@ -179,7 +179,7 @@ export class OpenCall implements Call, UnreadCall {
     this.finish(error);
   }
 
-  /** Writes the call's event, the first time. */
+  /** Writes the event of the call, once. */
   finish(error?: EctError): void {
     if (this.#finished) return;
     this.#finished = true;

@@ -1,10 +1,10 @@
-// What a caller hears when there is too much to do. Each error is made and encoded once: a rejection must cost next to nothing.
+// The errors of an overloaded service. Each is created and encoded once: rejecting excess load must cost as little as possible.
 
 import { reject } from '../errors.ts';
 import { CONNECTION_RATE, MAX_ACCOUNT_CALLS, MAX_CONNECTION_STREAMS } from '../limits/index.ts';
 import { madeOnce } from './errors.ts';
 
-/** Of all callers together: UNAVAILABLE, which clients retry by its code. */
+/** For too many calls of all callers: UNAVAILABLE, which clients retry. */
 const overloaded = (message: string) => madeOnce(reject('SERVICE_OVERLOADED', message));
 
 export const OVERLOADED = overloaded('the service is overloaded');
@@ -19,7 +19,7 @@ export const TOO_MANY_ARRIVING = overloaded('too many requests are incomplete, a
 export const TOO_MANY_STREAMS = overloaded('too many streams are open');
 export const TOO_MANY_PUBLIC = overloaded('too many requests without identity');
 
-/** Of one caller or connection: RESOURCE_EXHAUSTED, since others are served. */
+/** For too many calls of one caller or connection: RESOURCE_EXHAUSTED, because others are served. */
 const beyondQuota = (quota: string, limit: number, message: string) =>
   madeOnce(reject('QUOTA_EXCEEDED', message, { quota, limit: String(limit), retry_after_seconds: '1' }));
 

@@ -1,15 +1,15 @@
-// What a connection has to bear whose requests are rejected again and again.
+// Penalties for connections with too many rejected requests.
 
-/** `throttle`: its connection is not read from for a while; `rest`: for a long while. `disconnect`: it is closed. */
+/** `throttle`: the connection is not read from for a while; `rest`: for a longer while. `disconnect`: it is closed. */
 export type Penalty = 'none' | 'throttle' | 'rest' | 'disconnect';
 
 /**
- * For how long a connection whose account had too many calls rejected is not read from, in milliseconds. A flood of what is public comes
- * from one that proves nothing: rejecting it must cost next to nothing, and a probe of an orchestrator comes far below the limit.
+ * How long a throttled connection is not read from, in milliseconds. Public requests come from connections without an identity: rejecting
+ * a flood of them must cost as little as possible, and probes of an orchestrator stay far below the limit.
  */
 const PAUSE_MS = { throttle: 100, rest: 1_000 } as const;
 
-/** The pause that belongs to a penalty; undefined: none. */
+/** The pause of a penalty; undefined: none. */
 export function pauseOf(penalty: Penalty): number | undefined {
   return penalty === 'throttle' || penalty === 'rest' ? PAUSE_MS[penalty] : undefined;
 }

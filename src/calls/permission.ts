@@ -1,5 +1,5 @@
-// Checks the permission of every call that is not public, before any work for it. If the object of a call is known only later (the
-// issuer of an item, the entry that is read), the procedure checks the permission itself, and its service declares that (`asksItself`).
+// Checks the permission of every call that is not public, before any work for it. If the object of a call is known only later (the issuer
+// of an item, the entry that is read), the procedure checks the permission itself, and its service lists the method in `asksItself`.
 
 import type { DescService } from '@bufbuild/protobuf';
 import {
@@ -20,8 +20,8 @@ import type { AnyService } from './call.ts';
 const ABOUT_LEDGER: ReadonlySet<Action> = new Set(['GetCheckpoint', 'GetConsistencyProof']);
 
 /**
- * Rejects a call that the policy does not permit. A method that no policy knows of is permitted by none. Answers the digest of the policy that
- * permits it; undefined where the procedure asks itself.
+ * Rejects a call that the policy does not permit. A method that the policy model does not contain is never permitted. Returns the digest
+ * of the policy that permits the call; undefined if the procedure checks the permission itself.
  */
 export function demandMethod(
   authorizer: Authorizer | undefined,
@@ -37,13 +37,13 @@ export function demandMethod(
   return demandPermission(authorizer, caller, { action, resource, context: {} });
 }
 
-/** The items of a batch are asked about as single calls. */
+/** The items of a batch need the same permissions as single calls. */
 function actionOf({ methods }: DescService, localName: string): Action | undefined {
   const name = methods.find((method) => method.localName === localName)?.name.replace(/^Batch/, '');
   return ACTIONS.find((action) => action === name);
 }
 
-/** Rejects to verify as an audience that the caller may not be. Empty: the caller itself. */
+/** Rejects verification for an audience that the caller may not use. Empty: the caller itself. */
 export function demandVerify({ authorizer }: AuthorityContext, caller: Caller, audience: string): void {
   if (authorizer === undefined) return;
   const name = audience === '' && caller.kind !== 'anonymous' ? caller.id : audience;
@@ -51,14 +51,14 @@ export function demandVerify({ authorizer }: AuthorityContext, caller: Caller, a
 }
 
 /**
- * Rejects to record what the caller may not have recorded. What the token says is not verified yet: what follows verifies the same bytes.
- * Answers the digest of the policy that permits it.
+ * Rejects the recording of a token that the policy does not permit for this caller. The claims are not verified yet; the same bytes are
+ * verified afterwards. Returns the digest of the policy that permits it.
  */
 export function demandAppend(context: AuthorityContext, caller: Caller, token: string): string {
   const { authorizer, policy } = context;
-  // The built-in rules look at nothing that a token says.
+  // The built-in policy does not use claims.
   if (authorizer === undefined || authorizer.isBuiltIn) return policyInForce(context);
-  // One that is too long is rejected unread in any case.
+  // A token that is too long is rejected later without being read.
   const { iss, aud, exec_act, wid } = peekClaims(token.length > policy.token.maxTokenBytes ? '' : token);
   const circumstances = { iss, aud, exec_act, wid };
   const resource = { kind: 'ledger' } as const;

@@ -1,5 +1,5 @@
-// Runs the procedures of calls: within permission, deadline and the room for their answers, and turns whatever they throw into the
-// one error of the call.
+// Runs the procedure of a call under its permission, deadline and response reservation, and converts everything that it throws into the
+// error of the call.
 
 import { type Authorizer, proofOf } from '../authority/index.ts';
 import { underDeadline } from '../concurrency/call-deadline.ts';
@@ -16,13 +16,13 @@ import { demandMethod } from './permission.ts';
 
 export interface ProcedureOptions {
   readonly events: Events;
-  /** What callers may do. Undefined: every identified caller may call what is not for administrators. */
+  /** The permissions of callers. Undefined: every authenticated caller may call all methods that are not for administrators. */
   readonly authorizer?: Authorizer | undefined;
-  /** How many calls each caller may make. Undefined: any number. */
+  /** The rate and concurrency limits of callers. Undefined: none. */
   readonly callLimits?: CallLimits | undefined;
-  /** Aborted when streams have to end because the service stops. Unary calls may finish. */
+  /** Aborted when streams must end because the service stops. Unary calls may finish. */
   readonly endOfStreams: AbortSignal;
-  /** Whether procedures run under the deadlines of their calls (call-deadline.ts): what waits for other machines asks for them. */
+  /** Whether procedures run under the deadlines of their calls (call-deadline.ts), which code that waits for other machines reads. */
   readonly acceptsDeadlines?: boolean;
 }
 
@@ -32,8 +32,8 @@ export function createProcedures(
   { tooManyStreamsOf }: CallAdmission,
 ) {
   /**
-   * Runs the procedure of a call whose turn it is; `read` returns the request, and `write` what is sent of the response. Until that
-   * is written the call keeps its place among those that have begun. Throws nothing but EctError.
+   * Runs the procedure of a started call; `read` returns the request, and `write` creates what is sent of the response. The call counts
+   * as started until the response is written. Throws EctError only.
    */
   async function perform<Written>(
     service: AnyService,
@@ -58,7 +58,7 @@ export function createProcedures(
       const message =
         answer instanceof Promise ? await call.untilOver(answer, (late) => reportLate(call, late)) : answer;
       const written = write(message);
-      // What takes long is written in slices, and ends with the call.
+      // A long response is written in slices, and stops if the call ends.
       const answered = written instanceof Promise ? await call.untilOver(written) : written;
       call.finish();
       return answered;
@@ -67,7 +67,7 @@ export function createProcedures(
     }
   }
 
-  /** After the request was read, and before anything is done for it. */
+  /** After the request was read, and before any work for it. */
   function demandPermitted(service: AnyService, localName: string, request: unknown, call: OpenCall): void {
     if (call.access === 'public') return;
     call.policy = demandMethod(authorizer, service, localName, call.caller);
@@ -79,7 +79,7 @@ export function createProcedures(
     return acceptsDeadlines ? underDeadline(call.answerByMs, work) : work();
   }
 
-  /** Before any work for the call: without memory for the response the caller could not learn what was done. */
+  /** Before any work for the call: without memory for the response the caller would not learn the outcome. */
   function reserveAnswer(call: OpenCall, bytes: number): void {
     if (bytes > MAX_ANSWER_BYTES) throw answerTooLarge(bytes);
     if (call.reserve?.(bytes) !== false) return;
@@ -127,7 +127,7 @@ export function createProcedures(
     }
   }
 
-  /** A bug that shows after the caller was answered is still a bug. Being aborted is not. */
+  /** Reports an error after the response, which is a bug unless the call was aborted. */
   function reportLate(call: OpenCall, thrown: unknown): void {
     if (thrown instanceof EctError || (thrown instanceof Error && thrown.name === 'AbortError')) return;
     events.bug(call.method, thrown);

@@ -1,5 +1,5 @@
-// Long work runs in slices of a few milliseconds. Between two slices other calls are served, and work whose caller has
-// gone stops. Every loop whose length a caller decides yields.
+// Runs long work in slices of a few milliseconds. Between two slices other calls are served, and work of a cancelled call stops. Every
+// loop whose length a caller determines yields.
 
 import { EctError, reject } from '../errors.ts';
 
@@ -9,37 +9,40 @@ import { EctError, reject } from '../errors.ts';
  */
 export const SLICE_MS = 1;
 /**
- * Milliseconds that all work of one turn of the event loop has together before its first rest. The first slice is not waited for,
- * so without this bound a hundred calls, or items of a batch, that begin in one turn would hold the loop for a hundred slices.
+ * Milliseconds that all work of one turn of the event loop has before it must wait. The first slice does not wait, so without this limit
+ * a hundred calls, or items of a batch, that start in one turn would block the loop for a hundred slices.
+ *
  * @internal Exported because tests compute with it.
  */
 export const FIRST_SLICES_MS = 2;
 /**
- * Turns of the event loop that others have between two slices: a short call takes about as many from its bytes to its answer.
+ * Turns of the event loop between two slices: a short call takes about as many from its bytes to its response.
+ *
  * @internal Exported because tests compute with it.
  */
 export const TURNS_BETWEEN = 3;
 /**
- * Steps of one slice at most, whatever the clock says. A step is about one link of a graph: well below a microsecond.
+ * Maximum number of steps in a slice, whatever the clock says. A step is about one link of a graph: well below a microsecond.
+ *
  * @internal Exported because tests compute with it.
  */
 export const STEPS_PER_SLICE = 10_000;
-/** What it costs to look a name up, in steps: a seek and a leaf to be read. */
+/** The cost of looking up a name, in steps: a search and one leaf to read. */
 export const STEPS_PER_NAME = 40;
-/** What it costs to verify a token. */
+/** The cost of verifying a token, in steps. */
 export const STEPS_PER_TOKEN = 500;
-/** Steps between two looks at the clock. */
+/** Steps between two readings of the clock. */
 const STEPS_PER_LOOK = 250;
 
-/** What ends long work. The signal is asked for at the end of a slice, not before: most work needs no second slice. */
+/** What ends long work. The signal is read at the end of a slice, not before: most work needs only one slice. */
 export interface Ending {
   readonly signal: AbortSignal;
 }
 
 export interface Yielder {
-  /** Counts steps, one where it is not said. True when the slice is used up: then `rest` is due. */
+  /** Counts steps, one by default. True if the slice is used up: then `rest` must be called. */
   step(cost?: number): boolean;
-  /** Ends the slice: everything else that waits runs first. Throws CALL_CANCELLED or DEADLINE_EXCEEDED once the signal has aborted. */
+  /** Ends the slice: all other waiting work runs first. Throws CALL_CANCELLED or DEADLINE_EXCEEDED after the signal has aborted. */
   yield(): Promise<void>;
 }
 
@@ -71,7 +74,7 @@ function monotonicMs(): number {
   return performance.now();
 }
 
-/** The turn in which work began for the first time, by this clock. */
+/** The time, by this clock, at which work started first in this turn. */
 let turn: { readonly now: () => number; readonly beganMs: number } | undefined;
 
 function beginningOfTurn(now: () => number, atMs: number): number {
@@ -90,8 +93,8 @@ const waiting: (() => void)[] = [];
 let isCounting = false;
 
 /**
- * Waits for a slice of one's own, in the order of asking. A hundred long calls delay a short one by one slice, not by a
- * hundred, and a short one pays for a slice about once on its way, not in each of its turns.
+ * Waits for a slice, first come, first served. A hundred long calls delay a short one by one slice, not by a hundred, and a short call
+ * waits about once, not in each of its turns.
  */
 export function nextSlice(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -100,7 +103,7 @@ export function nextSlice(): Promise<void> {
   return promise;
 }
 
-/** What is asked for inside a callback runs in the next turn, after what has come in by then. */
+/** `setImmediate` callbacks that are requested inside a callback run in the next turn, after new input. */
 function countTurns(left: number): void {
   isCounting = true;
   setImmediate(left > 1 ? () => countTurns(left - 1) : beginSlice);
@@ -112,12 +115,12 @@ function beginSlice(): void {
   if (waiting.length > 0) countTurns(TURNS_BETWEEN);
 }
 
-/** Throws why the call is over, once it is. */
+/** Throws why the call has ended, if it has. */
 export function throwIfEnded(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw endedBy(signal);
 }
 
-/** Why a call is over, as a rejection. */
+/** Why a call has ended, as a rejection. */
 export function endedBy({ reason: cause }: AbortSignal): EctError {
   if (cause instanceof EctError) return cause;
   const isDeadline = cause instanceof DOMException && cause.name === 'TimeoutError';

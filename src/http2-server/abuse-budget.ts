@@ -1,5 +1,5 @@
-// How many control frames and resets a connection may cause: frames that no call needs, and calls that are begun in order to be thrown away. An
-// honest peer earns what it spends by the calls that it lets us answer.
+// Limits the control frames and resets of a connection: frames that no call needs, and calls that are started in order to be cancelled.
+// Each response adds to the budget, so that an honest peer does not exhaust it.
 
 import { calmDown } from './connection-error.ts';
 import { type Allowance, TokenBucket } from './token-bucket.ts';
@@ -7,20 +7,23 @@ import { type Allowance, TokenBucket } from './token-bucket.ts';
 export interface AbuseBudgetOptions {
   /** Frames that no call needs: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, small or empty DATA, unknown ones. */
   readonly controlFrames: Allowance;
-  /** Streams that end by a reset, of the peer or one that it makes us send. */
+  /** Streams that end by a reset, by the peer or one that the peer causes us to send. */
   readonly resets: Allowance;
 }
 
-/** Some clients acknowledge every part of a response, and measure the line as often. */
+/** Control frames that each response adds: some clients acknowledge every part of a response, and send a PING as often. */
 const FRAMES_PER_ANSWER = 8;
-/** And so many bytes of a response that was waited for. Bytes, not frames: a window may be widened byte by byte. */
+/**
+ * Bytes of a response, sent after a WINDOW_UPDATE, that add one control frame. Bytes, not frames, because a peer may widen a window byte
+ * by byte.
+ */
 const BYTES_PER_FRAME = 2_048;
-/** A reset costs this much, and the larger price where the work had begun: that cannot be taken back. */
+/** The cost of a reset; it is higher if work was started, which cannot be undone. */
 const RESET_COST = 1;
 const BEGUN_RESET_COST = 2;
-/** A response pays for the reset of another call. */
+/** Each response adds the cost of one reset. */
 const ANSWER_EARNS = BEGUN_RESET_COST;
-/** Who cancels what has kept one of its places for so long, in milliseconds, is limited by the number of its places. */
+/** Resets of streams older than this, in milliseconds, are not counted: the limit of concurrent streams bounds their rate. */
 const LONG_LIVED_MS = 1_000;
 
 export class AbuseBudget {
@@ -33,24 +36,24 @@ export class AbuseBudget {
     this.#resets = new TokenBucket(resets, now);
   }
 
-  /** A frame that no call needs. Throws ConnectionError where there were too many. */
+  /** Counts a control frame. Throws ConnectionError if there were too many. */
   spendControlFrame(): void {
     if (!this.#frames.spend()) throw calmDown('too many frames without a use');
   }
 
-  /** A stream was reset that had lived so long. Returns whether that is still bearable. */
+  /** Counts the reset of a stream of this age. Returns whether the budget allows it. */
   spendReset(hadBegun: boolean, livedMs: number): boolean {
     if (livedMs >= LONG_LIVED_MS) return true;
     return this.#resets.spend(hadBegun ? BEGUN_RESET_COST : RESET_COST);
   }
 
-  /** A call was answered. */
+  /** Adds to the budget for a response. */
   answered(): void {
     this.#frames.earn(FRAMES_PER_ANSWER);
     this.#resets.earn(ANSWER_EARNS);
   }
 
-  /** So many bytes have left that the peer had to make room for. */
+  /** Adds to the budget for bytes that waited for a WINDOW_UPDATE. */
   sent(bytes: number): void {
     this.#sentBytes += bytes;
     if (this.#sentBytes < BYTES_PER_FRAME) return;

@@ -1,12 +1,14 @@
-// The body of a request that is kept until it is complete. A large one that came in one frame is used where it lies;
-// anything else is copied, so that a small body never keeps all that was read with it.
+// Buffers the body of a request until it is complete. A large part that arrived in one frame is not copied; smaller parts are, so that
+// they do not keep the whole read buffer in memory.
 
 import type { Stream } from './stream.ts';
 
-/** Copies go into blocks as large as what there is already, within these bounds: nothing is copied twice before the end. */
+/**
+ * The size of the blocks for copies: as large as all bytes so far, within these limits, so that no byte is copied twice before the end.
+ */
 const SMALLEST_BLOCK_BYTES = 1024;
 const LARGEST_BLOCK_BYTES = 64 * 1024;
-/** A part of at least this size keeps no more than some twenty times its size, since reads are of 64 KiB. */
+/** A part of at least this size is kept without a copy: a read buffer has 64 KiB, about twenty times as much. */
 const LARGE_BYTES = 3 * 1024;
 
 export class Body {
@@ -25,7 +27,7 @@ export class Body {
     return this.#length;
   }
 
-  /** The beginning of what has come so far: at least 1 KiB of it, or all. */
+  /** The first bytes so far: at least 1 KiB, or all. */
   get head(): Buffer {
     return this.#blocks[0] ?? this.#block.subarray(0, this.#blockLength);
   }
@@ -41,7 +43,7 @@ export class Body {
     return true;
   }
 
-  /** What has come so far. */
+  /** All bytes so far. */
   read(): Buffer {
     const last = this.#block.subarray(0, this.#blockLength);
     if (this.#blocks.length === 0) return last;

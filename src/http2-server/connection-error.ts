@@ -1,4 +1,4 @@
-// What ends a connection: the codes of HTTP/2, and the error that carries one from where a rule is broken.
+// The error codes of HTTP/2, and the error that ends a connection.
 
 export const ErrorCode = {
   NO_ERROR: 0,
@@ -13,7 +13,7 @@ export const ErrorCode = {
   ENHANCE_YOUR_CALM: 11,
 } as const;
 
-/** The peer has broken a rule that the whole connection rests on, or has used up its abuse budget. */
+/** The peer has violated a rule of the connection, or has used up its abuse budget. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
   readonly code: number;

@@ -1,5 +1,5 @@
-// One HTTP/2 connection, made for many small calls: its socket, what it shares among its streams, and how it ends. The peer
-// is attacker-controlled: whatever it can make us do or keep has a limit in here.
+// One HTTP/2 connection, optimised for many small calls: its socket, the state that its streams share, and its end. The peer is
+// attacker-controlled: everything that it can make us compute or keep is limited here.
 
 import type { Socket } from 'node:net';
 import { AbuseBudget } from './abuse-budget.ts';
@@ -22,24 +22,24 @@ import { WriteQueue } from './write-queue.ts';
 
 export interface ConnectionOptions {
   readonly limits: Limits;
-  /** Serves a request. It is called for each, and must not throw. */
+  /** Serves a request. Called for each request; must not throw. */
   readonly serve: (stream: Stream) => Receiver;
-  /** The connection ends for a reason other than that both sides are done. */
+  /** Called if the connection ends by an error. */
   readonly onFailure: (error: Error) => void;
-  /** Our own mistake, met while frames were taken. It ends this connection, and no other. */
+  /** Called for a bug while frames were processed. It ends this connection, and no other. */
   readonly onBug: (thrown: unknown) => void;
-  /** The clock that times are limited by, in milliseconds. */
+  /** The clock for all time limits, in milliseconds. */
   readonly now?: () => number;
-  /** Without them everything that was read is parsed at once. */
+  /** Schedules parsing. Without it, everything is parsed when it is read. */
   readonly turns?: ReadSchedule;
-  /** What the whole process can spare for a stream; `evict` ends the stream. Without it only the connection limits. */
+  /** Memory of the process for a stream; `evict` ends the stream. Without it only the limits of the connection apply. */
   readonly openMemory?: (evict: () => void) => StreamMemory;
 }
 
-/** Streams that are notified immediately of a lost connection; further streams are notified in later turns. */
+/** The number of streams that are notified immediately of a lost connection; the others are notified in later turns. */
 const ABORTED_AT_ONCE = 4;
 
-/** How long the peer may take to close when everything was said, in milliseconds. */
+/** How long the peer may take to close the connection after our last byte, in milliseconds. */
 const LINGER_MS = 1_000;
 
 export class Connection implements StreamHost {
@@ -58,11 +58,11 @@ export class Connection implements StreamHost {
   readonly #gracefulClose: GracefulClose;
   readonly #lateResets: LateResets;
   readonly #inbound: Inbound;
-  /** Something has begun that the peer must end soon. */
+  /** Whether the peer must complete something soon: the preface, a frame or a header block. */
   #isPartial = true;
   #isEnded = false;
 
-  /** Takes over the socket, from the first byte of the preface. */
+  /** Takes over the socket, before the first byte of the connection preface is read. */
   constructor(socket: Socket, options: ConnectionOptions) {
     const { limits, serve, now = () => performance.now() } = options;
     this.socket = socket;
@@ -76,7 +76,7 @@ export class Connection implements StreamHost {
       answerMs: limits.answerMs,
       now,
       onBlocked: (isBlocked) => {
-        // Who does not read is not read from: what it asks for would only wait.
+        // A peer that does not read is not read from: responses to its requests could not be sent.
         if (isBlocked) this.#input.pause('blocked');
         else this.#input.resume('blocked');
       },
@@ -112,7 +112,7 @@ export class Connection implements StreamHost {
     const onFrame: OnFrame = (type, flags, id, bytes, start, end) => {
       if (!this.#isEnded) this.#inbound.onFrame(type, flags, id, bytes, start, end);
     };
-    this.#reader = new FrameReader(limits.frameMs, now, onFrame, () => this.#input.mayGoOn());
+    this.#reader = new FrameReader(limits.frameMs, now, onFrame, () => this.#input.mayContinue());
     this.writeQueue.push(
       settingsFrame([
         [Setting.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams],
@@ -126,7 +126,10 @@ export class Connection implements StreamHost {
     socket.setTimeout(limits.frameMs, () => this.#onIdle());
   }
 
-  /** Tells the peer to go, takes what it sends before it knows, and ends the connection when its streams have ended. */
+  /**
+   * Starts a graceful shutdown: sends GOAWAY, serves the requests that the peer sent before it received that, and ends the connection
+   * after its streams.
+   */
   close(): void {
     if (!this.#isClosing) this.#gracefulClose.begin();
   }
@@ -150,7 +153,7 @@ export class Connection implements StreamHost {
   }
 
   disconnect(): void {
-    // Not at once: a frame is being taken, and what was answered so far should leave.
+    // Deferred, because a frame is being processed, and responses so far should be sent.
     setImmediate(() => this.#fail(calmDown('too many requests are rejected')));
   }
 
@@ -161,7 +164,7 @@ export class Connection implements StreamHost {
   sendReset(stream: Stream, code: number): void {
     this.#streams.rememberReset(stream.id);
     this.writeQueue.push(resetFrame(stream.id, code));
-    // What makes us reset a stream costs the peer as much as a reset of its own: it ends work that was begun just the same.
+    // A reset that the peer causes us to send costs as much as one that it sends, because it ends started work as well.
     if (!this.#abuseBudget.spendReset(stream.hasBegun, this.#requests.ageOf(stream))) {
       this.#fail(calmDown('too many streams are reset'));
     }
@@ -182,8 +185,8 @@ export class Connection implements StreamHost {
     try {
       this.#requests.begin();
       const rest = this.#reader.read(bytes);
-      // What is left may be the reset of a request that is complete: nothing begins before it was looked at.
-      const isDone = rest === undefined && this.#requests.end(() => this.#turns.goesOn);
+      // The unparsed rest may contain the reset of a complete request, so no request starts before it was parsed.
+      const isDone = rest === undefined && this.#requests.end(() => this.#turns.mayContinue);
       if (!isDone && !this.#isEnded) this.#input.defer(rest ?? NOTHING);
       this.#watchPartial();
     } catch (thrown) {
@@ -192,7 +195,7 @@ export class Connection implements StreamHost {
     }
   }
 
-  /** What has begun must be complete soon; between frames a peer may be silent for long. */
+  /** Sets the short timeout while something is incomplete; between frames a peer may be silent for long. */
   #watchPartial(): void {
     const isPartial = this.#reader.isPartial || this.#requests.hasOpenBlock || !this.#inbound.hasSettings;
     if (isPartial === this.#isPartial) return;
@@ -202,7 +205,7 @@ export class Connection implements StreamHost {
   }
 
   #onIdle(): void {
-    // While we do not read, it is unknown whether the peer has sent the rest.
+    // While reading is paused, the rest may have arrived already.
     if (this.#isPartial && !this.#input.isPaused) this.#fail(calmDown('a frame takes too long to arrive'));
     else if (this.#isPartial) this.socket.setTimeout(this.#options.limits.frameMs);
     else if (this.#streams.size === 0) this.close();
@@ -229,7 +232,7 @@ export class Connection implements StreamHost {
     if (this.#streams.size === 0) this.#end(this.#options.limits.stallMs);
   }
 
-  /** Says nothing more. The peer has `readMs` to read what was said, and then a moment to close. */
+  /** Sends nothing more. The peer has `readMs` to read what was sent, and LINGER_MS to close. */
   #end(readMs: number): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
@@ -262,7 +265,7 @@ export class Connection implements StreamHost {
     this.socket.destroy();
   }
 
-  /** A peer can open many streams and leave: what that costs is done in turn with the work of others. */
+  /** A peer can open many streams and disconnect, so the streams are aborted in later turns, scheduled with the work of others. */
   #abortStreams(): void {
     const open = this.#streams.all();
     const abortSome = (from: number): void => {

@@ -1,16 +1,16 @@
-// The dynamic table of HPACK: the fields that the peer has asked us to remember, latest first. The peer fills it, so its
-// size is bounded by what we have announced.
+// The dynamic table of HPACK: the fields that the encoder of the peer has added, latest first. Its size is limited by
+// SETTINGS_HEADER_TABLE_SIZE.
 
-/** What an entry costs beside its name and value. */
+/** The overhead of an entry besides its name and value. */
 const ENTRY_OVERHEAD_BYTES = 32;
 
 export class DynamicTable {
-  /** Changes whenever entries do, so that what was decoded with the same entries can be known again. */
+  /** Changes with the entries. The same block decodes to the same fields while it stays the same. */
   version = 0;
   readonly #announcedBytes: number;
   #maxBytes: number;
   #bytes = 0;
-  /** A ring: the latest entry is at `#latest`, older ones before it. Names are at even places, values at odd ones. */
+  /** A ring buffer: the latest entry is at `#latest`, older ones before it. Names are at even indexes, values at odd ones. */
   readonly #ring: string[];
   readonly #slots: number;
   #latest = 0;
@@ -31,7 +31,7 @@ export class DynamicTable {
     return this.#bytes;
   }
 
-  /** The name of the entry of this age, 0 for the latest. The caller has checked that there is one. */
+  /** The name of the entry of this age, 0 for the latest. The caller has checked that it exists. */
   name(age: number): string {
     return this.#ring[2 * this.#slot(age)]!;
   }
@@ -40,7 +40,7 @@ export class DynamicTable {
     return this.#ring[2 * this.#slot(age) + 1]!;
   }
 
-  /** Remembers a field. One that is larger than the table empties it. */
+  /** Adds a field. One that is larger than the table empties the table. */
   add(name: string, value: string): void {
     this.version++;
     const bytes = name.length + value.length + ENTRY_OVERHEAD_BYTES;
@@ -53,7 +53,7 @@ export class DynamicTable {
     this.#bytes += bytes;
   }
 
-  /** Takes the size that the peer wants. Returns whether it is one that we have announced. */
+  /** Sets the size that the peer chose. Returns whether it is at most the announced one. */
   resize(bytes: number): boolean {
     if (bytes > this.#announcedBytes) return false;
     this.version++;
@@ -66,7 +66,7 @@ export class DynamicTable {
     while (this.#count > 0 && this.#bytes > toBytes) {
       const oldest = this.#slot(--this.#count);
       this.#bytes -= this.#ring[2 * oldest]!.length + this.#ring[2 * oldest + 1]!.length + ENTRY_OVERHEAD_BYTES;
-      // What is forgotten must not be kept in memory.
+      // Evicted entries must not stay in memory.
       this.#ring[2 * oldest] = '';
       this.#ring[2 * oldest + 1] = '';
     }

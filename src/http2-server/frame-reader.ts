@@ -1,32 +1,32 @@
-// Cuts what a connection brings into frames. A frame is handed over when it is whole; what is kept of an incomplete one is at
-// most a frame, and not for long.
+// Splits the received bytes into frames. A frame is passed on when it is complete; the bytes of an incomplete one are at most one frame,
+// and are kept for a limited time.
 
 import { calmDown, protocolError, sizeError } from './connection-error.ts';
 import { FRAME_HEADER_BYTES, MAX_FRAME_BYTES, PREFACE } from './frames.ts';
 
-/** Takes a frame; the payload is `bytes` from `start` to `end`, and only lent. */
+/** Processes a frame. The payload is `bytes` from `start` to `end`, valid only during the call. */
 export type OnFrame = (type: number, flags: number, id: number, bytes: Buffer, start: number, end: number) => void;
 
 export class FrameReader {
   readonly #onFrame: OnFrame;
   readonly #maxFrameMs: number;
   readonly #now: () => number;
-  readonly #mayGoOn: () => boolean;
+  readonly #mayContinue: () => boolean;
   #awaitsPreface = true;
   #rest: Buffer | undefined;
   #restSince = 0;
 
-  /** `maxFrameMs`: how long a frame may take to arrive. `mayGoOn` is asked between two frames. */
-  constructor(maxFrameMs: number, now: () => number, onFrame: OnFrame, mayGoOn: () => boolean = () => true) {
+  /** `maxFrameMs`: how long a frame may take to arrive. `mayContinue` is called between two frames. */
+  constructor(maxFrameMs: number, now: () => number, onFrame: OnFrame, mayContinue: () => boolean = () => true) {
     this.#maxFrameMs = maxFrameMs;
     this.#now = now;
     this.#onFrame = onFrame;
-    this.#mayGoOn = mayGoOn;
+    this.#mayContinue = mayContinue;
   }
 
   /**
-   * Takes what was read. Returns the bytes that it has not looked at, because it may not go on now: they are to be handed in
-   * again, before any others. Throws ConnectionError, its own or what the frame's taker throws.
+   * Parses received bytes. Returns the bytes that it has not parsed, because `mayContinue` returned false: pass them in again before any
+   * others. Throws ConnectionError, its own or that of the frame handler.
    */
   read(chunk: Buffer): Buffer | undefined {
     const rest = this.#rest;
@@ -43,13 +43,13 @@ export class FrameReader {
       const id = bytes.readUInt32BE(at + 5) & 0x7fffffff;
       this.#onFrame(bytes[at + 3]!, bytes[at + 4]!, id, bytes, start, end);
       at = end;
-      if (at < bytes.length && !this.#mayGoOn()) return bytes.subarray(at);
+      if (at < bytes.length && !this.#mayContinue()) return bytes.subarray(at);
     }
     if (at < bytes.length) this.#keep(bytes, at, rest === undefined || at > framesFrom);
     return undefined;
   }
 
-  /** Whether something has begun that is not complete: the preface, or a frame. */
+  /** Whether the preface or a frame is incomplete. */
   get isPartial(): boolean {
     return this.#awaitsPreface || this.#rest !== undefined;
   }
@@ -65,7 +65,7 @@ export class FrameReader {
   }
 
   #keep(bytes: Buffer, at: number, isNew: boolean): void {
-    // A copy, so that a few bytes do not keep all that was read with them.
+    // A copy, so that a few bytes do not keep the whole read buffer in memory.
     this.#rest = Buffer.from(bytes.subarray(at));
     if (isNew) this.#restSince = this.#now();
     else if (this.#now() - this.#restSince > this.#maxFrameMs) {

@@ -1,4 +1,4 @@
-// What a frame must be, whatever has come before it: the rules of RFC 9113 that need no memory.
+// The rules of RFC 9113 for a single frame, independent of any state.
 
 import { protocolError, sizeError } from './connection-error.ts';
 import { Flag, FrameType } from './frames.ts';
@@ -42,7 +42,7 @@ export function checkFrame(type: number, flags: number, id: number, length: numb
   }
 }
 
-/** The payload of DATA or HEADERS without its padding. Throws ConnectionError. */
+/** The payload of DATA or HEADERS without padding. Throws ConnectionError. */
 export function unpadded(flags: number, bytes: Buffer, start: number, end: number): Buffer {
   if (!(flags & Flag.PADDED)) return bytes.subarray(start, end);
   if (end === start) throw sizeError('a padded frame');
@@ -60,7 +60,7 @@ export function blockOf(flags: number, id: number, bytes: Buffer, start: number,
   return block.subarray(PRIORITY_BYTES);
 }
 
-/** The mistake in a PRIORITY frame, if it has one. Priorities are otherwise ignored. */
+/** The fault of a PRIORITY frame, if it has one. Priorities are otherwise ignored. */
 export function priorityFault(id: number, payload: Buffer): 'size' | 'circle' | undefined {
   if (payload.length !== PRIORITY_BYTES) return 'size';
   return dependsOnItself(id, payload) ? 'circle' : undefined;

@@ -1,13 +1,13 @@
-// The frames of HTTP/2 (RFC 9113): their numbers, and the small ones that we write.
+// The frames of HTTP/2 (RFC 9113): their types, and functions that write the small ones.
 
 export const FRAME_HEADER_BYTES = 9;
-/** The largest payload that both sides send: the protocol's own default. */
+/** The largest payload in both directions: the default of the protocol. */
 export const MAX_FRAME_BYTES = 16_384;
-/** Windows begin with this size, and never grow beyond the other. */
+/** The initial and the largest size of a flow-control window. */
 export const DEFAULT_WINDOW = 65_535;
 export const MAX_WINDOW = 2 ** 31 - 1;
 
-/** What a client says first. */
+/** The connection preface of a client. */
 export const PREFACE: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
 export const FrameType = {
@@ -34,7 +34,7 @@ export const Setting = {
   MAX_HEADER_LIST_SIZE: 6,
 } as const;
 
-/** Writes the nine bytes before a payload. */
+/** Writes a frame header of nine bytes. */
 export function writeFrameHeader(
   out: Buffer,
   at: number,
@@ -54,7 +54,7 @@ export function writeFrameHeader(
   out[at + 8] = id;
 }
 
-/** One whole frame. */
+/** Writes one frame. */
 export function writeFrame(type: number, flags: number, id: number, payload: Buffer): Buffer {
   const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + payload.length);
   writeFrameHeader(frame, 0, payload.length, type, flags, id);

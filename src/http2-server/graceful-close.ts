@@ -1,9 +1,8 @@
-// The end of a connection in two steps (RFC 9113, section 6.8): the peer is told that it will end, and what it sent before it heard
-// so is served. PINGs measure when it has heard.
-//
-// Around the announcement no response is sent. Node's client drops a request that it is about to write when it reads GOAWAY, and
-// callers send the next request when they have read a response. The first PING is answered when the last responses were read, the
-// second when the event loop of the peer has turned since, so that what followed from them was written.
+// A graceful shutdown in two steps (RFC 9113, section 6.8): a GOAWAY with the largest stream id, then one with the last stream that is
+// served. PINGs measure when the peer has processed the first one.
+// Before the first GOAWAY, responses pause for two round trips. Node's client drops a request that it is about to send when it receives
+// GOAWAY, and callers often send the next request when they have read a response. The first PING is acknowledged after the last responses
+// were read, the second after the event loop of the peer has turned since, so that the requests that followed were sent.
 
 import { ErrorCode } from './connection-error.ts';
 import { FrameType, goAway, writeFrame } from './frames.ts';
@@ -11,7 +10,7 @@ import type { WriteQueue } from './write-queue.ts';
 
 const MAX_STREAM_ID = 2 ** 31 - 1;
 const QUIET_ROUND_TRIPS = 2;
-/** A peer that does not answer PINGs is waited for no longer than this before the announcement, in milliseconds. */
+/** The longest wait for PING acknowledgements before the first GOAWAY, in milliseconds. */
 const QUIET_MS = 1_000;
 
 export class GracefulClose {
@@ -21,7 +20,10 @@ export class GracefulClose {
   #roundTrips = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `onEnd` is called once, when no more streams are to be taken: `lastCallMs` after the announcement where the peer is silent. */
+  /**
+   * `onEnd` is called once, when no more streams are accepted: after the acknowledgement of the PING that follows GOAWAY, or after
+   * `lastCallMs`.
+   */
   constructor(writeQueue: WriteQueue, lastCallMs: number, onEnd: () => void) {
     this.#writeQueue = writeQueue;
     this.#lastCallMs = lastCallMs;
@@ -35,7 +37,7 @@ export class GracefulClose {
     this.#ping();
   }
 
-  /** The peer has answered a PING. */
+  /** The peer has acknowledged a PING. */
   onPong(payload: Buffer): void {
     if (this.#timer === undefined || payload[0] !== this.#roundTrips) return;
     this.#roundTrips++;
@@ -44,7 +46,7 @@ export class GracefulClose {
     else this.#onEnd();
   }
 
-  /** The connection ends now, whatever was said before. */
+  /** The connection ends before the shutdown is complete. */
   cancel(): void {
     clearTimeout(this.#timer);
   }

@@ -1,5 +1,5 @@
-// Puts header blocks together from HEADERS and CONTINUATION frames, and decodes them. A block that says the same as the one
-// before, which is what a busy caller sends, is not decoded again.
+// Joins header blocks from HEADERS and CONTINUATION frames, and decodes them. A block with the same bytes as the previous one is not
+// decoded again, because a busy caller sends the same headers each time.
 
 import { ConnectionError, calmDown, ErrorCode } from './connection-error.ts';
 import { type HeaderList, HpackDecoder, HpackError } from './hpack.ts';
@@ -7,13 +7,13 @@ import { areTrailers, type RequestHead, readRequestHead } from './request-head.t
 import type { StreamMemory } from './stream-memory.ts';
 
 /**
- * A block up to this many times the limit is read, so that the tables stay in step and its request can be told why it is rejected;
- * a larger one ends the connection. At 128 KiB that is twice what Node's client and others over nghttp2 send at most.
+ * A block of up to this many times the limit is decoded, so that the dynamic table stays correct and the request can be rejected with a
+ * reason; a larger one ends the connection. At 128 KiB that is twice as much as Node's client and others over nghttp2 send at most.
  */
 const READABLE = 8;
 const MAX_CONTINUATIONS = 16;
 
-/** Breaks the rules of a list of headers; or is too large, as trailers. */
+/** Why a header list is rejected: it violates the rules, or, for trailers, it is too large. */
 export type BlockFault = 'malformed' | 'excessive';
 
 export interface OpenBlock {
@@ -32,7 +32,10 @@ export class HeaderBlocks {
     | undefined;
   #memo: { readonly block: Buffer; readonly version: number; readonly head: RequestHead } | undefined;
 
-  /** Limits: what a list may hold as HTTP/2 counts it, and for how long a block may be open. Open blocks are kept in `openMemory`. */
+  /**
+   * The limit of a header list as HTTP/2 counts it, and how long a block may be incomplete. `openMemory` reserves memory for incomplete
+   * blocks.
+   */
   constructor(maxBytes: number, maxMs: number, now: () => number, openMemory: () => StreamMemory) {
     this.#decoder = new HpackDecoder(maxBytes);
     this.#openMemory = openMemory;
@@ -41,7 +44,7 @@ export class HeaderBlocks {
     this.#now = now;
   }
 
-  /** The block that has begun and not ended: no other frame may come in between. */
+  /** The incomplete block: no other frame may come before its end. */
   get open(): OpenBlock | undefined {
     return this.#open;
   }
@@ -52,7 +55,7 @@ export class HeaderBlocks {
     this.#keep(part);
   }
 
-  /** Adds a part to the open block. Throws ConnectionError where it has become too much. */
+  /** Adds a fragment. Throws ConnectionError if the block becomes too large. */
   add(part: Buffer): void {
     const open = this.#open!;
     this.#keep(part);
@@ -64,14 +67,14 @@ export class HeaderBlocks {
     }
   }
 
-  /** Ends the open block and answers it whole. */
+  /** Ends the block and returns it. */
   end(): Buffer {
     const { parts } = this.#open!;
     this.drop();
     return Buffer.concat(parts);
   }
 
-  /** Forgets an open block. */
+  /** Drops the incomplete block. */
   drop(): void {
     this.#open?.memory.close();
     this.#open = undefined;
@@ -80,12 +83,12 @@ export class HeaderBlocks {
   #keep(part: Buffer): void {
     const open = this.#open!;
     if (!open.memory.grow(part.length)) throw calmDown('there is no room for a header block');
-    // A copy: a part must not keep the whole of what was read with it.
+    // A copy: a fragment must not keep the whole read buffer in memory.
     open.parts.push(Buffer.from(part));
     open.bytes += part.length;
   }
 
-  /** The head of a request, or what is wrong with it. Throws ConnectionError where it cannot be decoded. */
+  /** The head of a request, or its fault. Throws ConnectionError if the block cannot be decoded. */
   readHead(block: Buffer): RequestHead | 'malformed' {
     const memo = this.#memo;
     const { version } = this.#decoder;
@@ -94,14 +97,14 @@ export class HeaderBlocks {
     const { listBytes } = this.#decoder;
     const head = readRequestHead(list, listBytes > this.#maxBytes);
     if (head === undefined) return 'malformed';
-    // Only a block that leaves the table as it was means the same again.
+    // Only a block that does not change the dynamic table decodes to the same list again.
     if (!head.isTooLarge && version === this.#decoder.version) {
       this.#memo = { block: Buffer.from(block), version, head };
     }
     return head;
   }
 
-  /** Trailers, or what is wrong with them. Throws ConnectionError where they cannot be decoded. */
+  /** Trailers, or their fault. Throws ConnectionError if the block cannot be decoded. */
   readTrailers(block: Buffer): HeaderList | BlockFault {
     const list = this.#decode(block);
     if (this.#decoder.listBytes > this.#maxBytes) return 'excessive';

@@ -1,9 +1,9 @@
-// Writes header blocks: names from the static table where it has them, everything else spelled out. Nothing is added to the
-// peer's table, so a block means the same wherever it is sent and can be made once.
+// Writes header blocks: names from the static table, or literal. Nothing is added to the dynamic table of the peer, so that a block is
+// valid on every connection and can be encoded once.
 
 import { STATIC_ENTRIES, STATIC_NAMES, STATIC_VALUES } from './static-table.ts';
 
-/** Tells the peer's table to be empty. It may stand at the beginning of any block, and must after the peer has made it smaller. */
+/** A dynamic table size update to 0. It is allowed at the start of any block, and required after the peer has reduced the table size. */
 export const EMPTY_TABLE = 0x20;
 const INDEXED = 0x80;
 
@@ -13,7 +13,7 @@ for (let index = STATIC_ENTRIES; index > 0; index--) {
   numbers.set(`${STATIC_NAMES[index]!}\n${STATIC_VALUES[index]!}`, index);
 }
 
-/** One block of these fields. Names are lower-case; names and values have one character a byte. */
+/** Encodes fields as one block. Names are in lower case; names and values have one character per byte. */
 export function writeHeaderBlock(fields: Iterable<readonly [string, string]>): Buffer {
   const parts: Buffer[] = [];
   for (const [name, value] of fields) {
@@ -23,7 +23,7 @@ export function writeHeaderBlock(fields: Iterable<readonly [string, string]>): B
       continue;
     }
     const named = numbers.get(name);
-    // Four bits for the number of the name, all of them zero where it is spelled out.
+    // Four bits for the index of the name; all zero for a literal name.
     parts.push(integer(0, 4, named ?? 0));
     if (named === undefined) parts.push(...text(name));
     parts.push(...text(value));

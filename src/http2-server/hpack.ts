@@ -1,15 +1,16 @@
-// Reads header blocks (HPACK, RFC 7541). All of it is attacker-controlled: lengths are checked before they are used, and
-// what a list may hold is bounded, also where a few bytes name a large entry many times.
+// Decodes header blocks (HPACK, RFC 7541). The bytes are attacker-controlled: lengths are checked before they are used, and the size of
+// the list is limited, also if a few bytes refer to a large entry many times.
 
 import { DynamicTable } from './dynamic-table.ts';
 import { readHuffman } from './huffman.ts';
 import { STATIC_ENTRIES, STATIC_NAMES, STATIC_VALUES } from './static-table.ts';
 
-/** Names and values in turn, one character a byte. */
+/** Names and values alternate, with one character per byte. */
 export type HeaderList = readonly string[];
 
 /**
- * What the table may hold: as HTTP/2 has it when nobody says otherwise.
+ * The default size of the dynamic table in HTTP/2.
+ *
  * @internal Exported because tests compute with it.
  */
 export const TABLE_BYTES = 4096;
@@ -17,11 +18,11 @@ const FIELD_OVERHEAD_BYTES = 32;
 const EMPTY = Buffer.alloc(0);
 const MAX_INTEGER = 2 ** 28;
 
-/** Says in which protocol a request hears that its headers are too large, wherever it stands in the list. */
+/** Kept even if the list is too large, because it determines the format of the rejection. */
 const TELLING_FIELD = 'content-type';
 const MAX_TELLING_CHARS = 256;
 
-/** A block that cannot be decoded. The table is out of step then, and the connection is lost. */
+/** A block that cannot be decoded. The dynamic table is wrong then, and the connection must end. */
 export class HpackError extends Error {
   override readonly name = 'HpackError';
 }
@@ -39,12 +40,12 @@ export class HpackDecoder {
     this.#maxListBytes = maxListBytes;
   }
 
-  /** Changes whenever the table does: the same block means the same list while it stays. */
+  /** Changes with the table. The same block decodes to the same list while it stays the same. */
   get version(): number {
     return this.#table.version;
   }
 
-  /** The size of the last list as HTTP/2 counts it. What is beyond the limit was left out of the list. */
+  /** The size of the last list as HTTP/2 counts it. Fields beyond the limit were left out of the list. */
   get listBytes(): number {
     return this.#listBytes;
   }
@@ -81,7 +82,7 @@ export class HpackDecoder {
       }
       const fieldBytes = name.length + value.length + FIELD_OVERHEAD_BYTES;
       bytes += fieldBytes;
-      // The rest is still read for the sake of the table, but nothing of it is kept, save what says how to reject it.
+      // The rest is decoded to keep the dynamic table correct, but its fields are dropped, except the ones that the rejection needs.
       const fits = keptBytes + fieldBytes <= this.#maxListBytes;
       if (!fits && (isTold || name !== TELLING_FIELD || value.length > MAX_TELLING_CHARS)) continue;
       if (name === TELLING_FIELD) isTold = true;
@@ -98,7 +99,7 @@ export class HpackDecoder {
     return index <= STATIC_ENTRIES ? STATIC_NAMES[index]! : this.#table.name(index - STATIC_ENTRIES - 1);
   }
 
-  /** An integer whose first byte has so many bits for it. */
+  /** An integer with a prefix of so many bits. */
   #integer(bits: number): number {
     const most = (1 << bits) - 1;
     let value = this.#byte() & most;

@@ -1,7 +1,7 @@
-// The Huffman code of HPACK (RFC 7541, appendix B), read four bits at a time. The code is canonical, so the lengths of
-// its codes say everything: within a length, codes count up in the order of the symbols.
+// The Huffman code of HPACK (RFC 7541, appendix B), decoded four bits at a time. The code is canonical, so the lengths of its codes
+// define it: codes of equal length count up in the order of the symbols.
 
-/** `length of the code × how many symbols in a row have it`, from symbol 0 to 255 and then the end of string. */
+/** `length of the code × how many consecutive symbols have it`, for the symbols 0 to 255 and the end of string. */
 const CODE_LENGTHS =
   '13 23 28x7 24 30 28x2 30 28x8 30 28x9 6 10x2 12 13 6 8 11 10x2 8 11 8 6x3 5x3 6x7 7 8 15 6 12 10 13 6 7x22 8 7 8 13 ' +
   '19 13 14 6 15 5 6 5 6 5 6x3 5 7x2 6x3 5 6 7 6 5x2 6 7x5 15 11 14 13 28 20 22 20x2 22x3 23 22 23x5 24 23 24x2 22 23 ' +
@@ -15,18 +15,21 @@ const MAX_CODE_BITS = 30;
 /** Inner nodes of the tree: one fewer than its leaves. */
 const STATES = SYMBOLS - 1;
 
-/** A step reads four bits: bits 0-8 the next state, bit 9 whether a symbol was completed, bits 10-17 the symbol, bit 18 whether the code is broken. */
+/**
+ * A step decodes four bits: bits 0-8 the next state, bit 9 whether a symbol is complete, bits 10-17 the symbol, bit 18 whether the code
+ * is invalid.
+ */
 const EMITS = 1 << 9;
 const BROKEN = 1 << 18;
 
 const steps = new Uint32Array(STATES * 16);
-/** Whether a text may end in this state: nothing, or at most seven ones, which begin the end of string. */
+/** Whether a text may end in this state: no bits, or at most seven ones, which are the start of the end of string. */
 const mayEnd = new Uint8Array(STATES);
 build();
 
 let scratch = Buffer.allocUnsafeSlow(1024);
 
-/** Reads a text, one character a byte. `undefined` where the bytes are not a text in this code. */
+/** Decodes a text, with one character per byte. `undefined` if the bytes are not valid in this code. */
 export function readHuffman(bytes: Buffer, start: number, end: number): string | undefined {
   // The shortest code has five bits.
   const most = Math.floor(((end - start) * 8) / 5);
@@ -52,7 +55,7 @@ function build(): void {
     return Array.from({ length: Number(count) }, () => Number(length));
   });
   if (lengths.length !== SYMBOLS) throw new TypeError('the lengths of the Huffman code are incomplete');
-  // Two children a node: a node above zero, or a leaf as -1 - symbol. Nodes are made on the way down to the leaves.
+  // Each node has two children: an inner node as a number above zero, or a leaf as -1 - symbol.
   const children: [number, number][] = [[0, 0]];
   let code = 0;
   for (let bits = 1; bits <= MAX_CODE_BITS; bits++) {
@@ -92,7 +95,7 @@ function walk(children: readonly [number, number][], state: number, nibble: numb
       continue;
     }
     const symbol = -1 - next;
-    // The end of string must not be written out.
+    // An encoded end of string is an error.
     if (symbol === END_OF_STRING) return BROKEN;
     emitted = EMITS | (symbol << 10);
     node = 0;

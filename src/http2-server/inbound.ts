@@ -1,5 +1,5 @@
-// What the frames of the peer mean: those of requests go on to them, those of the connection are answered here. All of it is
-// attacker-controlled: what is of no use to any call is counted.
+// Dispatches the frames of the peer: those of requests go to `requests.ts`, those of the connection are handled here. All of them are
+// attacker-controlled: frames that no call needs are counted.
 
 import type { AbuseBudget } from './abuse-budget.ts';
 import { ErrorCode, protocolError, sizeError } from './connection-error.ts';
@@ -16,9 +16,9 @@ export interface InboundParts {
   readonly streams: StreamTable;
   readonly abuseBudget: AbuseBudget;
   readonly requests: Requests;
-  /** The peer will open no more streams. */
+  /** The peer has sent GOAWAY. */
   readonly onGoAway: () => void;
-  /** The peer has answered a PING. */
+  /** The peer has acknowledged a PING. */
   readonly onPong: (payload: Buffer) => void;
 }
 
@@ -30,12 +30,12 @@ export class Inbound {
     this.#parts = parts;
   }
 
-  /** Whether the peer has said its settings, as it must first of all. */
+  /** Whether the peer has sent SETTINGS, which must be its first frame. */
   get hasSettings(): boolean {
     return this.#hasSettings;
   }
 
-  /** Takes one frame. Throws ConnectionError. */
+  /** Processes one frame. Throws ConnectionError. */
   onFrame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void {
     const { abuseBudget, requests, onGoAway } = this.#parts;
     if (!this.#hasSettings && (type !== FrameType.SETTINGS || (flags & Flag.ACK) !== 0)) {
@@ -73,7 +73,7 @@ export class Inbound {
         onGoAway();
         break;
       default:
-        // Unknown frames must be ignored. They need not be welcome.
+        // Unknown frames must be ignored (RFC 9113, section 5.5); they are counted.
         abuseBudget.spendControlFrame();
     }
   }

@@ -1,4 +1,4 @@
-// An HTTP/2 server for many small calls: connections over plain sockets, for one narrow interface: a stream, and who receives it.
+// An HTTP/2 server for many small calls, over plain sockets. Its interface is one stream and one receiver for each request.
 
 export { Body } from './body.ts';
 export { Connection, type ConnectionOptions } from './connection.ts';

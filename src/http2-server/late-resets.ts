@@ -1,11 +1,11 @@
-// The resets of streams that were answered before their request was complete (RFC 9113, section 8.1). Some clients drop a response
-// that is followed by a reset at once, though they have read it, so the reset waits a moment; a request that ends meanwhile needs none.
+// Delays the resets of streams whose response was sent before their request was complete (RFC 9113, section 8.1). Some clients drop a
+// response that is followed by a reset at once, though they have read it. A request that ends during the delay needs no reset.
 
 import { ErrorCode } from './connection-error.ts';
 import { resetFrame } from './frames.ts';
 import type { WriteQueue } from './write-queue.ts';
 
-/** Numbers that wait; past that the oldest ones are reset at once. */
+/** The number of delayed resets; beyond it the oldest are sent at once. */
 const MAX_WAITING = 256;
 
 export class LateResets {
@@ -22,19 +22,19 @@ export class LateResets {
     this.#now = now;
   }
 
-  /** This stream was answered, and the peer still sends its request. */
+  /** Adds a stream with a response whose request is incomplete. */
   add(id: number): void {
     this.#answeredAt.set(id, this.#now());
     if (this.#answeredAt.size > MAX_WAITING) this.#reset(this.#answeredAt.keys().next().value!);
     this.#timer ??= setTimeout(() => this.#onTime(), this.#delayMs).unref();
   }
 
-  /** The request of this stream is complete, or its peer has reset it. */
+  /** The request of this stream is complete, or the peer has reset it. */
   forget(id: number): void {
     this.#answeredAt.delete(id);
   }
 
-  /** Resets all that wait. */
+  /** Sends all delayed resets. */
   flush(): void {
     for (const id of this.#answeredAt.keys()) this.#reset(id);
     clearTimeout(this.#timer);

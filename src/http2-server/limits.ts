@@ -1,29 +1,29 @@
-// What one peer may make us do and keep.
+// Limits on what one peer may make us compute and keep.
 
 import type { AbuseBudgetOptions } from './abuse-budget.ts';
 
 /** Limits of one connection. Times are in milliseconds. */
 export interface Limits extends AbuseBudgetOptions {
   readonly maxConcurrentStreams: number;
-  /** A list of headers as HTTP/2 counts it; a block may have twice as many bytes. */
+  /** The size of a header list as HTTP/2 counts it; a block may have twice as many bytes. */
   readonly maxHeaderBytes: number;
-  /** What the peer may send before it was taken, over all streams. */
+  /** The flow-control window of the connection. */
   readonly windowBytes: number;
-  /** Bodies that are kept until they are complete, over all streams. */
+  /** Bodies that are buffered until they are complete, over all streams. */
   readonly maxHeldBytes: number;
   /** Responses that wait for the peer to read, over all streams. */
   readonly maxWaitingBytes: number;
-  /** In this time a waiting answer must get on by a whole frame, and a full socket must take something. */
+  /** The longest time in which a waiting response sends no whole frame, or a full socket accepts no bytes. */
   readonly stallMs: number;
-  /** In this time a response that has to wait for its reader must have left whole. */
+  /** The longest time from when a response must wait for its peer until it is sent completely. */
   readonly answerMs: number;
-  /** A frame, or a block of headers, from its first byte to its last. */
+  /** The longest time for a frame or a header block, from its first byte to its last. */
   readonly frameMs: number;
-  /** Without a byte and without a call. */
+  /** The longest time without a byte and without a call. */
   readonly idleMs: number;
-  /** From the announcement that a connection will end until it takes no more calls, where the peer does not answer the PING. */
+  /** The longest time from the first GOAWAY until no more calls are accepted, if the peer does not acknowledge the PING. */
   readonly lastCallMs: number;
-  /** From a response to the reset of its stream, where the request is not complete. */
+  /** The delay from a response to the reset of its stream, if the request is incomplete. */
   readonly lateResetMs: number;
 }
 
@@ -40,6 +40,6 @@ export const DEFAULT_LIMITS: Limits = {
   lastCallMs: 5_000,
   lateResetMs: 100,
   controlFrames: { burst: 1_000, perSecond: 100 },
-  // A client may cancel hundreds of calls at once; one that does nothing else has nothing to ask.
+  // A client may cancel hundreds of calls at once; one that only cancels gets no further budget.
   resets: { burst: 2_000, perSecond: 5 },
 };

@@ -1,21 +1,21 @@
-// Several connections share the event loop: a schedule says which of them may parse what it read.
+// The port to a scheduler that shares the event loop among connections.
 
-/** When bytes that were read may be parsed, so that connections share the event loop. */
+/** Determines when received bytes may be parsed. */
 export interface ReadSchedule {
-  /** Whether a slice of it may begin now. */
+  /** Whether a slice may start now. */
   begin(): boolean;
-  /** Whether the slice that has begun may go on. Asked between frames. */
-  readonly goesOn: boolean;
-  /** The slice is over. */
+  /** Whether the current slice may continue. Called between frames. */
+  readonly mayContinue: boolean;
+  /** Ends the slice. */
   end(): void;
-  /** Goes on in a later turn of the event loop. */
+  /** Continues in a later turn of the event loop. */
   defer(goOn: () => void): void;
 }
 
-/** Everything that was read is parsed at once. */
+/** Parses everything when it is read. */
 export const READ_AT_ONCE: ReadSchedule = {
   begin: () => true,
-  goesOn: true,
+  mayContinue: true,
   end: () => undefined,
   defer: (goOn) => setImmediate(goOn),
 };

@@ -1,4 +1,4 @@
-// What the peer may still send, on a stream or on the whole connection. Room is given back in large pieces.
+// The receive window of a stream or of the connection. WINDOW_UPDATE frames credit it in large steps.
 
 import { windowUpdate } from './frames.ts';
 import type { WriteQueue } from './write-queue.ts';
@@ -18,13 +18,13 @@ export class ReceiveWindow {
     this.#left = size;
   }
 
-  /** So many bytes have come. Returns whether there was room for them. */
+  /** Takes received bytes from the window. Returns whether they fit. */
   take(bytes: number): boolean {
     this.#left -= bytes;
     return this.#left >= 0;
   }
 
-  /** So many bytes need no room any more. */
+  /** Credits bytes that were processed. */
   creditWindow(bytes: number): void {
     this.#owed += bytes;
     if (2 * this.#owed <= this.#size) return;

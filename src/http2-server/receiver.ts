@@ -2,16 +2,16 @@
 
 import type { HeaderList } from './hpack.ts';
 
-/** Takes what a request brings. Attacker-controlled, all of it. */
+/** Receives the parts of a request, all of them attacker-controlled. */
 export interface Receiver {
-  /** A part of the body. `stream.consumed()` makes room for more; what is kept must be copied. */
+  /** A part of the body. Call `stream.consumed()` to credit the window; copy what must be kept. */
   onData(part: Buffer): void;
-  /** The request is complete. Trailers are empty where it has none. */
+  /** The request is complete. Trailers are empty if it has none. */
   onEnd(trailers: HeaderList): void;
-  /** All that was read at once with the headers has been handed over. */
+  /** Everything that was read together with the headers has been passed on. */
   onRead?(): void;
-  /** The stream is over before the response has left. */
+  /** The stream has ended before its response was sent. */
   onGone(): void;
-  /** All that was written has left. */
+  /** Everything that was written has been sent. */
   onDrained?(): void;
 }

@@ -1,27 +1,27 @@
-// The headers of a request, checked by the rules of HTTP/2 (RFC 9113, section 8): a list that breaks them must not be served,
-// because what stands behind us may read it differently.
+// Checks the headers of a request by the rules of HTTP/2 (RFC 9113, section 8). A malformed list must not be served, because other
+// readers may interpret it differently.
 
 import type { HeaderList } from './hpack.ts';
 
-/** The headers of a request. It may be shared by all calls that say the same. */
+/** The headers of a request. It may be shared by all calls with the same header block. */
 export interface RequestHead {
   readonly list: HeaderList;
   readonly method: string;
   readonly path: string;
-  /** The length of the body, where it is announced. */
+  /** The announced length of the body, if any. */
   readonly contentLength: number | undefined;
-  /** The list is larger than the limit. Such a request must be rejected. */
+  /** The list is larger than the limit. The request must be rejected. */
   readonly isTooLarge: boolean;
 }
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 /** No NUL, line feed or carriage return, and no space at either end. */
 const VALUE = /^(?![ \t])[^\0\r\n]*(?<![ \t])$/;
-/** They speak of a connection of HTTP/1.1. */
+/** Fields of an HTTP/1.1 connection. */
 const CONNECTION_FIELDS = new Set(['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade']);
 const PSEUDO_FIELDS = [':method', ':scheme', ':path', ':authority'];
 
-/** Reads the headers of a request; `undefined` where they are malformed. */
+/** Reads the headers of a request; `undefined` if they are malformed. */
 export function readRequestHead(list: HeaderList, isTooLarge: boolean): RequestHead | undefined {
   const pseudo = new Map<string, string>();
   let at = 0;
@@ -34,7 +34,7 @@ export function readRequestHead(list: HeaderList, isTooLarge: boolean): RequestH
   const method = pseudo.get(':method');
   const path = pseudo.get(':path');
   const isComplete = method !== undefined && pseudo.has(':scheme') && path !== undefined && /^(?:\/|\*$)/.test(path);
-  // CONNECT has other rules, and there is nothing here to connect to.
+  // CONNECT has other rules and is not supported.
   if (!isComplete || method === 'CONNECT') return undefined;
   if (!isHostSound(list, pseudo.get(':authority'))) return undefined;
   const contentLength = readContentLength(list);
@@ -42,7 +42,7 @@ export function readRequestHead(list: HeaderList, isTooLarge: boolean): RequestH
   return { list, method, path, contentLength, isTooLarge };
 }
 
-/** Whether `host` says who is meant once, and nothing else than `:authority` does: two readers must not understand two. */
+/** Whether there is at most one `host`, equal to `:authority`: two readers must not see two hosts. */
 function isHostSound(list: HeaderList, authority: string | undefined): boolean {
   let host: string | undefined;
   for (let at = 0; at < list.length; at += 2) {
@@ -60,12 +60,12 @@ function readContentLength(list: HeaderList): number | undefined | 'malformed' {
   return /^\d{1,15}$/.test(value) ? Number(value) : 'malformed';
 }
 
-/** Whether these are trailers as they may be: fields only. */
+/** Whether these are valid trailers: fields only. */
 export function areTrailers(list: HeaderList): boolean {
   return areFields(list, 0);
 }
 
-/** The value of a header; several are joined as HTTP joins them. */
+/** The value of a header; several are joined as in HTTP. */
 export function headerOf({ list }: Pick<RequestHead, 'list'>, name: string): string | undefined {
   let value: string | undefined;
   for (let at = 0; at < list.length; at += 2) {
@@ -76,7 +76,7 @@ export function headerOf({ list }: Pick<RequestHead, 'list'>, name: string): str
 
 const NO_VALUES: readonly string[] = [];
 
-/** The values of a header field in their order. `ignoresCase`: the names of the list may have capitals. */
+/** The values of a header field, in order. `ignoresCase`: the names in the list may have capital letters. */
 export function valuesOf(list: HeaderList, name: string, ignoresCase = false): readonly string[] {
   let values: string[] | undefined;
   for (let at = 0; at < list.length; at += 2) {

@@ -1,5 +1,5 @@
-// The requests of a connection as their frames bring them. All of it is attacker-controlled: each frame is first compared
-// with the state of its stream, and what is of no use to any call is counted.
+// The state of the requests of a connection, driven by its frames. All frames are attacker-controlled: each is first checked against the
+// state of its stream, and frames that no call needs are counted.
 
 import type { AbuseBudget } from './abuse-budget.ts';
 import { ConnectionError, calmDown, ErrorCode, flowError, protocolError } from './connection-error.ts';
@@ -15,10 +15,10 @@ import type { StreamMemory } from './stream-memory.ts';
 import type { StreamTable } from './stream-table.ts';
 import type { WriteQueue } from './write-queue.ts';
 
-/** Smaller parts of a body cost more than they bring. */
+/** Smaller parts of a body count as control frames, because they cost more than they carry. */
 const SMALL_DATA_BYTES = 32;
 
-/** What requests share with their connection. */
+/** What the requests share with their connection. */
 export interface RequestParts {
   readonly limits: Limits;
   readonly now: () => number;
@@ -26,26 +26,26 @@ export interface RequestParts {
   readonly writeQueue: WriteQueue;
   readonly streams: StreamTable;
   readonly abuseBudget: AbuseBudget;
-  /** Streams whose answer has left before their request was complete. */
+  /** Streams whose response was sent before their request was complete. */
   readonly lateResets: LateResets;
-  /** What the peer may send on the whole connection. */
+  /** The receive window of the connection. */
   readonly window: ReceiveWindow;
   readonly serve: (stream: Stream) => Receiver;
-  /** Room for header blocks that come in parts. */
+  /** Reserves memory for incomplete header blocks. */
   readonly openMemory: () => StreamMemory;
-  /** Whether new streams are not taken any more. */
+  /** Whether new streams are rejected. */
   readonly isClosing: () => boolean;
 }
 
 export class Requests {
   readonly #parts: RequestParts;
   readonly #blocks: HeaderBlocks;
-  /** Those that became complete in what was read last. */
+  /** Streams that became complete in the last read. */
   readonly #complete: Stream[] = [];
-  /** Those that were opened in what was read last, and want to know when that was all. */
+  /** Streams that were opened in the last read and wait for its end. */
   readonly #fresh: Stream[] = [];
   #initialWindow = DEFAULT_WINDOW;
-  /** When the last part was read, in milliseconds. */
+  /** When the last bytes were read, in milliseconds. */
   #time = 0;
 
   constructor(parts: RequestParts) {
@@ -54,33 +54,33 @@ export class Requests {
     this.#blocks = new HeaderBlocks(limits.maxHeaderBytes, limits.frameMs, now, openMemory);
   }
 
-  /** Whether a header block has begun that is not complete. */
+  /** Whether a header block is incomplete. */
   get hasOpenBlock(): boolean {
     return this.#blocks.open !== undefined;
   }
 
-  /** The connection has ended. */
+  /** Called when the connection has ended. */
   close(): void {
     this.#blocks.drop();
   }
 
-  /** Frames follow that were read at once. */
+  /** Called before the frames of one read. */
   begin(): void {
     this.#time = this.#parts.now();
   }
 
   /**
-   * That was all: no work is begun for a request whose reset came with it. `mayGoOn` is asked between two requests. Returns
-   * whether all were begun; otherwise it is to be called again.
+   * Called after the frames of one read, so that no work is started for a request whose reset came with it. `mayContinue` is called
+   * between two requests. Returns whether all were started; otherwise call it again.
    */
-  end(mayGoOn: () => boolean): boolean {
+  end(mayContinue: () => boolean): boolean {
     for (let stream = this.#complete.shift(); stream !== undefined; stream = this.#complete.shift()) {
       stream.finishRequest();
-      if (!mayGoOn()) return this.#isBegun();
+      if (!mayContinue()) return this.#isBegun();
     }
     for (let stream = this.#fresh.shift(); stream !== undefined; stream = this.#fresh.shift()) {
       stream.finishRead();
-      if (!mayGoOn()) return this.#isBegun();
+      if (!mayContinue()) return this.#isBegun();
     }
     return true;
   }
@@ -89,12 +89,12 @@ export class Requests {
     return this.#complete.length === 0 && this.#fresh.length === 0;
   }
 
-  /** How long a stream has lived, in milliseconds. */
+  /** The age of a stream, in milliseconds. */
   ageOf(stream: Stream): number {
     return this.#time - stream.openedAt;
   }
 
-  /** The peer has a new size for the windows of all streams. */
+  /** The peer has changed the initial window size. */
   resizeWindows(initialWindow: number): void {
     const difference = initialWindow - this.#initialWindow;
     this.#initialWindow = initialWindow;
@@ -105,7 +105,7 @@ export class Requests {
     this.#parts.writeQueue.pump();
   }
 
-  /** Throws where this frame comes in the middle of a header block that it does not continue. */
+  /** Throws if this frame interrupts a header block. */
   checkBlock(type: number, id: number): void {
     const { open } = this.#blocks;
     if (open !== undefined && (type !== FrameType.CONTINUATION || id !== open.id)) {
@@ -162,7 +162,7 @@ export class Requests {
     }
   }
 
-  /** Resets a stream for a mistake of the peer, in a frame that is being read. */
+  /** Resets a stream for an error of the peer, in a frame that is being read. */
   streamError(id: number, code: number): void {
     const stream = this.#parts.streams.get(id);
     this.#reject(id, code);
@@ -176,7 +176,7 @@ export class Requests {
       this.#onTrailers(id, endsStream, block);
       return;
     }
-    // Whatever becomes of the stream, the table must follow its block.
+    // The dynamic table must process the block even if the stream is rejected.
     const head = this.#blocks.readHead(block);
     if (isClosing()) {
       abuseBudget.spendControlFrame(); // After GOAWAY: the peer tries it elsewhere.
@@ -220,13 +220,13 @@ export class Requests {
     }
   }
 
-  /** Whether the peer may not have known yet that this stream is of no use any more. */
+  /** Whether the peer may not know yet that this stream was reset or rejected. */
   #isForgiven(id: number): boolean {
     const { streams, isClosing } = this.#parts;
     return streams.wasReset(id) || (isClosing() && id > streams.lastServedId);
   }
 
-  /** What makes us reset a stream costs the peer as much as a reset of its own. */
+  /** A reset that the peer causes us to send costs as much as one that it sends. */
   #spendReset(stream: Stream | undefined): void {
     const isBearable =
       stream === undefined
@@ -241,7 +241,7 @@ export class Requests {
   }
 }
 
-/** Why a part of a body cannot be taken, as the code of a reset. */
+/** The error code for an invalid part of a body. */
 function faultOfData(
   stream: Stream | undefined,
   windowBytes: number,

@@ -1,29 +1,29 @@
-// The sending half of a stream: the part of a response that waits for the peer to make room.
+// The sending half of a stream: the part of a response that waits for the flow-control window.
 
 import { MAX_FRAME_BYTES } from './frames.ts';
 
-/** Parts of a response that come within this time are one response, in milliseconds. */
+/** Parts of a response within this time count as one response, in milliseconds. */
 const ONE_ANSWER_MS = 1_000;
 
 export interface SenderOwner {
   readonly id: number;
   pushData(payload: Buffer, endsStream: boolean): void;
   pushTrailers(block: Buffer): void;
-  /** All that waited has left. */
+  /** Called when all waiting bytes have been sent. */
   drained(): void;
-  /** The last frame has left. */
+  /** Called when the last frame has been sent. */
   ended(): void;
 }
 
 export class Sender {
-  /** What the peer still takes on this stream. It may become negative when the peer makes its windows smaller. */
+  /** The send window of this stream. It becomes negative if the peer reduces the initial window size. */
   window: number;
-  /** Whether room was reserved for all that it sends. */
+  /** Whether memory was reserved for all that it sends. */
   isReserved = false;
   readonly #owner: SenderOwner;
   #chunks: Buffer[] = [];
   #bytes = 0;
-  /** What ends the stream after the body: a block of trailers, or an empty one for none. */
+  /** The block of trailers after the body, empty for none; undefined while the body is incomplete. */
   #ending: Buffer | undefined;
   #since = 0;
   #sentSince = 0;
@@ -47,17 +47,17 @@ export class Sender {
     return this.#bytes > 0 || this.#ending !== undefined;
   }
 
-  /** Since when the peer has not taken a whole frame. */
+  /** Since when no whole frame was sent. */
   get waitsSince(): number {
     return this.#since;
   }
 
-  /** Since when the peer has kept the response waiting: parts that follow each other at once are one response. */
+  /** Since when the response has waited for the peer; parts that follow each other at once count as one response. */
   get answerSince(): number {
     return this.#answerSince;
   }
 
-  /** Something waits, where nothing did before. */
+  /** The first bytes start to wait. */
   beginAnswerWait(time: number): void {
     if (time - this.#drainedAt > ONE_ANSWER_MS) this.#answerSince = time;
     this.#beginWait(time);
@@ -83,9 +83,9 @@ export class Sender {
     this.#owner.drained();
   }
 
-  /** Sends one frame, or the end, within so many bytes. Returns how many bytes of windows it took; `undefined`: it had to wait. */
+  /** Sends one frame, or the end, of at most so many bytes. Returns how many bytes of windows it used; `undefined`: it had to wait. */
   sendFrame(most: number, time: number): number | undefined {
-    // Nothing is taken from windows that are negative, nor added to them.
+    // A negative window is not changed here.
     const bytes = Math.max(0, Math.min(most, this.window, this.#bytes));
     if (this.#bytes > 0 && bytes === 0) return undefined;
     if (bytes > 0) {
@@ -107,7 +107,7 @@ export class Sender {
     this.#owner.ended();
   }
 
-  /** Byte by byte is not reading: only a whole frame counts. */
+  /** Single bytes do not count as progress: only a whole frame does. */
   #progress(bytes: number, time: number): void {
     this.#sentSince += bytes;
     if (this.#sentSince >= MAX_FRAME_BYTES) this.#beginWait(time);

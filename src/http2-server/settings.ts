@@ -1,11 +1,11 @@
-// The settings of the peer, as far as they concern a server that pushes nothing and uses no table.
+// The settings of the peer that matter for a server without server push and dynamic table.
 
 import { flowError, protocolError } from './connection-error.ts';
 import { MAX_FRAME_BYTES, MAX_WINDOW, Setting } from './frames.ts';
 
 const LARGEST_FRAME_BYTES = 2 ** 24 - 1;
 
-/** Checks a payload of whole SETTINGS. Returns the new initial window, if it names one. Throws ConnectionError. */
+/** Checks the payload of SETTINGS. Returns the new initial window size, if it has one. Throws ConnectionError. */
 export function readInitialWindow(payload: Buffer): number | undefined {
   let initialWindow: number | undefined;
   for (let at = 0; at < payload.length; at += 6) {
@@ -19,7 +19,7 @@ export function readInitialWindow(payload: Buffer): number | undefined {
         initialWindow = value;
         break;
       case Setting.MAX_FRAME_SIZE:
-        // We never send frames above the size that every peer must accept.
+        // We never send larger frames than the size that every peer must accept.
         if (value < MAX_FRAME_BYTES || value > LARGEST_FRAME_BYTES)
           throw protocolError('MAX_FRAME_SIZE has no such value');
         break;

@@ -1,12 +1,12 @@
-// When the bytes of a socket are parsed: at once, or when it is the turn of this connection. What waits is not read further.
+// Schedules the parsing of the bytes of a socket. While bytes wait to be parsed, no more are read.
 
 import type { Socket } from 'node:net';
 import type { ReadSchedule } from './read-schedule.ts';
 
-/** Why nothing is read from the socket. */
+/** Why reading is paused. */
 type Pause = 'blocked' | 'deferred' | 'throttled';
 
-/** Frames that are parsed between two looks at the clock. */
+/** How many frames are parsed between two readings of the clock. */
 const FRAMES_PER_LOOK = 4;
 
 export class SocketReader {
@@ -14,12 +14,12 @@ export class SocketReader {
   readonly #turns: ReadSchedule;
   readonly #parse: (bytes: Buffer) => void;
   readonly #pauses = new Set<Pause>();
-  /** What was read and waits to be parsed. */
+  /** Bytes that were read and wait to be parsed. */
   #unparsed: Buffer | undefined;
   #framesSinceLook = 0;
   #isClosed = false;
 
-  /** `parse` is handed what was read; what it may not parse yet it hands back to `defer`. */
+  /** `parse` gets the bytes that were read; it returns unparsed ones to `defer`. */
   constructor(socket: Socket, turns: ReadSchedule, parse: (bytes: Buffer) => void) {
     this.#socket = socket;
     this.#turns = turns;
@@ -27,20 +27,20 @@ export class SocketReader {
     socket.on('data', (chunk: Buffer) => this.#onChunk(chunk));
   }
 
-  /** Whether reading is paused, so that it is unknown whether the peer has sent more. */
+  /** Whether reading is paused, so that the peer may have sent more. */
   get isPaused(): boolean {
     return this.#pauses.size > 0;
   }
 
   /** Whether another frame may be parsed in this turn. */
-  mayGoOn(): boolean {
+  mayContinue(): boolean {
     if (this.#pauses.has('throttled')) return false;
     if (++this.#framesSinceLook < FRAMES_PER_LOOK) return true;
     this.#framesSinceLook = 0;
-    return this.#turns.goesOn;
+    return this.#turns.mayContinue;
   }
 
-  /** Nothing more is read before these bytes are parsed. */
+  /** Keeps bytes to be parsed later; until then nothing is read. */
   defer(bytes: Buffer): void {
     const isNew = this.#unparsed === undefined;
     this.#unparsed = bytes;
@@ -49,7 +49,7 @@ export class SocketReader {
     if (!this.#pauses.has('throttled')) this.#goOnLater();
   }
 
-  /** Reads nothing for so long, in milliseconds. */
+  /** Pauses reading for so many milliseconds. */
   throttle(milliseconds: number): void {
     if (this.#isClosed || this.#pauses.has('throttled')) return;
     this.pause('throttled');
@@ -68,7 +68,7 @@ export class SocketReader {
     if (this.#pauses.delete(why) && this.#pauses.size === 0 && !this.#isClosed) this.#socket.resume();
   }
 
-  /** Parses nothing more. */
+  /** Stops parsing. */
   close(): void {
     this.#isClosed = true;
   }

@@ -1,4 +1,4 @@
-// The static table of HPACK (RFC 7541, appendix A): what every peer knows from the start, numbered from 1.
+// The static table of HPACK (RFC 7541, appendix A), numbered from 1.
 
 const VALUED: Readonly<Record<string, readonly string[]>> = {
   ':authority': [''],
@@ -10,7 +10,7 @@ const VALUED: Readonly<Record<string, readonly string[]>> = {
   'accept-encoding': ['gzip, deflate'],
 };
 
-/** The names that have no value of their own, in the order of their numbers. */
+/** The names without a value, in order. */
 const NAMES =
   'accept-language accept-ranges accept access-control-allow-origin age allow authorization cache-control ' +
   'content-disposition content-encoding content-language content-length content-location content-range content-type ' +
@@ -23,10 +23,10 @@ const entries = [
   ...NAMES.split(' ').map((name) => [name, ''] as const),
 ];
 
-/** How many entries the table has; the first entry of the dynamic table has the next number. */
+/** The size of the table; the first entry of the dynamic table has the next number. */
 export const STATIC_ENTRIES = 61;
 if (entries.length !== STATIC_ENTRIES) throw new TypeError('the static table is incomplete');
 
-/** Names by number; nothing has the number 0. */
+/** Names by number; number 0 is unused. */
 export const STATIC_NAMES: readonly string[] = ['', ...entries.map(([name]) => name)];
 export const STATIC_VALUES: readonly string[] = ['', ...entries.map(([, value]) => value)];

@@ -1,16 +1,16 @@
-// What a stream may keep beside its connection, as the process that serves many connections counts it.
+// The port to the memory limits of the process.
 
-/** Bytes that the process can spare for one stream, beside what its connection may keep. */
+/** Memory of the process for one stream, besides the limits of its connection. */
 export interface StreamMemory {
-  /** Reserves so many more bytes. Returns whether there is room. */
+  /** Reserves more bytes. Returns whether there is room. */
   grow(bytes: number): boolean;
   shrink(bytes: number): void;
-  /** While it is pinned, the stream is not ended because others need what it holds. */
+  /** A pinned stream is not evicted. */
   pin(isPinned: boolean): void;
   close(): void;
 }
 
-/** Only the connection limits. */
+/** Only the limits of the connection apply. */
 export const NO_PROCESS_LIMIT: StreamMemory = {
   grow: () => true,
   shrink: () => undefined,

@@ -1,17 +1,17 @@
-// The bytes that one stream keeps: parts of a request that is not complete, and an answer that waits for its peer. Connection, write
-// queue and process each have a limit, so each counts them.
+// The bytes that one stream keeps: parts of an incomplete request, and a response that waits for its peer. The connection, the write
+// queue and the process each have a limit, so each of them counts the bytes.
 
 import type { Sender } from './sender.ts';
 import type { StreamMemory } from './stream-memory.ts';
 import type { WriteQueue } from './write-queue.ts';
 
-/** Who limits what a stream keeps. */
+/** The limits on what a stream keeps. */
 export interface ReservationHost {
   readonly writeQueue: WriteQueue;
-  /** Room for bytes that are kept for a while. Answers whether there is any. */
+  /** Reserves bytes. Returns whether there is room. */
   reserve(bytes: number): boolean;
   free(bytes: number): void;
-  /** What the whole process can spare for a stream; `evict` ends the stream. */
+  /** Memory of the process for a stream; `evict` ends the stream. */
   openMemory(evict: () => void): StreamMemory;
 }
 
@@ -20,11 +20,11 @@ export class StreamReservations {
   readonly #sender: Sender;
   readonly #evict: () => void;
   #memory: StreamMemory | undefined;
-  /** Bytes of the request. */
+  /** Reserved bytes of the request. */
   #body = 0;
-  /** Bytes of the answer that wait for the peer, as they were reserved. */
+  /** Bytes of the response that wait for the peer. */
   #waiting = 0;
-  /** Room in the write queue that belongs to the answer. */
+  /** Bytes reserved in the write queue for the response. */
   #reserved = 0;
 
   constructor(host: ReservationHost, sender: Sender, evict: () => void) {
@@ -33,7 +33,7 @@ export class StreamReservations {
     this.#evict = evict;
   }
 
-  /** Answers whether the connection, and the process, have room for so many more bytes of the request. */
+  /** Reserves bytes of the request. Returns whether the connection and the process have room. */
   reserveBody(bytes: number): boolean {
     if (!this.#host.reserve(bytes)) return false;
     if (!this.#grow(bytes)) {
@@ -50,7 +50,7 @@ export class StreamReservations {
     this.#body = 0;
   }
 
-  /** Answers whether there is room for an answer of so many bytes, which is not made yet. */
+  /** Reserves bytes for a response that is not created yet. Returns whether there is room. */
   reserveAnswer(bytes: number): boolean {
     if (!this.#host.writeQueue.reserve(bytes)) return false;
     this.#reserved += bytes;
@@ -63,29 +63,29 @@ export class StreamReservations {
     return true;
   }
 
-  /** So many more bytes of the answer wait for the peer. Answers whether they may. */
+  /** Counts more waiting bytes of the response. Returns whether there is room. */
   wait(bytes: number): boolean {
     const hasMemory = this.#sender.isReserved ? this.#fitReserved(bytes) : this.#grow(bytes);
     this.#waiting += bytes;
-    // Asked in any case, since both count what waits.
+    // Called in any case, because both count the bytes.
     return this.#host.writeQueue.wait(this.#sender, bytes) && hasMemory;
   }
 
-  /** The answer waits no more. */
+  /** The response has been sent. */
   freeAnswer(): void {
     this.#memory?.shrink(this.#waiting);
     this.#waiting = 0;
     if (this.#reserved > 0) this.#freeReserved(this.#reserved);
   }
 
-  /** The stream is over. */
+  /** Frees everything. */
   close(): void {
     if (this.#reserved > 0) this.#freeReserved(this.#reserved);
     this.freeBody();
     this.#memory?.close();
   }
 
-  /** What was reserved becomes as much as waits. */
+  /** Adjusts the reservation to the waiting bytes. */
   #fitReserved(bytes: number): boolean {
     this.#memory?.pin(false);
     const missing = this.#waiting + bytes - this.#reserved;

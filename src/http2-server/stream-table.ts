@@ -1,8 +1,8 @@
-// The streams of a connection: those that are open, and what must be known of those that are not.
+// The streams of a connection: the open ones, and what must be known about closed ones.
 
 import type { Stream } from './stream.ts';
 
-/** What the peer has sent before it knew of our reset is not its fault. */
+/** How many reset streams are remembered, because the peer may send frames before it receives the reset. */
 const REMEMBERED_RESETS = 256;
 
 export class StreamTable {
@@ -15,7 +15,7 @@ export class StreamTable {
     return this.#open.size;
   }
 
-  /** The latest stream that is served. After GOAWAY later ones are not. */
+  /** The last stream that is served. After GOAWAY later ones are not. */
   get lastServedId(): number {
     return this.#lastServedId;
   }
@@ -28,7 +28,7 @@ export class StreamTable {
     return Array.from(this.#open.values());
   }
 
-  /** Notes that the peer has used this number. Returns whether it is a new one: numbers only grow. */
+  /** Records a stream id of the peer. Returns whether it is new: ids only increase. */
   claim(id: number): boolean {
     if (id <= this.#lastId) return false;
     this.#lastId = id;
@@ -44,12 +44,12 @@ export class StreamTable {
     this.#open.delete(id);
   }
 
-  /** Whether no request has had this number yet. */
+  /** Whether no request has used this id yet. */
   isIdle(id: number): boolean {
     return id % 2 === 0 || id > this.#lastId;
   }
 
-  /** Remembers for a while that we have reset this stream. */
+  /** Remembers for a while that this stream was reset. */
   rememberReset(id: number): void {
     this.#reset.add(id);
     if (this.#reset.size <= REMEMBERED_RESETS) return;

@@ -1,4 +1,4 @@
-// One request and its response. It is no Node stream: a small call is one object, and its response one piece of a write.
+// One request and its response. It is not a Node stream: a small call is one object, and its response is one piece of a write.
 
 import type { Socket } from 'node:net';
 import { ErrorCode } from './connection-error.ts';
@@ -13,14 +13,14 @@ import { type ReservationHost, StreamReservations } from './stream-reservations.
 /** What a stream needs of its connection. */
 export interface StreamHost extends ReservationHost {
   readonly socket: Socket;
-  /** Reads nothing from the peer for so long, in milliseconds. */
+  /** Pauses reading from the peer for so many milliseconds. */
   throttle(milliseconds: number): void;
-  /** Ends the connection: the peer asks too much for what it may. */
+  /** Ends the connection, because too many of its requests are rejected. */
   disconnect(): void;
-  /** So many bytes need no room any more in the window of the connection. */
+  /** Credits processed bytes to the window of the connection. */
   creditWindow(bytes: number): void;
   sendReset(stream: Stream, code: number): void;
-  /** The response was sent, and the request is not complete: the rest of it is not needed. */
+  /** The response was sent and the request is incomplete: the rest of it is not needed. */
   answeredEarly(stream: Stream): void;
   closed(stream: Stream, wasAnswered: boolean): void;
 }
@@ -29,11 +29,11 @@ export class Stream {
   readonly id: number;
   readonly head: RequestHead;
   readonly sender: Sender;
-  /** What the peer may still send on this stream. */
+  /** The receive window of this stream. */
   readonly window: ReceiveWindow;
-  /** When it was opened, in milliseconds of the connection's clock. */
+  /** When it was opened, in milliseconds of the clock of the connection. */
   readonly openedAt: number;
-  /** Whether work was begun for it, which a reset cannot take back. */
+  /** Whether work was started for it, which a reset cannot undo. */
   hasBegun = false;
   remoteEnded = false;
   readonly #host: StreamHost;
@@ -42,7 +42,7 @@ export class Stream {
   #closed = false;
   #unconsumed = 0;
   #received = 0;
-  /** A small call that is answered at once keeps nothing, and has none. */
+  /** Undefined for a small call with an immediate response, which reserves nothing. */
   #kept: StreamReservations | undefined;
   #trailers: HeaderList = NO_TRAILERS;
 
@@ -55,17 +55,17 @@ export class Stream {
     this.sender = new Sender(this, sendWindow);
   }
 
-  /** The connection's socket: who is calling. */
+  /** The socket of the connection, which identifies the caller. */
   get socket(): Socket {
     return this.#host.socket;
   }
 
-  /** Whether nothing can be answered any more. */
+  /** Whether no response can be sent any more. */
   get isClosed(): boolean {
     return this.#closed || this.#localEnded;
   }
 
-  /** Sends headers, one part of a body, and trailers, which may be empty. Blocks as the header writer makes them. */
+  /** Sends headers, one part of a body, and trailers, which may be empty. The blocks come from the header writer. */
   answer(headers: Buffer, body: Buffer, trailers: Buffer): void {
     if (this.isClosed) return;
     this.#localEnded = true;
@@ -86,14 +86,14 @@ export class Stream {
     this.ended();
   }
 
-  /** Sends a part of the body. Returns whether more is welcome now; otherwise `onDrained` tells. */
+  /** Sends a part of the body. Returns whether more may be written now; otherwise wait for `onDrained`. */
   write(part: Buffer): boolean {
     if (this.isClosed) return true;
     this.#send(part, undefined);
     return !this.sender.waits;
   }
 
-  /** Ends the response, with trailers where there are any. */
+  /** Ends the response, with trailers if there are any. */
   end(trailers?: Buffer): void {
     if (this.isClosed) return;
     this.#localEnded = true;
@@ -107,16 +107,16 @@ export class Stream {
     this.abort();
   }
 
-  /** So many bytes of the body need no room any more. */
+  /** Credits processed bytes of the body to the windows. */
   consumed(bytes: number): void {
     if (this.#closed) return;
     this.#unconsumed -= bytes;
     this.#host.creditWindow(bytes);
-    // Who will send nothing more needs no room.
+    // After the end of the request no window is needed.
     if (!this.remoteEnded && !this.#localEnded) this.window.creditWindow(bytes);
   }
 
-  /** Keeps so many bytes until the stream is over. Returns whether the connection, and the process, have room for them. */
+  /** Reserves bytes until the stream ends. Returns whether the connection and the process have room for them. */
   reserveBody(bytes: number): boolean {
     return this.#reservations().reserveBody(bytes);
   }
@@ -127,37 +127,39 @@ export class Stream {
   }
 
   /**
-   * Reserves room for a response of at most so many bytes, before it is made: then it waits for the peer whatever else does. Returns
-   * whether there is any. What the response does not need is free when it is sent.
+   * Reserves memory for a response of at most so many bytes, before it is created, so that the response can wait for the peer. Returns
+   * whether there is room. What the response does not need is freed when it is sent.
    */
   reserveAnswer(bytes: number): boolean {
     return !this.isClosed && this.#reservations().reserveAnswer(bytes);
   }
 
-  /** Ends the stream, because others need more what it holds. Its peer is not read from for a while: it would only bring the next. */
+  /**
+   * Ends the stream, to free its memory for others. Reading from its peer pauses for a while, so that it does not fill the memory again.
+   */
   evict(): void {
-    // Not `isClosed`: an answer that is written whole is what waits.
+    // Not `isClosed`, which is true for a completely written response that still waits.
     if (this.#closed) return;
     this.reset(ErrorCode.ENHANCE_YOUR_CALM);
     this.#host.throttle(EVICTED_MS);
   }
 
-  /** Reads nothing from this peer for so long, in milliseconds. */
+  /** Pauses reading from this peer for so many milliseconds. */
   throttle(milliseconds: number): void {
     this.#host.throttle(milliseconds);
   }
 
-  /** Ends the connection, because the peer asks too much for what it may. */
+  /** Ends the connection, because too many of its requests are rejected. */
   disconnect(): void {
     this.#host.disconnect();
   }
 
-  /** For the connection: who takes what comes. */
+  /** For the connection: the receiver of the request. */
   attach(receiver: Receiver): void {
     if (!this.#closed) this.#receiver = receiver;
   }
 
-  /** For the connection: whether so many more bytes are as many as the request has announced, or may become as many. */
+  /** For the connection: whether so many more bytes agree with the announced length of the request. */
   fits(bytes: number, isEnd: boolean): boolean {
     const { contentLength } = this.head;
     if (contentLength === undefined) return true;
@@ -165,35 +167,35 @@ export class Stream {
     return isEnd ? this.#received === contentLength : this.#received <= contentLength;
   }
 
-  /** For the connection. `windowBytes` is the part with its padding. */
+  /** For the connection. `windowBytes` is the size of the part with its padding. */
   receive(part: Buffer, windowBytes: number, isEnd: boolean): void {
     this.#unconsumed += windowBytes;
     this.remoteEnded = isEnd;
-    // Padding is not passed to the consumer.
+    // The receiver does not get the padding, so it is credited here.
     if (windowBytes > part.length) this.consumed(windowBytes - part.length);
     if (this.#receiver === undefined) this.consumed(part.length);
     else if (part.length > 0) this.#receiver.onData(part);
   }
 
-  /** For the connection: the request ends with these. */
+  /** For the connection: the request ends with these trailers. */
   receiveTrailers(trailers: HeaderList): void {
     this.remoteEnded = true;
     this.#trailers = trailers;
   }
 
-  /** For the connection: the request is complete, and nothing that was read with it has ended it. */
+  /** For the connection: the request is complete, and no reset came with it. */
   finishRequest(): void {
     if (this.#receiver === undefined) return;
     this.hasBegun = true;
     this.#receiver.onEnd(this.#trailers);
   }
 
-  /** For the connection: nothing more was read with the headers. */
+  /** For the connection: everything that was read together with the headers has been passed on. */
   finishRead(): void {
     this.#receiver?.onRead?.();
   }
 
-  /** For the connection: the stream is over, whatever its state. */
+  /** For the connection: the stream has ended, whatever its state. */
   abort(): void {
     if (this.#closed) return;
     const receiver = this.#receiver;
@@ -214,7 +216,7 @@ export class Stream {
     this.#receiver?.onDrained?.();
   }
 
-  /** The response has left. The unread rest of the request is released. */
+  /** The response has been sent. The unread rest of the request is released. */
   ended(): void {
     if (this.#closed) return;
     if (!this.remoteEnded) this.#host.answeredEarly(this);
@@ -245,7 +247,7 @@ export class Stream {
   }
 }
 
-/** How long nothing is read from a peer whose stream was given up for others, in milliseconds. */
+/** How long reading from the peer of an evicted stream pauses, in milliseconds. */
 const EVICTED_MS = 1_000;
 const EMPTY = Buffer.alloc(0);
 const NO_TRAILERS: HeaderList = [];

@@ -1,6 +1,6 @@
-// How much of something a peer may do: a burst, and then so much a second. What it does well gives it more.
+// Limits how often a peer may do something: a burst and a refill rate. Useful work refills it further.
 
-/** A burst, and what is added to it each second until it is full again. */
+/** The burst, and what is added each second up to the burst. */
 export interface Allowance {
   readonly burst: number;
   readonly perSecond: number;
@@ -20,7 +20,7 @@ export class TokenBucket {
     this.#since = now();
   }
 
-  /** Takes so much. Returns whether the peer could still afford it. */
+  /** Takes tokens. Returns whether there were enough. */
   spend(cost = 1): boolean {
     const time = this.#now();
     this.earn(((time - this.#since) / 1000) * this.#allowance.perSecond);
@@ -29,7 +29,7 @@ export class TokenBucket {
     return this.#left >= 0;
   }
 
-  /** Returns some tokens. The bucket never exceeds the burst. */
+  /** Adds tokens. The bucket never exceeds the burst. */
   earn(amount: number): void {
     this.#left = Math.min(this.#left + amount, this.#allowance.burst);
   }

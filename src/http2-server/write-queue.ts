@@ -1,5 +1,5 @@
-// The outgoing bytes of a connection. All frames of one turn of the event loop are sent in one write; bodies wait for the
-// windows of the peer and for the socket, and what waits is bounded in bytes and in time.
+// The outgoing bytes of a connection. All frames of one turn of the event loop are sent in one write. Bodies wait for the flow-control
+// windows and for the socket; the waiting bytes are limited in size and time.
 
 import type { Socket } from 'node:net';
 import { flowError } from './connection-error.ts';
@@ -17,26 +17,26 @@ import { EMPTY_TABLE } from './header-writer.ts';
 import type { Sender } from './sender.ts';
 import { WriteTimeout } from './write-timeout.ts';
 
-/** Parts of bodies below this are copied behind the header of their frame. */
+/** Smaller parts of bodies are copied after their frame header. */
 const COPIED_BYTES = 4 * 1024;
-/** So much is written at once, three frames of a body. The socket says that it has enough at a little more. */
+/** The size of one write, three frames of a body, a little below the high-water mark of the socket. */
 const WRITTEN_BYTES = 3 * MAX_FRAME_BYTES;
 
 export interface WriteQueueOptions {
   /** Bodies that may wait on one connection, in bytes. */
   readonly maxWaitingBytes: number;
-  /** In this time a stream that is waited for takes a whole frame or all there is, and a full socket takes something. In milliseconds. */
+  /** The longest time in which a waiting stream sends no whole frame, or a full socket accepts no bytes, in milliseconds. */
   readonly stallMs: number;
-  /** In this time a response that has to wait must have left whole. In milliseconds. */
+  /** The longest time until a response that has to wait is sent completely, in milliseconds. */
   readonly answerMs: number;
   readonly now: () => number;
-  /** The socket takes no more, or takes more again. */
+  /** The socket is full, or accepts bytes again. */
   readonly onBlocked: (isBlocked: boolean) => void;
-  /** So many bytes of waiting bodies were sent. */
+  /** Bytes of waiting bodies were sent. */
   readonly onSent: (bytes: number) => void;
   /** The peer reads this response too slowly. */
   readonly onStalled: (sender: Sender) => void;
-  /** The socket has been full for that long: the peer reads nothing at all. */
+  /** The socket has been full for `stallMs`: the peer reads nothing at all. */
   readonly onStuck: () => void;
 }
 
@@ -46,20 +46,20 @@ export class WriteQueue {
   #pieces: Buffer[] = [];
   #pushedBytes = 0;
   #isScheduled = false;
-  /** Since when the socket takes no more. */
+  /** Since when the socket is full. */
   #blockedSince: number | undefined;
   #isClosed = false;
-  /** Bodies wait though windows and socket would take them. */
+  /** Whether bodies wait although windows and socket would accept them. */
   #isPaused = false;
-  /** What the peer still takes on the whole connection. */
+  /** The send window of the connection. */
   #window = DEFAULT_WINDOW;
-  /** Our blocks use no table; the first one says so. */
+  /** The first header block announces a dynamic table of size 0, which our blocks do not use. */
   #firstBlock = true;
   readonly #waiting = new Set<Sender>();
   #waitingBytes = 0;
-  /** Of these, what room was reserved for. */
+  /** The part of them with a reservation. */
   #reservedWaitingBytes = 0;
-  /** Room for responses, whether they wait or are being made. */
+  /** Bytes reserved for responses, whether they wait or are being created. */
   #reservedBytes = 0;
   readonly #writeTimeout = new WriteTimeout(() => this.#findStalled());
 
@@ -73,18 +73,18 @@ export class WriteQueue {
     return this.#waitingBytes;
   }
 
-  /** Sends a frame that no window limits. */
+  /** Sends a frame without flow control. */
   push(frame: Buffer): void {
     if (this.#isClosed) return;
     this.#pieces.push(frame);
     this.#pushedBytes += frame.length;
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    // Runs when all that is answered in this turn has been answered.
+    // Runs after all responses of this turn were pushed.
     process.nextTick(flush, this);
   }
 
-  /** Sends a part of a body that the windows allow. A large part is written without a copy, and must not be changed. */
+  /** Sends a part of a body that fits the windows. A large part is not copied, so it must not be changed. */
   pushData(id: number, payload: Buffer, endsStream: boolean): void {
     const flags = endsStream ? Flag.END_STREAM : 0;
     if (payload.length < COPIED_BYTES) {
@@ -110,8 +110,7 @@ export class WriteQueue {
   }
 
   /**
-   * Sends headers, body and trailers, where there are any, in one piece. Returns whether that was possible: the body must fit windows
-   * and frame.
+   * Sends headers, body and trailers, if there are any, in one piece. Returns false if the body does not fit the windows or one frame.
    */
   pushWhole(sender: Sender, headers: Buffer, body: Buffer, trailers: Buffer): boolean {
     const { id } = sender;
@@ -135,7 +134,7 @@ export class WriteQueue {
     return true;
   }
 
-  /** Reserves room for a response that is to be made. Returns whether there is any. What is reserved is freed once. */
+  /** Reserves bytes for a response that is not created yet. Returns whether there is room. Every reservation is freed once. */
   reserve(bytes: number): boolean {
     if (!this.#hasRoom(bytes)) return false;
     this.#reservedBytes += bytes;
@@ -151,7 +150,7 @@ export class WriteQueue {
     return unreserved + this.#reservedBytes + bytes <= this.#options.maxWaitingBytes;
   }
 
-  /** Something of this stream waits to be sent. Returns whether there is room; if not, the stream must end. */
+  /** Adds a stream with waiting bytes. Returns whether there is room; if not, the stream must end. */
   wait(sender: Sender, bytes: number): boolean {
     this.#waitingBytes += bytes;
     if (sender.isReserved) this.#reservedWaitingBytes += bytes;
@@ -165,7 +164,7 @@ export class WriteQueue {
     return true;
   }
 
-  /** This stream sends nothing more. */
+  /** Removes a stream that sends nothing more. */
   forget(sender: Sender): void {
     if (!this.#waiting.delete(sender)) return;
     this.#left(sender, sender.waitingBytes);
@@ -176,14 +175,14 @@ export class WriteQueue {
     if (sender.isReserved) this.#reservedWaitingBytes -= bytes;
   }
 
-  /** The peer takes more on the whole connection. */
+  /** The peer has credited the send window of the connection. */
   widen(bytes: number): void {
     this.#window += bytes;
     if (this.#window > MAX_WINDOW) throw flowError('the window is too wide');
     this.pump();
   }
 
-  /** Sends what windows and socket allow, a frame of each stream in turn. */
+  /** Sends what windows and socket allow, one frame of each stream in turn. */
   pump(): void {
     for (let sent = true; sent; ) {
       sent = false;
@@ -199,12 +198,12 @@ export class WriteQueue {
         this.#waiting.delete(sender);
         sender.onDrained(this.#options.now());
       }
-      // Written soon, so that the socket can say when it has enough.
+      // Written soon, so that the socket reports when it is full.
       if (this.#pushedBytes >= WRITTEN_BYTES && this.#waiting.size > 0) this.flush();
     }
   }
 
-  /** Sends no bodies, nor what follows them, until they are resumed. */
+  /** Pauses bodies, and the trailers after them, until they are resumed. */
   pauseBodies(): void {
     this.#isPaused = true;
   }
@@ -214,7 +213,7 @@ export class WriteQueue {
     this.pump();
   }
 
-  /** Writes all that was pushed. */
+  /** Writes everything that was pushed. */
   flush(): void {
     const pieces = this.#pieces;
     if (pieces.length === 0) return;
@@ -229,7 +228,7 @@ export class WriteQueue {
     this.#options.onBlocked(true);
   }
 
-  /** Writes what is left, and takes nothing more. */
+  /** Writes the rest, and accepts nothing more. */
   close(): void {
     this.flush();
     this.#isClosed = true;
@@ -250,7 +249,7 @@ export class WriteQueue {
     this.flush();
   }
 
-  /** Many small pieces cost less as one. */
+  /** One write of a copy is cheaper than many small pieces. */
   #writeCopied(pieces: readonly Buffer[]): boolean {
     return this.#socket.write(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
   }

@@ -1,18 +1,18 @@
-// Looks now and then for what does not get on. While there is nothing to watch it holds no timer.
+// Checks at intervals for writes without progress. It has no timer while there is nothing to watch.
 
-/** How often, in milliseconds. */
+/** The interval, in milliseconds. */
 const SWEEP_MS = 5_000;
 
 export class WriteTimeout {
   readonly #sweep: () => boolean;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `sweep` looks once. Returns whether there is still something to watch. */
+  /** `sweep` checks once. Returns whether there is still something to watch. */
   constructor(sweep: () => boolean) {
     this.#sweep = sweep;
   }
 
-  /** There is something to watch. */
+  /** Starts the timer, if it is not running. */
   start(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;

@@ -34,12 +34,12 @@ export class Account implements Flow {
   heldBytes = 0;
   /** Streams that are open. */
   streams = 0;
-  readonly refusals: TokenBucket;
+  readonly rejections: TokenBucket;
   readonly #place: Place | undefined;
 
   /** `places`: of the connection, for an account that belongs to one connection. */
   constructor(nowMs: number, places?: Places) {
-    this.refusals = new TokenBucket(REJECTIONS, nowMs);
+    this.rejections = new TokenBucket(REJECTIONS, nowMs);
     this.#place = places?.calls;
     this.virtualFinish = this.#place?.finish ?? 0;
     this.reading = new ReadFlow(places?.reading);

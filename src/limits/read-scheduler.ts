@@ -61,7 +61,7 @@ export class ReadScheduler {
   readonly #turn: Turn;
   #sliceBegan = 0;
   /** The expected time of work that the slice has started and that runs after it. */
-  #foreseenMs = 0;
+  #deferredMs = 0;
   #isRunning = false;
 
   constructor(now: () => number = () => performance.now(), turnMs = TURN_MS) {
@@ -79,13 +79,13 @@ export class ReadScheduler {
   }
 
   /** Whether the current slice may continue. */
-  get goesOn(): boolean {
-    return this.#now() - this.#sliceBegan + this.#foreseenMs <= SLICE_MS && this.#turn.spentMs() <= this.#turnMs;
+  get mayContinue(): boolean {
+    return this.#now() - this.#sliceBegan + this.#deferredMs <= SLICE_MS && this.#turn.spentMs() <= this.#turnMs;
   }
 
   /** Adds the expected time of work that the slice has started and that runs after it. */
-  foresee(ms: number): void {
-    this.#foreseenMs += ms;
+  addDeferredCost(ms: number): void {
+    this.#deferredMs += ms;
   }
 
   /** Ends the slice and charges its flow for the time. */
@@ -121,7 +121,7 @@ export class ReadScheduler {
   }
 
   #beginSlice(): number {
-    this.#foreseenMs = 0;
+    this.#deferredMs = 0;
     this.#sliceBegan = this.#now();
     return this.#sliceBegan;
   }

@@ -160,8 +160,8 @@ export function createConnections(
       serve: (stream) => serveHttp2(stream, fastPath),
       turns: {
         begin: () => reads.begin(),
-        get goesOn() {
-          return reads.goesOn;
+        get mayContinue() {
+          return reads.mayContinue;
         },
         end: () => reads.end(account.reading),
         defer: (goOn) => context.runInAsyncScope(() => reads.defer(account.reading, goOn)),
@@ -194,7 +194,7 @@ export function createConnections(
       caller: early,
       // A page has no body, so it is served when the request is complete and its faults are known.
       unread: requestCheck.isMethod(line) ? undefined : resources.unread,
-      onBegun: () => reads.foresee(ROUTED_MS),
+      onBegun: () => reads.addDeferredCost(ROUTED_MS),
       onAbandoned: () => requestCheck.abandoned(line, socket),
       onBug: (thrown) => events.bug('h2', thrown),
     });

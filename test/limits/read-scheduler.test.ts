@@ -20,7 +20,7 @@ const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve)
 function fillTurn(): void {
   expect(reads.begin()).toBe(true);
   time += 4.1;
-  expect(reads.goesOn).toBe(false);
+  expect(reads.mayContinue).toBe(false);
 }
 
 describe('H17: the order in which bytes are parsed', () => {
@@ -64,23 +64,23 @@ describe('H17: the order in which bytes are parsed', () => {
   test('a slice ends after a millisecond, so that others are asked in the same turn', () => {
     expect(reads.begin()).toBe(true);
     time += 1;
-    expect(reads.goesOn).toBe(true);
+    expect(reads.mayContinue).toBe(true);
     time += 0.1;
-    expect(reads.goesOn).toBe(false);
+    expect(reads.mayContinue).toBe(false);
     reads.end(new ReadFlow());
     expect(reads.begin()).toBe(true);
-    expect(reads.goesOn).toBe(true);
+    expect(reads.mayContinue).toBe(true);
   });
 
   test('a slice ends when what it has begun will compute for a millisecond; the next slice begins anew', () => {
     expect(reads.begin()).toBe(true);
-    reads.foresee(0.6);
-    expect(reads.goesOn).toBe(true);
-    reads.foresee(0.6);
-    expect(reads.goesOn).toBe(false);
+    reads.addDeferredCost(0.6);
+    expect(reads.mayContinue).toBe(true);
+    reads.addDeferredCost(0.6);
+    expect(reads.mayContinue).toBe(false);
     reads.end(new ReadFlow());
     expect(reads.begin()).toBe(true);
-    expect(reads.goesOn).toBe(true);
+    expect(reads.mayContinue).toBe(true);
   });
 
   test('what a piece causes by promises is over before the next piece, and counts for the turn', async () => {
