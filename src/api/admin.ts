@@ -51,26 +51,26 @@ export function adminService(context: AuthorityContext, keyManager: KeyManager):
         return writeKeyPage({ keys: await asLastStated(context, keys), next }, query, sinceOf);
       },
       rotateKey: async (request, { caller, policy }) => {
-        const order = readRotation(request);
+        const rotation = readRotation(request);
         await context.policies?.kept();
-        return answer(await rotateKey(context, keyManager, caller, order, policy));
+        return answer(await rotateKey(context, keyManager, caller, rotation, policy));
       },
       retireKey: async (request, call) => {
-        const order = { ...readKeyInput(request), by: callerName(call.caller) };
+        const input = { ...readKeyInput(request), by: callerName(call.caller) };
         await context.policies?.kept();
-        return answer(await keyManager.retire({ ...order, provenance: provenanceOf(writerOf(call, 'RetireKey')) }));
+        return answer(await keyManager.retire({ ...input, provenance: provenanceOf(writerOf(call, 'RetireKey')) }));
       },
       revokeKey: async (request, call) => {
-        const { order, sinceMs } = readRevocation(request);
+        const { key, sinceMs } = readRevocation(request);
         // A mark would be forever, so first whether it is a key of ours.
-        await keyManager.find(order.kid);
+        await keyManager.find(key.kid);
         const writer = writerOf(call, 'RevokeKey');
-        const { marked, isEnded } = await compromiseKey(withKeys, writer, { ...order, sinceMs }, call.signal);
-        return answer({ key: await keyManager.find(order.kid), changed: isEnded || !marked.duplicate });
+        const { marked, isEnded } = await compromiseKey(withKeys, writer, { ...key, sinceMs }, call.signal);
+        return answer({ key: await keyManager.find(key.kid), changed: isEnded || !marked.duplicate });
       },
       markCompromised: async (request, { caller, signal, policy }) => {
-        const order = readMarkInput(request, context.policy.token.ids);
-        const { record, receipt, duplicate } = await markCompromised(context, caller, order, signal, policy);
+        const mark = readMarkInput(request, context.policy.token.ids);
+        const { record, receipt, duplicate } = await markCompromised(context, caller, mark, signal, policy);
         const entry = writeEntry(record, provenanceFor(context, caller)(record));
         return { entry, receipt: writeReceipt(receipt, request.receiptFormat), duplicate };
       },

@@ -27,15 +27,15 @@ export async function lockBatchRequest(
     inputs.push(request && readOrReject(() => read(request)));
   }
   const held = items.map(({ reference, request }, place): BatchItem => {
-    const order = inputs[place];
-    return { reference, isDryRun: request?.dryRun === true, input: order instanceof EctError ? undefined : order };
+    const input = inputs[place];
+    return { reference, isDryRun: request?.dryRun === true, input: input instanceof EctError ? undefined : input };
   });
   const keyOf = await lockBatch(context, call.caller, requestId, held, call);
   return (_request, place) => {
-    const order = inputs[place];
-    if (order instanceof EctError) throw order;
-    if (order === undefined) throw new TypeError('an item without a request has no input');
-    return order.requestId === '' ? { ...order, requestId: keyOf(place) } : order;
+    const input = inputs[place];
+    if (input instanceof EctError) throw input;
+    if (input === undefined) throw new TypeError('an item without a request has no input');
+    return input.requestId === '' ? { ...input, requestId: keyOf(place) } : input;
   };
 }
 

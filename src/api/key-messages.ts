@@ -1,4 +1,4 @@
-// Between messages and the key manager: keys as they are answered, and what administrators order about them.
+// Converts between messages and the key manager: keys for responses, and the requests of administrators.
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
@@ -133,7 +133,7 @@ export function readRevocation({ kid, note, compromisedSince }: RevokeKeyRequest
     () => checkNote(note),
     () => demand(sinceMs === undefined || sinceMs >= 0, 'compromised_since', 'must not be before 1970'),
   );
-  return { order: { kid, note }, sinceMs };
+  return { key: { kid, note }, sinceMs };
 }
 
 function checkKid(kid: string, field = 'kid'): void {

@@ -12,7 +12,7 @@ import { invalid } from './invalid.ts';
 import { demandList } from './lists.ts';
 
 /** What else is wrong with what was read. Asked only where a request is rejected. */
-export type FaultsIn<Order> = (order: Order) => readonly Rejection[];
+export type FaultsIn<Input> = (input: Input) => readonly Rejection[];
 export const noFaults = () => [];
 
 /** A name that a caller gives to a call or an item. */

@@ -11,7 +11,7 @@ import type { TaskName } from './pending-recordings.ts';
 import { askedAbout, type Reader, readerFor } from './read-permission.ts';
 import { WaitSlots } from './wait-slots.ts';
 
-/** What is known of the entry of a task. */
+/** The state of the entry of a task. */
 export type Recording =
   | { readonly status: 'pending' }
   | { readonly status: 'recorded'; readonly record: LedgerRecord }
@@ -68,15 +68,15 @@ async function waitFor(
 
 /** The pending recordings are read first: an entry that is written in between is then found in the ledger. */
 async function lookUp({ ledger, recordings }: AuthorityContext, reader: Reader, task: TaskName): Promise<Recording> {
-  const order = await recordings.find(task);
+  const pending = await recordings.find(task);
   const record = await ledger.find(task.wid, task.jti);
-  // Under the name another token may be recorded than the one that was ordered.
-  const recorded = record !== undefined && (order === undefined || isOf(record, order)) ? record : undefined;
-  const found = recorded === undefined ? order && pendingEntry(task, order.iss) : askedAbout(recorded);
+  // Another token may have been recorded under the same name.
+  const recorded = record !== undefined && (pending === undefined || isOf(record, pending)) ? record : undefined;
+  const found = recorded === undefined ? pending && pendingEntry(task, pending.iss) : askedAbout(recorded);
   if (!(await reader.maySee(found))) throw notPending(task);
   if (recorded !== undefined) return { status: 'recorded', record: recorded };
-  if (order === undefined) throw notPending(task);
-  return order.failure === undefined ? { status: 'pending' } : { status: 'failed', failure: order.failure };
+  if (pending === undefined) throw notPending(task);
+  return pending.failure === undefined ? { status: 'pending' } : { status: 'failed', failure: pending.failure };
 }
 
 function notPending(task: TaskName): EctError {
@@ -89,7 +89,7 @@ function pendingEntry({ wid }: TaskName, iss: string): AskedEntry {
 }
 
 /**
- * The entry of a task; undefined where there is none and none was ordered, and where the reader may not see it. ENTRY_PENDING,
+ * The entry of a task; undefined if there is none and none is pending, or if the reader may not see it. Throws ENTRY_PENDING or
  * ENTRY_FAILED.
  */
 export async function findTask(
@@ -104,18 +104,19 @@ export async function findTask(
   };
   const record = await look();
   if (record !== undefined) return record;
-  const order = await recordings.find(task);
-  const isSeen = order !== undefined && (await reader.maySee(pendingEntry(task, order.iss)));
+  const pending = await recordings.find(task);
+  const isSeen = pending !== undefined && (await reader.maySee(pendingEntry(task, pending.iss)));
   // The recording may have been completed and deleted since the first read.
   if (!isSeen) return look();
-  if (order.failure === undefined) throw new EctError(reject('ENTRY_PENDING', 'The entry is pending.', namesOf(task)));
-  const { reason: cause } = order.failure;
+  if (pending.failure === undefined)
+    throw new EctError(reject('ENTRY_PENDING', 'The entry is pending.', namesOf(task)));
+  const { reason: cause } = pending.failure;
   throw new EctError(
     reject('ENTRY_FAILED', `The ledger rejected the entry for good: ${cause}.`, { cause, ...namesOf(task) }),
   );
 }
 
-/** The task as facts of a rejection. */
+/** The task as metadata of a rejection. */
 export function namesOf({ wid, jti }: TaskName): { readonly jti: string; readonly wid?: string } {
   return wid === '' ? { jti } : { wid, jti };
 }

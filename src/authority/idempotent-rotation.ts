@@ -1,5 +1,5 @@
-// RotateKey: an order under a request id is carried out once, however often it is sent and whichever process gets it. What it
-// comes to is decided and remembered before it is begun; the names of the entries about keys see to the rest.
+// RotateKey with a request id: a repeated request rotates the key once, whichever process receives it. The generation to replace is
+// stored under the request id before the rotation starts, and the unique names of key entries in the ledger prevent a second one.
 
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
@@ -12,7 +12,7 @@ import { lockRequest } from './request-lock.ts';
 
 /** What an administrator asks for. */
 export interface RotationRequest extends Pick<RotationInput, 'nextKey' | 'urgent' | 'note'> {
-  /** Empty: each call is an order of its own. */
+  /** Empty: each call is a separate request. */
   readonly requestId: string;
   /** Empty: whichever it is. */
   readonly expectedCurrentKid: string;
@@ -29,12 +29,12 @@ export async function rotateKey(
   policy = policyInForce(context),
 ): Promise<KeyChange> {
   const provenance = provenanceOf({ caller, action: 'RotateKey', policy });
-  const order = { ...request, by: callerName(caller), provenance };
-  if (requestId === '') return keyManager.rotate(order);
+  const rotation = { ...request, by: callerName(caller), provenance };
+  if (requestId === '') return keyManager.rotate(rotation);
   const digest = createHash('sha256')
     .update(canonicalize(request) as string)
     .digest();
-  const plan = String(await keyManager.planRotation(order));
+  const plan = String(await keyManager.planRotation(rotation));
   const held = await lockRequest(context, caller, {
     kind: 'rotation',
     requestId,
@@ -42,5 +42,5 @@ export async function rotateKey(
     plan,
     keepSeconds: KEEP_SECONDS,
   });
-  return keyManager.rotate({ ...order, fromGeneration: Number(held) });
+  return keyManager.rotate({ ...rotation, fromGeneration: Number(held) });
 }

@@ -50,7 +50,7 @@ export type { OwnKeys } from './own-keys.ts';
 export {
   PENDING_LIMITS,
   type PendingLimits,
-  type PendingPlacement,
+  type PendingOutcome,
   type PendingRecording,
   type PendingRecordings,
   type PendingRef,

@@ -8,7 +8,7 @@ export interface OwnKeys {
    * is none of ours, or has ended so before. Failures: those of the ledger.
    */
   revokeOwn(
-    order: {
+    key: {
       readonly kid: string;
       readonly by: string;
       readonly note: string;

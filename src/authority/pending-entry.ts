@@ -1,4 +1,4 @@
-// How a token leaves before its entry: the order to record it is durable first.
+// Stores a pending recording before its token is returned.
 
 import type { LedgerFacts } from '../dag/index.ts';
 import { callerName } from './caller.ts';
@@ -20,13 +20,13 @@ export async function addPending(
   const { claims, digest } = token;
   const provenance = provenanceOf(writer);
   const { wid, jti, iss } = claims;
-  const placed = { caller: callerName(caller), orderedAt: context.now(), provenance };
-  const order = { wid, jti, iss, digest, token: text, ...placed };
+  const requested = { caller: callerName(caller), requestedAt: context.now(), provenance };
+  const recording = { wid, jti, iss, digest, token: text, ...requested };
   const candidate = asCandidate(text, token, context.policy.graph, facts, provenance);
   const bytes = entryBytes(text.length, claims);
   const refund = reserveWrite(context, { caller, use: 'ledger', bytes });
   try {
-    await context.recordings.order(order, candidate, refund);
+    await context.recordings.add(recording, candidate, refund);
   } catch (error) {
     if (leavesNothing(error)) refund();
     throw error;

@@ -41,8 +41,8 @@ export interface RecordingsOptions {
   /** The earliest plausible time, in seconds since the epoch. */
   readonly earliest: () => number;
   /** Verifies a pending recording that is not new in this process: a candidate for the ledger, or the rejection. */
-  readonly reread: (order: PendingRecording) => Promise<Candidate | Rejection>;
-  /** See PolicyArchive: what an entry names is kept before it. */
+  readonly reread: (recording: PendingRecording) => Promise<Candidate | Rejection>;
+  /** See PolicyArchive: the policy that an entry names is stored before the entry. */
   readonly kept?: () => Promise<void> | undefined;
   readonly leaseMs?: number;
   readonly sweepMs?: number;
@@ -68,16 +68,22 @@ export class Recordings {
    * is rejected, the token must not be returned: QUOTA_EXCEEDED if too many recordings are pending, DAG_DUPLICATE_TASK if another token
    * is pending under the same name. `onUnwritten` is called if the entry exists already, or is pending because of another call.
    */
-  async order(order: PendingRecording, candidate: Candidate, onUnwritten: () => void = () => undefined): Promise<void> {
+  async add(
+    recording: PendingRecording,
+    candidate: Candidate,
+    onUnwritten: () => void = () => undefined,
+  ): Promise<void> {
     const { pendingRecordings, leaseMs } = this.#options;
-    const placement = await pendingRecordings.place(order, leaseMs);
+    const outcome = await pendingRecordings.add(recording, leaseMs);
     // From here on the recording is durable: the entry will be written even if this process dies.
-    if (placement === 'placed') {
+    if (outcome === 'added') {
       // The call ends before its entry is written.
-      return this.#track(underDeadline(Number.POSITIVE_INFINITY, () => this.#carryOut(order, candidate, onUnwritten)));
+      return this.#track(
+        underDeadline(Number.POSITIVE_INFINITY, () => this.#carryOut(recording, candidate, onUnwritten)),
+      );
     }
-    if (placement === 'waiting') return onUnwritten();
-    const { jti } = order;
+    if (outcome === 'duplicate') return onUnwritten();
+    const { jti } = recording;
     throw new EctError(reject('DAG_DUPLICATE_TASK', `Another token waits under task ${jti}.`, { jti }));
   }
 
@@ -86,7 +92,7 @@ export class Recordings {
     return this.#options.pendingRecordings.find(task);
   }
 
-  /** Begins to look for pending recordings without a lease, now and then periodically. */
+  /** Starts to look for pending recordings without a lease, at once and then periodically. */
   start(): void {
     this.#sweepIn(0);
   }
@@ -97,9 +103,9 @@ export class Recordings {
     for (;;) {
       const taken = await pendingRecordings.take(TAKEN, leaseMs);
       const carried: Promise<Outcome>[] = [];
-      for (const [at, order] of taken.entries()) {
+      for (const [at, recording] of taken.entries()) {
         if (at % READ_PER_SLICE === READ_PER_SLICE - 1) await nextSlice();
-        carried.push(this.#carryOut(order));
+        carried.push(this.#carryOut(recording));
       }
       const outcomes = await Promise.all(carried);
       // While the ledger is unavailable, further reads are useless.
@@ -132,49 +138,49 @@ export class Recordings {
 
   /** Never rejects. If the completion cannot be stored, the recording stays pending, and the next attempt finds its entry. */
   async #carryOut(
-    order: PendingRecording,
+    recording: PendingRecording,
     candidate?: Candidate,
     onUnwritten: () => void = () => undefined,
   ): Promise<Outcome> {
-    const outcome = await this.#outcome(order, candidate);
+    const outcome = await this.#outcome(recording, candidate);
     if (outcome === 'open') return outcome;
     const { pendingRecordings, notices } = this.#options;
     const { failure, isNew } = outcome;
     if (failure === undefined) {
       if (!isNew) onUnwritten();
-      this.#listeners.wake(keyOf(order));
+      this.#listeners.wake(keyOf(recording));
     }
     try {
       await (failure === undefined
-        ? pendingRecordings.done(order)
-        : pendingRecordings.failed(order, failure, FAILURE_KEPT_MS));
+        ? pendingRecordings.done(recording)
+        : pendingRecordings.failed(recording, failure, FAILURE_KEPT_MS));
     } catch {
       return 'open';
     }
-    this.#listeners.wake(keyOf(order));
-    const { iss, wid, jti } = order;
+    this.#listeners.wake(keyOf(recording));
+    const { iss, wid, jti } = recording;
     if (failure?.reason === 'DAG_DUPLICATE_TASK') notices.equivocated({ iss, wid, jti }, 'ledger');
     notices.backgroundAppend({ iss, wid, jti }, failure?.reason);
     return outcome;
   }
 
-  async #outcome(order: PendingRecording, fresh: Candidate | undefined): Promise<Outcome> {
+  async #outcome(recording: PendingRecording, fresh: Candidate | undefined): Promise<Outcome> {
     const { ledger, reread, kept } = this.#options;
     try {
-      const candidate = fresh ?? (await reread(order));
+      const candidate = fresh ?? (await reread(recording));
       if ('reason' in candidate)
-        return this.#mayStillCome(order, candidate) ? 'open' : { failure: candidate, isNew: false };
+        return this.#mayStillCome(recording, candidate) ? 'open' : { failure: candidate, isNew: false };
       await kept();
       const { outcome } = await ledger.append(candidate);
-      return { failure: outcome === 'conflict' ? takenBy(order) : undefined, isNew: outcome === 'added' };
+      return { failure: outcome === 'conflict' ? takenBy(recording) : undefined, isNew: outcome === 'added' };
     } catch (error) {
       const rejection = error instanceof EctError ? error.rejection : reject('INTERNAL', 'The service failed.');
       return MAY_PASS.has(rejection.reason) ? 'open' : { failure: rejection, isNew: false };
     }
   }
 
-  #mayStillCome({ orderedAt }: PendingRecording, { reason }: Rejection): boolean {
-    return MAY_STILL_COME.has(reason) && this.#options.earliest() - orderedAt < COMES_WITHIN_SECONDS;
+  #mayStillCome({ requestedAt }: PendingRecording, { reason }: Rejection): boolean {
+    return MAY_STILL_COME.has(reason) && this.#options.earliest() - requestedAt < COMES_WITHIN_SECONDS;
   }
 
   #sweepIn(pauseMs: number): void {

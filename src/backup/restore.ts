@@ -4,7 +4,7 @@
 import { existsSync, lstatSync, statSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { RestoreFacts, RestoreOrder } from '../cli/backup.ts';
+import type { RestoreFacts, RestoreRequest } from '../cli/backup.ts';
 import { Rejected } from '../cli/exit.ts';
 import { type DataDir, filesIn, openDataDir } from '../data-directory/data-dir.ts';
 import { rejectMoved } from '../data-directory/moved-ledger.ts';
@@ -26,15 +26,15 @@ import { swapIn } from './swap.ts';
 
 /** Copies are written here, inside the data directory, because a mounted volume cannot be renamed. */
 const STAGE = 'restore.new';
-/** Restores the backup. Rejected where acknowledged entries would go missing, unless the order says that this is accepted. */
-export async function restoreBackup(order: RestoreOrder): Promise<RestoreFacts> {
+/** Restores the backup. Rejects if acknowledged entries would be lost, unless the request accepts that. */
+export async function restoreBackup(request: RestoreRequest): Promise<RestoreFacts> {
   // Links in the data directory may go before everything is read.
-  const backup = realPlace(order.backup);
-  rejectOverlap(backup, realPlace(order.dataDir));
+  const backup = realPlace(request.backup);
+  rejectOverlap(backup, realPlace(request.dataDir));
   const manifest = await readManifest(backup);
   try {
-    rejectRoot(order.dataDir);
-    const dir = await openDataDir(order.dataDir);
+    rejectRoot(request.dataDir);
+    const dir = await openDataDir(request.dataDir);
     // No service would start over what is restored.
     rejectMoved(dir);
     await using owned = new AsyncDisposableStack();
@@ -42,9 +42,9 @@ export async function restoreBackup(order: RestoreOrder): Promise<RestoreFacts> 
     owned.defer(() => ownership.release());
     await rejectForeignStage(join(dir.path, STAGE));
     owned.defer(() => rm(join(dir.path, STAGE), { recursive: true, force: true }));
-    return await restoreInto(dir, backup, manifest, order);
+    return await restoreInto(dir, backup, manifest, request);
   } catch (error) {
-    throw error instanceof Rejected ? error : writeRejection(resolve(order.dataDir), error);
+    throw error instanceof Rejected ? error : writeRejection(resolve(request.dataDir), error);
   }
 }
 
@@ -72,7 +72,7 @@ async function restoreInto(
   dir: DataDir,
   backup: string,
   manifest: CheckedManifest,
-  { replaces, lossNote }: RestoreOrder,
+  { replaces, lossNote }: RestoreRequest,
 ): Promise<RestoreFacts> {
   const before = await namesBefore(dir);
   if (before.length > 0 && !replaces) {

@@ -47,7 +47,7 @@ export interface RestoreFacts extends LedgerFacts {
   readonly loss: { readonly index: number; readonly shownSize: number } | undefined;
 }
 
-export interface RestoreOrder {
+export interface RestoreRequest {
   readonly backup: string;
   readonly dataDir: string;
   /** Whether files that are there may be put aside. */
@@ -63,7 +63,7 @@ export interface Backups {
     directory: string,
     onExamined: (done: number, total: number | undefined) => void,
   ): Promise<BackupFacts>;
-  restore(order: RestoreOrder): Promise<RestoreFacts>;
+  restore(request: RestoreRequest): Promise<RestoreFacts>;
 }
 
 export function backupCommand(io: Io, { make }: Backups): Command {

@@ -39,7 +39,10 @@ export function rotateCommand(io: Io): Command {
       '--urgent',
       'use it immediately, announced or not: verifiers with a cached key set cannot verify its tokens for a while',
     )
-    .option('--request-id <id>', 'repeat an order whose answer got lost: it is carried out once (default: a fresh id)')
+    .option(
+      '--request-id <id>',
+      'repeat a request whose response was lost: the key is rotated once (default: a new id)',
+    )
     .option('--expect <kid>', 'do nothing where another root key signs by now (default: the one that signs now)');
   const examples = [
     'ect keys rotate',
@@ -102,7 +105,7 @@ function sourceOf(name: string | undefined): RotateKeyRequest['source'] {
   return { case: 'existing', value: create(ExistingKeySchema, { name }) };
 }
 
-/** Whether the order may have been carried out. */
+/** Whether the rotation may have been done. */
 function isOpen(error: unknown): error is ConnectError {
   return error instanceof ConnectError && OPEN.has(error.code);
 }

@@ -41,7 +41,7 @@ export function compose(
       ledger,
       notices,
       earliest: () => context.earliest(),
-      reread: (order) => readPending(context, order),
+      reread: (recording) => readPending(context, recording),
       kept: () => policies.kept(),
     }),
     replay: stores.replay,

@@ -19,7 +19,7 @@ import {
   checkOnceAtStart,
   expiringKeyKindFault,
   ledgerKindFault,
-  type ScrubOrder,
+  type ScrubOptions,
   SqliteIdempotencyStore,
   SqliteLedgerStore,
   SqlitePendingRecordings,
@@ -165,7 +165,7 @@ export function scrubOrder(
   { ledger: { scrubEntriesPerSecond } }: Config,
   dir: DataDir,
   { verifierKey }: LedgerKey,
-): ScrubOrder | undefined {
+): ScrubOptions | undefined {
   if (scrubEntriesPerSecond === 0) return undefined;
   return { file: dir.ledger, onceFile: dir.once, verifierKey, entriesPerSecond: scrubEntriesPerSecond };
 }

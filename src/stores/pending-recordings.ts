@@ -1,4 +1,4 @@
-// What every adapter of pending recordings has in common: how it names a task, and how it writes why a recording failed.
+// The shared parts of the adapters of pending recordings: the key of a task, and how a failure is stored.
 
 import type { TaskName } from '../authority/index.ts';
 import { type ErrorReason, REASONS, type Rejection, reject } from '../errors.ts';
@@ -9,12 +9,12 @@ export function pendingKey({ wid, jti }: TaskName): Buffer {
   return expiringKey(wid, jti);
 }
 
-/** Field violations are of a request, and there is none any more. */
+/** Field violations belong to a request, which a recording no longer has. */
 export function writeFailure({ reason, message, metadata: facts }: Rejection): string {
   return JSON.stringify({ reason, message, facts });
 }
 
-/** What another release wrote may have a reason that this one does not know. */
+/** A failure of another release may have a reason that this release does not know. */
 export function readFailure(text: string): Rejection {
   try {
     const { reason, message, facts } = JSON.parse(text) as Omit<Rejection, 'metadata'> & {
@@ -22,7 +22,7 @@ export function readFailure(text: string): Rejection {
     };
     if (isReason(reason)) return { reason, message: String(message), metadata: facts };
   } catch {
-    // Not what this service writes: said as what it is.
+    // Not written by this service, so INTERNAL is returned.
   }
   return reject('INTERNAL', 'The stored reason of the rejection cannot be read.');
 }

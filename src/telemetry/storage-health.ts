@@ -7,7 +7,7 @@ import {
   isCorruption,
   LedgerScrub,
   type ScrubbedFile,
-  type ScrubOrder,
+  type ScrubOptions,
   type StorageStage,
   type StorageWatch,
   type WritableStore,
@@ -28,7 +28,7 @@ export interface WatchedStorage {
   /** Whether there is more free space than the floor. */
   readonly hasRoom: () => boolean;
   /** What to scrub; undefined if another process scrubs, or if there is no scrub. */
-  readonly scrub: ScrubOrder | undefined;
+  readonly scrub: ScrubOptions | undefined;
 }
 
 /** The same fault may be met by every read. */

@@ -47,7 +47,7 @@ describe('a token that is issued', () => {
     expect(reasonIn(await verifyFor(context, token))).toBe('VALID');
   });
 
-  /** An order for this extension object. */
+  /** A pending recording for this extension object. */
   const withExt = (value: JsonObject) => ({ ext: { value, text: JSON.stringify(value) } });
 
   test.each<[order: Partial<IssueInput>, reason: string]>([

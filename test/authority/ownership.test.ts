@@ -34,7 +34,7 @@ const OTHER = 'a0b1c2d3-e4f5-4a6b-8c7d-9e0f1a2b3c42';
 const callOf = (caller: Caller) => ({ method: 'test', caller, signal: new AbortController().signal, note() {} });
 
 async function make(store?: LedgerStore) {
-  const { context: base, orders } = await makeAuthority(store);
+  const { context: base, pending } = await makeAuthority(store);
   const context: AuthorityContext = { ...base, authorizer: authorizerFor(policyText('examples/own-entries.cedar')) };
   const { getEntry, listEntries } = ledgerService(context).procedures;
   const token = async (caller: Caller, wid: string, pred: readonly string[] = []) =>
@@ -55,7 +55,7 @@ async function make(store?: LedgerStore) {
     const page = await listEntries(create(ListEntriesRequestSchema, { wid }), callOf(caller));
     return page.entries?.length;
   };
-  return { context, orders, token, record, reads, countOf };
+  return { context, pending, token, record, reads, countOf };
 }
 
 /** Of a workflow that its owner began: its first task. */
@@ -136,8 +136,8 @@ describe('A10 the owner of a workflow is who issued its first task', () => {
     expect(await reads(namesake, jti)).toBe(false);
   });
 
-  test('A10 not by a call that records nothing: a dry run, a rejected task, a refused call, an order that failed', async () => {
-    const { context, orders, token, record, reads } = await make();
+  test('A10 not by a call that records nothing: a dry run, a rejected task, a refused call, a pending recording that failed', async () => {
+    const { context, pending, token, record, reads } = await make();
     const mine = await token(THIEF, WID);
     await dryRunAppend(context, THIEF, mine, endless);
     const orphan = await token(THIEF, WID, ['550e8400-e29b-41d4-a716-446655440999']);
@@ -154,28 +154,28 @@ describe('A10 the owner of a workflow is who issued its first task', () => {
       caller: THIEF.id,
       digest: Buffer.alloc(32),
       token: mine,
-      orderedAt: 0,
+      requestedAt: 0,
       provenance: undefined,
     };
-    await orders.place(order, 60_000);
-    await orders.failed(order, { reason: 'DAG_CYCLE', message: 'a circle', metadata: {} }, 60_000);
+    await pending.add(order, 60_000);
+    await pending.failed(order, { reason: 'DAG_CYCLE', message: 'a circle', metadata: {} }, 60_000);
     const { name: first } = await record(OWNER, WID);
     await appendTo(context, mine, THIEF);
     expect(await reads(THIEF, first)).toBe(false);
   });
 
-  test('A10 not by an order alone: who is recorded first owns it, though another was told earlier that it will be', async () => {
+  test('A10 not by a pending recording alone: who is recorded first owns it, though another was told earlier that it will be', async () => {
     const store = new FaultyStore(new MemoryLedgerStore());
-    const { context, orders, record, reads } = await make(store);
+    const { context, pending, record, reads } = await make(store);
     store.plan('lost');
     const { claims } = await issueFor(context, { wid: WID, level: 'L3', record: 'async' }, OWNER);
     await context.recordings.drain();
     const task = { wid: WID, jti: claims.jti };
-    expect(await orders.find(task)).toMatchObject({ failure: undefined });
+    expect(await pending.find(task)).toMatchObject({ failure: undefined });
     const { name } = await record(THIEF, WID);
     const { ledger, notices, earliest } = context;
     const reread = (order: PendingRecording) => readPending(context, order);
-    const next = new Recordings({ pendingRecordings: orders, ledger, notices, earliest, reread, leaseMs: 0 });
+    const next = new Recordings({ pendingRecordings: pending, ledger, notices, earliest, reread, leaseMs: 0 });
     await next.sweep();
     expect(await ledger.find(WID, claims.jti)).toBeDefined();
     expect([await reads(OWNER, name), await reads(THIEF, claims.jti)]).toEqual([false, true]);

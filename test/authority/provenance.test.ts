@@ -92,10 +92,10 @@ test('each item of a batch names the policy by which it was allowed', async () =
 });
 
 test('an entry that another process writes later says what held when the token was issued', async () => {
-  const { context, state, orders } = await open();
+  const { context, state, pending } = await open();
   // The process that placed it writes nothing.
   const silent = new Recordings({
-    pendingRecordings: orders,
+    pendingRecordings: pending,
     ledger: { append: () => new Promise(() => undefined) } as never,
     notices: context.notices,
     earliest: context.earliest,
@@ -108,10 +108,10 @@ test('an entry that another process writes later says what held when the token w
   expect(said(await context.ledger.find('', JTI))).toEqual(by(A, 'Issue', 'first'));
 });
 
-test('an order of an earlier release, or one whose words are none of ours, leads to an entry that says nothing', async () => {
+test('a pending recording of an earlier release, or one whose words are none of ours, leads to an entry that says nothing', async () => {
   for (const provenance of [undefined, Buffer.from('{"caller":"admin"}')]) {
-    const { context, orders } = await open();
-    const silent = { order: (order: never) => orders.place({ ...(order as object), provenance } as never, 0) };
+    const { context, pending } = await open();
+    const silent = { add: (order: never) => pending.add({ ...(order as object), provenance } as never, 0) };
     await issueFor({ ...context, recordings: silent as never }, { level: 'L3', record: 'async', jti: JTI }, A);
     await context.recordings.sweep();
     expect(said(await context.ledger.find('', JTI))).toBe('nothing');

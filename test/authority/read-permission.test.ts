@@ -58,7 +58,7 @@ describe('A10 one entry', () => {
   });
 
   test('A10 one that is on its way, or failed, is there for whom it will be, and for nobody else', async () => {
-    const { service, call, orders } = await make();
+    const { service, call, pending } = await make();
     const digest = Buffer.alloc(32, 1);
     const order = {
       wid: '',
@@ -67,7 +67,7 @@ describe('A10 one entry', () => {
       caller: B.id,
       digest,
       token: 'x',
-      orderedAt: 0,
+      requestedAt: 0,
       provenance: undefined,
     };
     const [recording, entry] = [
@@ -75,7 +75,7 @@ describe('A10 one entry', () => {
         service.getRecording(create(GetRecordingRequestSchema, { task: { jti } }), call(caller)),
       (caller: Caller, jti: string) => service.getEntry(named(jti), call(caller)),
     ];
-    await orders.place(order, 60_000);
+    await pending.add(order, 60_000);
     expect(await recording(B, ABSENT)).toEqual({ status: RecordingStatus.PENDING });
     expect(await failureOf(() => entry(B, ABSENT))).toMatchObject({ reason: 'ENTRY_PENDING' });
     const hidden = async () => {
@@ -86,7 +86,7 @@ describe('A10 one entry', () => {
       }
     };
     await hidden();
-    await orders.failed(order, { reason: 'DAG_CYCLE', message: 'a circle', metadata: {} }, 60_000);
+    await pending.failed(order, { reason: 'DAG_CYCLE', message: 'a circle', metadata: {} }, 60_000);
     expect(await failureOf(() => entry(B, ABSENT))).toMatchObject({ reason: 'ENTRY_FAILED' });
     await hidden();
   });

@@ -54,7 +54,7 @@ class AskedStore extends MemoryLedgerStore {
 
 export async function make(policy = policyText('examples/own-entries.cedar')) {
   const store = new AskedStore();
-  const { context: base, orders } = await makeAuthority(store);
+  const { context: base, pending } = await makeAuthority(store);
   const record = (caller: Caller, wid: string) => recordFor(base, caller, wid);
   const tasks = {
     ofA: await record(A, ''),
@@ -66,7 +66,7 @@ export async function make(policy = policyText('examples/own-entries.cedar')) {
   const context: AuthorityContext = { ...base, authorizer: authorizerFor(policy) };
   const service = ledgerService(context).procedures;
   const call = (caller: Caller): Call => ({ method: 'test', caller, signal: new AbortController().signal, note() {} });
-  return { store, context, service, call, tasks, orders };
+  return { store, context, service, call, tasks, pending };
 }
 
 /** Records a task of this caller; answers its `jti`. */

@@ -1,4 +1,4 @@
-// Asynchronous L3: the order to record a token is durable before the token leaves, and is carried out by whoever is there.
+// Asynchronous L3: the pending recording of a token is durable before the token is returned, and any process completes it.
 
 import { describe, expect, test } from 'vitest';
 import {
@@ -21,7 +21,7 @@ import { anonymous, appendTo, endless, issueFor, reasonOf, recordTask, verifyFor
 const later = { level: 'L3', record: 'async' } as const;
 const TASK: TaskName = { wid: '', jti: JTI };
 
-/** A second process over the same orders and the same ledger. */
+/** A second process over the same pending recordings and the same ledger. */
 function beside(
   context: AuthorityContext,
   pendingRecordings: PendingRecordings,
@@ -47,8 +47,8 @@ function recordingOf(context: AuthorityContext, task = TASK, waitMs = 0, signal 
   return getRecording(context, anonymous, task, waitMs, signal);
 }
 
-/** An authority with an order that its process could not carry out. */
-async function withOpenOrder(order: Parameters<typeof issueFor>[1] = {}) {
+/** An authority with a pending recording that its process could not carry out. */
+async function withPendingRecording(order: Parameters<typeof issueFor>[1] = {}) {
   const store = new FaultyStore(new MemoryLedgerStore());
   const made = await makeAuthority(store);
   store.plan('lost');
@@ -60,21 +60,21 @@ async function withOpenOrder(order: Parameters<typeof issueFor>[1] = {}) {
 
 describe('asynchronous L3', () => {
   test('the token leaves as L2 without a receipt, and its entry follows', async () => {
-    const { context, orders, noticed } = await makeAuthority();
+    const { context, pending, noticed } = await makeAuthority();
     const { token, level, receipt } = await issueFor(context, { ...later, jti: JTI });
     expect({ level, receipt }).toEqual({ level: 'L2', receipt: undefined });
-    expect(await orders.find(TASK)).toMatchObject({ failure: undefined });
+    expect(await pending.find(TASK)).toMatchObject({ failure: undefined });
     expect(await recordingOf(context)).toEqual({ status: 'pending' });
     await context.recordings.drain();
-    expect(await orders.find(TASK)).toBeUndefined();
+    expect(await pending.find(TASK)).toBeUndefined();
     expect(noticed).toEqual([{ event: 'background append', jti: JTI, reason: undefined }]);
     expect(await appendTo(context, token)).toMatchObject({ duplicate: true, record: { index: 0 } });
     expect(await verifyFor(context, token, { minimumLevel: 'L3' })).toMatchObject({ level: 'L3' });
   });
 
-  test('no token leaves whose order is not durable', async () => {
-    const { context, orders } = await makeAuthority();
-    await orders.close();
+  test('no token leaves whose pending recording is not durable', async () => {
+    const { context, pending } = await makeAuthority();
+    await pending.close();
     expect(await reasonOf(issueFor(context, later))).toBe('LEDGER_UNAVAILABLE');
     await context.recordings.drain();
     expect((await context.ledger.checkpoint()).size).toBe(0);
@@ -89,8 +89,8 @@ describe('asynchronous L3', () => {
     expect((await context.ledger.checkpoint()).size).toBe(2);
   });
 
-  test('an order stays open while the ledger fails, however often, and is carried out when it answers', async () => {
-    const { context, store, noticed } = await withOpenOrder();
+  test('a pending recording stays open while the ledger fails, however often, and is carried out when it answers', async () => {
+    const { context, store, noticed } = await withPendingRecording();
     for (const fault of ['lost', 'lost', 'landed'] as const) {
       store.plan(fault);
       await context.recordings.sweep();
@@ -110,7 +110,7 @@ describe('asynchronous L3', () => {
   });
 
   test('R5: an entry that comes too late, because another token took its task, fails and is alarmed', async () => {
-    const { context, noticed } = await withOpenOrder();
+    const { context, noticed } = await withPendingRecording();
     const rival = await issueFor(context, { jti: JTI, execAct: 'other' });
     await appendTo(context, rival.token);
     // The entry under the name is another's.
@@ -137,8 +137,8 @@ describe('asynchronous L3', () => {
 
   test('H27: over the bound of a caller no token leaves, and none is signed twice for it', async () => {
     const { context } = await makeAuthority();
-    const orders = new MemoryPendingRecordings({ total: 10, perCaller: 2 });
-    const limited = beside(context, orders);
+    const pending = new MemoryPendingRecordings({ total: 10, perCaller: 2 });
+    const limited = beside(context, pending);
     const reasons = await Promise.all(Array.from({ length: 3 }, () => reasonOf(issueFor(limited, later))));
     expect(reasons.sort()).toEqual(['OK', 'OK', 'QUOTA_EXCEEDED']);
     await limited.recordings.drain();
@@ -148,10 +148,10 @@ describe('asynchronous L3', () => {
   });
 });
 
-describe('an order that its process has left', () => {
+describe('a pending recording that its process has left', () => {
   test('is carried out by another one: the same token, in the same graph', async () => {
-    const { context, orders, store, issued } = await withOpenOrder();
-    const other = beside(context, orders);
+    const { context, pending, store, issued } = await withPendingRecording();
+    const other = beside(context, pending);
     await other.recordings.sweep();
     const recording = await recordingOf(other);
     const content = recording.status === 'recorded' ? Buffer.from(recording.record.content ?? []).toString() : '';
@@ -166,17 +166,17 @@ describe('an order that its process has left', () => {
   });
 
   test('is carried out although its token has expired and its key has been revoked since', async () => {
-    const { context, orders, clock, signer } = await withOpenOrder({ ttlSeconds: 60 });
+    const { context, pending, clock, signer } = await withPendingRecording({ ttlSeconds: 60 });
     clock.advance(3_600);
     const key = { kid: signer.jwk.kid, publicKey: signer.publicKey, speaksFor: () => true, revokedAt: context.now() };
-    const other = beside(context, orders, { keys: new KeyRing([key]) });
+    const other = beside(context, pending, { keys: new KeyRing([key]) });
     await other.recordings.sweep();
     expect(await recordingOf(other)).toMatchObject({ status: 'recorded' });
   });
 
   test('is verified again: a token that no key of this service signed is rejected, after its key had a day to become known', async () => {
-    const { context, orders, clock } = await withOpenOrder();
-    const other = beside(context, orders, { keys: new KeyRing([]) });
+    const { context, pending, clock } = await withPendingRecording();
+    const other = beside(context, pending, { keys: new KeyRing([]) });
     await other.recordings.sweep();
     expect(await recordingOf(other)).toEqual({ status: 'pending' });
     clock.advance(24 * 3_600);
@@ -185,19 +185,19 @@ describe('an order that its process has left', () => {
   });
 
   test('is rejected where the row holds the token of another task', async () => {
-    const { context, issued } = await withOpenOrder();
-    const orders = new MemoryPendingRecordings();
+    const { context, issued } = await withPendingRecording();
+    const pending = new MemoryPendingRecordings();
     const digest = digestOfToken(issued.token);
     const fields = {
       iss: '',
       caller: 'a',
-      orderedAt: context.now(),
+      requestedAt: context.now(),
       token: issued.token,
       digest,
       provenance: undefined,
     };
-    await orders.place({ wid: '', jti: OTHER_JTI, ...fields }, 0);
-    const other = beside(context, orders);
+    await pending.add({ wid: '', jti: OTHER_JTI, ...fields }, 0);
+    const other = beside(context, pending);
     await other.recordings.sweep();
     const task = { wid: '', jti: OTHER_JTI };
     expect(await recordingOf(other, task)).toMatchObject({ status: 'failed', failure: { reason: 'ONCE_CORRUPT' } });
@@ -206,13 +206,13 @@ describe('an order that its process has left', () => {
 
   test('is carried out with hundreds of others, and twice at the same time makes one entry each', async () => {
     const store = new FaultyStore(new MemoryLedgerStore());
-    const { context, orders } = await makeAuthority(store);
+    const { context, pending } = await makeAuthority(store);
     store.plan(...Array.from({ length: 20 }, () => 'lost' as const));
     const issued = await Promise.all(Array.from({ length: 200 }, () => issueFor(context, later)));
     await context.recordings.drain();
     store.plan('none');
     for (let round = 0; round < 50 && (await context.ledger.checkpoint()).size < issued.length; round++) {
-      await Promise.all([context, beside(context, orders)].map(({ recordings }) => recordings.sweep()));
+      await Promise.all([context, beside(context, pending)].map(({ recordings }) => recordings.sweep()));
     }
     expect((await context.ledger.checkpoint()).size).toBe(issued.length);
     for (const { claims } of issued) {
@@ -229,14 +229,14 @@ describe('waiting for an entry', () => {
   });
 
   test('ends when another process has', async () => {
-    const { context, orders } = await withOpenOrder();
+    const { context, pending } = await withPendingRecording();
     const waiting = recordingOf(context, TASK, 5_000);
-    await beside(context, orders).recordings.sweep();
+    await beside(context, pending).recordings.sweep();
     expect(await waiting).toMatchObject({ status: 'recorded' });
   });
 
   test('ends with its time, and with the call', async () => {
-    const { context } = await withOpenOrder();
+    const { context } = await withPendingRecording();
     const beganMs = performance.now();
     expect(await recordingOf(context, TASK, 60)).toEqual({ status: 'pending' });
     expect(performance.now() - beganMs).toBeGreaterThanOrEqual(59);
@@ -247,7 +247,7 @@ describe('waiting for an entry', () => {
   });
 
   test('H27: only so many calls of one caller wait; the others are answered at once with what is known', async () => {
-    const { context } = await withOpenOrder();
+    const { context } = await withPendingRecording();
     const ending = new AbortController();
     const waiting = Array.from({ length: 64 }, () => reasonOf(recordingOf(context, TASK, 5_000, ending.signal)));
     await recordingOf(context);
@@ -268,12 +268,12 @@ describe('waiting for an entry', () => {
 });
 
 test('a stop waits for what is on its way, and leaves the rest to the next start', async () => {
-  const { context, orders, store } = await withOpenOrder();
+  const { context, pending, store } = await withPendingRecording();
   store.plan('none');
   const { claims } = await issueFor(context, later);
   context.recordings.start();
   await context.recordings.stop();
-  expect(await orders.find({ wid: '', jti: claims.jti })).toBeUndefined();
-  await beside(context, orders).recordings.sweep();
-  expect(await orders.find(TASK)).toBeUndefined();
+  expect(await pending.find({ wid: '', jti: claims.jti })).toBeUndefined();
+  await beside(context, pending).recordings.sweep();
+  expect(await pending.find(TASK)).toBeUndefined();
 });

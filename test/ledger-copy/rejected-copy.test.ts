@@ -14,7 +14,7 @@ import { SqlitePendingRecordings } from '../../src/stores/sqlite/index.ts';
 import { isUnfinishedCopy } from '../../src/stores/unfinished-copy.ts';
 import { makeLedger } from '../backup/ledgers.ts';
 import { ect } from '../cli/run.ts';
-import { orderFor } from '../contracts/pending-recordings.ts';
+import { recordingFor } from '../contracts/pending-recordings.ts';
 import { FULL } from '../support/full.ts';
 import { describeWithPostgres, SERVICE_ROLE } from '../support/postgres.ts';
 import {
@@ -140,9 +140,9 @@ describeWithPostgres('ect ledger copy', () => {
 
     test('L33: from a directory, and from a database, in which tokens that have left wait for their entries', async () => {
       const source = await copyOfOriginal();
-      const orders = SqlitePendingRecordings.open(filesIn(source).once);
-      await orders.place(orderFor('a'), 0);
-      await orders.close();
+      const pending = SqlitePendingRecordings.open(filesIn(source).once);
+      await pending.add(recordingFor('a'), 0);
+      await pending.close();
       const { env } = await freshDatabase();
       expect(await copy(source, 'postgres', env)).toMatchObject({ reason: 'entries_to_come' });
 
@@ -150,7 +150,7 @@ describeWithPostgres('ect ledger copy', () => {
       expect(await ect(['ledger', 'copy', await copyOfOriginal(), 'postgres'], '', other)).toMatchObject({ code: 0 });
       const database = new PostgresDatabase({ ...server.target(SERVICE_ROLE, name), program: 'test' }, 1);
       const placed = new PostgresPendingRecordings(database);
-      await placed.place(orderFor('a'), 0);
+      await placed.add(recordingFor('a'), 0);
       await placed.close();
       await database.close();
       const target = path();

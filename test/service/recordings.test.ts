@@ -1,5 +1,5 @@
 // Asynchronous L3 through the real process: what was promised with a token is known to every worker, and kept after a crash.
-// The ledger is held up by its lock, as by a writer that hangs; the orders lie in another file.
+// The ledger is held up by its lock, as by a writer that hangs; the pending recordings are in another file.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

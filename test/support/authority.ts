@@ -25,7 +25,7 @@ export const ISSUER = 'urn:ect:test';
 
 export interface TestAuthority {
   readonly context: AuthorityContext;
-  readonly orders: PendingRecordings;
+  readonly pending: PendingRecordings;
   readonly signer: LocalSigner;
   readonly clock: Clock;
   /** What an operator was told, in order. */
@@ -48,7 +48,7 @@ export async function makeAuthority(
     backgroundAppend: ({ jti }, reason) => void noticed.push({ event: 'background append', jti, reason }),
   };
   const ledger = await Ledger.open({ store, key, nowMs: clock.nowMs });
-  const orders = new MemoryPendingRecordings();
+  const pending = new MemoryPendingRecordings();
   const context: AuthorityContext = {
     policy: {
       token: policy,
@@ -66,7 +66,7 @@ export async function makeAuthority(
     ledger,
     // A lease that is over at once: what failed is taken up by the next sweep.
     recordings: new Recordings({
-      pendingRecordings: orders,
+      pendingRecordings: pending,
       ledger,
       notices,
       earliest: clock.earliest,
@@ -81,5 +81,5 @@ export async function makeAuthority(
     earliest: clock.earliest,
     forgotten: clock.forgotten,
   };
-  return { context, orders, signer, clock, noticed };
+  return { context, pending, signer, clock, noticed };
 }

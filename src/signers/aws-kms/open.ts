@@ -6,7 +6,7 @@ import { type AtStart, KmsFailure } from './failures.ts';
 import { identifyKey, type KeyIdentity } from './identity.ts';
 import { type Kms, openKms } from './kms.ts';
 import type { AwsKmsOptions, Timing } from './options.ts';
-import { KmsRegion, type Order } from './region.ts';
+import { KmsRegion, type SignRequest } from './region.ts';
 
 /** A key in KMS that cannot be used. The message says what to do. */
 export class KmsKeyError extends Error {
@@ -34,7 +34,7 @@ interface Found {
 export async function openRegions(
   options: AwsKmsOptions,
   timing: Timing,
-  trial: Order,
+  trial: SignRequest,
 ): Promise<{ readonly identity: KeyIdentity; readonly regions: readonly KmsRegion[] }> {
   const found = await Promise.all(options.regions.map((name) => find(name, options, timing)));
   // A region that fails while the key is being opened has not been lost, so nothing is called for it.
@@ -90,7 +90,7 @@ function agree(found: readonly Found[]): KeyIdentity {
 }
 
 /** The first signature, in every region that answered: it shows whether signing is allowed. */
-async function prove(regions: readonly KmsRegion[], timing: Timing, trial: Order): Promise<void> {
+async function prove(regions: readonly KmsRegion[], timing: Timing, trial: SignRequest): Promise<void> {
   const open = regions.filter(({ failure }) => failure === undefined);
   const results = await Promise.all(open.map((region) => attempt(timing, (signal) => region.trySign(trial, signal))));
   const failures = results.filter((result) => result instanceof EctError);

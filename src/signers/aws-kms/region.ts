@@ -10,7 +10,7 @@ import type { Kms } from './kms.ts';
 import { RateLimit } from './rate-limit.ts';
 
 /** Something to sign: the input and its SHA-256. */
-export interface Order {
+export interface SignRequest {
   readonly input: Uint8Array;
   readonly digest: Uint8Array;
 }
@@ -54,19 +54,19 @@ export class KmsRegion {
   }
 
   /** One attempt: raw r || s that verifies, or an EctError. The signal's own reason counts for nothing here. */
-  async sign(order: Order, signal: AbortSignal): Promise<Uint8Array> {
+  async sign(request: SignRequest, signal: AbortSignal): Promise<Uint8Array> {
     const { failure } = this.#breaker;
     if (failure !== undefined) throw repeated(failure);
     const waitMs = this.#yielder.take(performance.now());
     if (waitMs === undefined) throw busyError('The quota of the signing key is used up.');
     if (waitMs > 0) await pause(waitMs, undefined, { signal });
-    return this.trySign(order, signal);
+    return this.trySign(request, signal);
   }
 
   /** An attempt past the breaker, which learns from it. */
-  async trySign(order: Order, signal: AbortSignal): Promise<Uint8Array> {
+  async trySign(request: SignRequest, signal: AbortSignal): Promise<Uint8Array> {
     try {
-      const raw = await this.#signOnce(order, signal);
+      const raw = await this.#signOnce(request, signal);
       this.#learn(() => this.#breaker.succeeded(performance.now()));
       return raw;
     } catch (error) {
@@ -92,7 +92,7 @@ export class KmsRegion {
   }
 
   /** The response is not trusted: the key that made it, its format and its signature are checked here. */
-  async #signOnce({ input, digest }: Order, signal: AbortSignal): Promise<Uint8Array> {
+  async #signOnce({ input, digest }: SignRequest, signal: AbortSignal): Promise<Uint8Array> {
     const { keyId, publicKey } = this.#identity;
     const { keyArn, signature } = await this.#kms.sign(digest, signal);
     const signer = keyIdOf(keyArn);

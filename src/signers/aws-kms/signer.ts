@@ -7,10 +7,10 @@ import type { CallDeadline, OpenSigner, PublicJwk } from '../../keys/index.ts';
 import type { KeyIdentity, KeyPin } from './identity.ts';
 import { openRegions } from './open.ts';
 import { type AwsKmsOptions, TIMING, type Timing } from './options.ts';
-import { busyError, type KmsRegion, type Order } from './region.ts';
+import { busyError, type KmsRegion, type SignRequest } from './region.ts';
 
 /** What a trial signs. It is no JWS, so its signature is of no use to anybody. */
-const TRIAL = orderFor(Buffer.from('ect-authority: proof of possession'));
+const TRIAL = requestFor(Buffer.from('ect-authority: proof of possession'));
 
 export class AwsKmsSigner implements OpenSigner {
   readonly jwk: PublicJwk;
@@ -48,7 +48,7 @@ export class AwsKmsSigner implements OpenSigner {
     if (this.#underWay >= this.#concurrency) throw busyError('The limit of concurrent signatures is reached.');
     this.#underWay++;
     try {
-      return await this.#attempt(orderFor(signingInput), signal);
+      return await this.#attempt(requestFor(signingInput), signal);
     } catch (error) {
       throw signal.aborted ? givenUp(signal) : error;
     } finally {
@@ -66,12 +66,12 @@ export class AwsKmsSigner implements OpenSigner {
   }
 
   /** Round after round through the regions, for as long as one of them is worth asking again. */
-  async #attempt(order: Order, signal: AbortSignal): Promise<Uint8Array> {
+  async #attempt(request: SignRequest, signal: AbortSignal): Promise<Uint8Array> {
     for (let round = 1; ; round++) {
       const failures: EctError[] = [];
       for (const region of this.#regions) {
         try {
-          return await region.sign(order, signal);
+          return await region.sign(request, signal);
         } catch (error) {
           if (signal.aborted || !(error instanceof EctError)) throw error;
           failures.push(error);
@@ -117,6 +117,6 @@ function givenUp({ reason }: AbortSignal): EctError {
     : new EctError(reject('CALL_CANCELLED', 'The call was cancelled before the token was signed.'), { cause: reason });
 }
 
-function orderFor(input: Uint8Array): Order {
+function requestFor(input: Uint8Array): SignRequest {
   return { input, digest: createHash('sha256').update(input).digest() };
 }

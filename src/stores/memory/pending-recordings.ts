@@ -1,9 +1,9 @@
-// Pending recordings in memory: nothing outlives the process, as the ledger beside it.
+// Pending recordings in memory: lost with the process, like the memory ledger.
 
 import {
   PENDING_LIMITS,
   type PendingLimits,
-  type PendingPlacement,
+  type PendingOutcome,
   type PendingRecording,
   type PendingRecordings,
   type PendingRef,
@@ -15,13 +15,13 @@ import { EctError, type Rejection, reject } from '../../errors.ts';
 import { pendingKey } from '../pending-recordings.ts';
 
 interface Row {
-  readonly order: PendingRecording;
+  readonly recording: PendingRecording;
   readonly failure: Rejection | undefined;
-  /** Open: when the lease is over. Failed: when it is forgotten. */
+  /** Of a pending recording: the end of its lease. Of a failed one: when it is deleted. */
   dueMs: number;
 }
 
-/** Failures that are remembered; the oldest are forgotten. */
+/** Most failures that are kept; the oldest are deleted. */
 const MAX_FAILED = 10_000;
 
 export class MemoryPendingRecordings implements PendingRecordings {
@@ -35,18 +35,18 @@ export class MemoryPendingRecordings implements PendingRecordings {
     this.#limits = limits;
   }
 
-  async place(order: PendingRecording, leaseMs: number): Promise<PendingPlacement> {
+  async add(recording: PendingRecording, leaseMs: number): Promise<PendingOutcome> {
     this.#rejectIfClosed();
-    const key = nameOf(order);
+    const key = nameOf(recording);
     const open = this.#open.get(key);
-    if (open !== undefined) return isSame(open.order, order) ? 'waiting' : 'conflict';
-    const own = this.#callers.get(order.caller) ?? 0;
+    if (open !== undefined) return isSame(open.recording, recording) ? 'duplicate' : 'conflict';
+    const own = this.#callers.get(recording.caller) ?? 0;
     if (own >= this.#limits.perCaller) throw tooManyPending('perCaller', this.#limits);
     if (this.#open.size >= this.#limits.total) throw tooManyPending('total', this.#limits);
     this.#failed.delete(key);
-    this.#open.set(key, { order, failure: undefined, dueMs: performance.now() + leaseMs });
-    this.#callers.set(order.caller, own + 1);
-    return 'placed';
+    this.#open.set(key, { recording, failure: undefined, dueMs: performance.now() + leaseMs });
+    this.#callers.set(recording.caller, own + 1);
+    return 'added';
   }
 
   async find(task: TaskName): Promise<PendingState | undefined> {
@@ -54,7 +54,7 @@ export class MemoryPendingRecordings implements PendingRecordings {
     const key = nameOf(task);
     const row = this.#open.get(key) ?? this.#failed.get(key);
     if (row === undefined || (row.failure !== undefined && row.dueMs <= performance.now())) return undefined;
-    return { iss: row.order.iss, digest: row.order.digest, failure: row.failure };
+    return { iss: row.recording.iss, digest: row.recording.digest, failure: row.failure };
   }
 
   async take(limit: number, leaseMs: number): Promise<readonly PendingRecording[]> {
@@ -63,20 +63,20 @@ export class MemoryPendingRecordings implements PendingRecordings {
     const due = [...this.#open.values()].filter(({ dueMs }) => dueMs <= now).sort((a, b) => a.dueMs - b.dueMs);
     const taken = due.slice(0, limit);
     for (const row of taken) row.dueMs = now + leaseMs;
-    return taken.map(({ order }) => order);
+    return taken.map(({ recording }) => recording);
   }
 
-  async done(order: PendingRef): Promise<void> {
+  async done(recording: PendingRef): Promise<void> {
     this.#rejectIfClosed();
-    this.#end(order);
+    this.#end(recording);
   }
 
-  async failed(order: PendingRef, failure: Rejection, keepMs: number): Promise<void> {
+  async failed(recording: PendingRef, failure: Rejection, keepMs: number): Promise<void> {
     this.#rejectIfClosed();
-    const row = this.#end(order);
+    const row = this.#end(recording);
     if (row === undefined) return;
-    const ended = { order: { ...row.order, token: '' }, failure, dueMs: performance.now() + keepMs };
-    this.#failed.set(nameOf(order), ended);
+    const ended = { recording: { ...row.recording, token: '' }, failure, dueMs: performance.now() + keepMs };
+    this.#failed.set(nameOf(recording), ended);
     const [oldest] = this.#failed.keys();
     if (this.#failed.size > MAX_FAILED && oldest !== undefined) this.#failed.delete(oldest);
   }
@@ -85,20 +85,20 @@ export class MemoryPendingRecordings implements PendingRecordings {
     this.#isClosed = true;
   }
 
-  /** Takes an order out of the open ones, unless another has taken its place. */
-  #end(order: PendingRef): Row | undefined {
-    const key = nameOf(order);
+  /** Removes the pending recording, unless another one replaced it. */
+  #end(recording: PendingRef): Row | undefined {
+    const key = nameOf(recording);
     const row = this.#open.get(key);
-    if (row === undefined || !isSame(row.order, order)) return undefined;
+    if (row === undefined || !isSame(row.recording, recording)) return undefined;
     this.#open.delete(key);
-    const left = (this.#callers.get(row.order.caller) ?? 1) - 1;
-    if (left === 0) this.#callers.delete(row.order.caller);
-    else this.#callers.set(row.order.caller, left);
+    const left = (this.#callers.get(row.recording.caller) ?? 1) - 1;
+    if (left === 0) this.#callers.delete(row.recording.caller);
+    else this.#callers.set(row.recording.caller, left);
     return row;
   }
 
   #rejectIfClosed(): void {
-    if (this.#isClosed) throw new EctError(reject('LEDGER_UNAVAILABLE', 'The memory of recording orders is closed.'));
+    if (this.#isClosed) throw new EctError(reject('LEDGER_UNAVAILABLE', 'The store of pending recordings is closed.'));
   }
 }
 

@@ -9,7 +9,7 @@ export { countOpenRecordings, countServices } from './in-use.ts';
 export { PostgresLease } from './lease.ts';
 export { PostgresLedgerExaminer } from './ledger-examiner.ts';
 export { PostgresLedgerStore } from './ledger-store.ts';
-export { changeSchema, type SchemaChange, type SchemaOrder } from './migrate.ts';
+export { changeSchema, type SchemaChange, type SchemaOptions } from './migrate.ts';
 export { MovedLedger } from './moved.ts';
 export { PostgresPendingRecordings } from './pending-recordings.ts';
 export { PostgresReplayGuard } from './replay-guard.ts';

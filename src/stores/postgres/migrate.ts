@@ -8,7 +8,7 @@ import { describeServers, type ServerAddress } from './primary-search.ts';
 import { type PostgresTarget, serversOf, tlsOptions } from './target.ts';
 
 /** What is to be done: make the tables where there are none, or bring those that are there to the version of this release. */
-export interface SchemaOrder {
+export interface SchemaOptions {
   readonly kind: 'init' | 'migrate';
   /** The role of the service, which is given what it needs; undefined: rights stay as they are. */
   readonly role: string | undefined;
@@ -25,11 +25,11 @@ const ADVISORY_LOCK = 0x454354;
 const CONNECT_MS = 5_000;
 
 /** All or nothing, under a lock. UnfitDatabase where it cannot be done, with what to do instead. */
-export async function changeSchema(target: PostgresTarget, order: SchemaOrder): Promise<SchemaChange> {
+export async function changeSchema(target: PostgresTarget, options: SchemaOptions): Promise<SchemaChange> {
   let client: Client | undefined;
   try {
     client = await openPrimary(target);
-    return await changeIn(client, order);
+    return await changeIn(client, options);
   } catch (error) {
     if (!isOfDatabase(error)) throw error;
     const said = cleaned(error);
@@ -74,7 +74,7 @@ function clientOptions({ database, user, password, tls }: PostgresTarget, { host
   };
 }
 
-async function changeIn(client: Client, { kind, role }: SchemaOrder): Promise<SchemaChange> {
+async function changeIn(client: Client, { kind, role }: SchemaOptions): Promise<SchemaChange> {
   // Where anything fails the connection ends, and with it the transaction.
   await client.query('BEGIN');
   await client.query('SELECT pg_advisory_xact_lock($1)', [ADVISORY_LOCK]);

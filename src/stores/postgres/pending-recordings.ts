@@ -1,10 +1,10 @@
-// Pending recordings in PostgreSQL: any replica completes what another has left. They are placed without the row of the head,
-// for which all appends wait.
+// Pending recordings in PostgreSQL: any replica completes those of another. Adding one does not lock the row of the ledger head, for
+// which all appends wait.
 
 import {
   PENDING_LIMITS,
   type PendingLimits,
-  type PendingPlacement,
+  type PendingOutcome,
   type PendingRecording,
   type PendingRecordings,
   type PendingRef,
@@ -24,39 +24,39 @@ import { counts, end, fail, forget, insert, open, read, take } from './pending-s
 const REASONS: StoreReasons = {
   unavailable: 'LEDGER_UNAVAILABLE',
   corrupt: 'ONCE_CORRUPT',
-  what: 'memory of recording orders',
+  what: 'store of pending recordings',
 };
 
-/** Orders of one statement, at most. */
+/** Most recordings in one statement. */
 const MAX_GROUP = 128;
-/** Failures that one look forgets. */
+/** Most failures that one `take` deletes. */
 const FORGOTTEN = 256;
-/** Completions within this time, in milliseconds, are stored together, because no caller waits for them. */
+/** Completions within this time, in milliseconds, share one statement, because no caller waits for them. */
 const LATER_MS = 20;
 
-interface KeyClaim {
-  readonly order: PendingRecording;
+interface NewRecording {
+  readonly recording: PendingRecording;
   readonly leaseMs: number;
 }
 
-type Placing = CallBatch<KeyClaim, PendingPlacement>;
+type Adding = CallBatch<NewRecording, PendingOutcome>;
 
 export class PostgresPendingRecordings implements PendingRecordings {
   readonly #use: DatabaseUse;
   readonly #ledger: string;
   readonly #limits: PendingLimits;
-  readonly #placing = new CallBatcher<KeyClaim, PendingPlacement>((group) => this.#placeAll(group), MAX_GROUP);
+  readonly #adding = new CallBatcher<NewRecording, PendingOutcome>((group) => this.#addAll(group), MAX_GROUP);
   readonly #ending = new CallBatcher<PendingRef, void>((group) => this.#endAll(group), MAX_GROUP, LATER_MS);
 
-  /** `database` must stay open for as long as the orders. */
+  /** `database` must stay open as long as this object. */
   constructor(database: PostgresDatabase, ledger = 'main', limits: PendingLimits = PENDING_LIMITS) {
     this.#use = database.use(REASONS);
     this.#ledger = ledger;
     this.#limits = limits;
   }
 
-  place(order: PendingRecording, leaseMs: number): Promise<PendingPlacement> {
-    return this.#placing.add({ order, leaseMs });
+  add(recording: PendingRecording, leaseMs: number): Promise<PendingOutcome> {
+    return this.#adding.add({ recording, leaseMs });
   }
 
   async find(task: TaskName): Promise<PendingState | undefined> {
@@ -68,67 +68,67 @@ export class PostgresPendingRecordings implements PendingRecordings {
     const [taken] = await this.#use.repeatedly((session) =>
       write(session, take(this.#ledger, limit, leaseMs), forget(this.#ledger, FORGOTTEN)),
     );
-    return (taken?.rows ?? []).map(orderOf);
+    return (taken?.rows ?? []).map(recordingOf);
   }
 
-  done(order: PendingRef): Promise<void> {
-    return this.#ending.add(order);
+  done(recording: PendingRef): Promise<void> {
+    return this.#ending.add(recording);
   }
 
-  async failed(order: PendingRef, failure: Rejection, keepMs: number): Promise<void> {
-    const statement = fail(this.#ledger, pendingKey(order), order.digest, writeFailure(failure), keepMs);
+  async failed(recording: PendingRef, failure: Rejection, keepMs: number): Promise<void> {
+    const statement = fail(this.#ledger, pendingKey(recording), recording.digest, writeFailure(failure), keepMs);
     await this.#use.repeatedly((session) => write(session, statement));
   }
 
   /** The database stays open. */
   async close(): Promise<void> {
-    await Promise.all([this.#placing.end(), this.#ending.end()]);
+    await Promise.all([this.#adding.end(), this.#ending.end()]);
     this.#use.close();
   }
 
-  async #placeAll(group: readonly Placing[]): Promise<void> {
-    for (let left = group; left.length > 0; left = await this.#placeEach(left));
+  async #addAll(group: readonly Adding[]): Promise<void> {
+    for (let left = group; left.length > 0; left = await this.#addEach(left));
   }
 
-  /** Two round trips: what is there and how much; then the orders that fit. Returns those that have to be asked about again. */
-  async #placeEach(group: readonly Placing[]): Promise<readonly Placing[]> {
-    const callers = [...new Set(group.map(({ item }) => item.order.caller))];
-    const keys = group.map(({ item }) => pendingKey(item.order));
+  /** Two round trips: one reads existing rows and counts, one inserts the recordings that fit. Returns those that must be tried again. */
+  async #addEach(group: readonly Adding[]): Promise<readonly Adding[]> {
+    const callers = [...new Set(group.map(({ item }) => item.recording.caller))];
+    const keys = group.map(({ item }) => pendingKey(item.recording));
     const [held, counted] = await this.#use.repeatedly((session) =>
       session.all(open(this.#ledger, keys), counts(this.#ledger, callers, this.#limits)),
     );
     const digests = new Map(held!.rows.map((row) => [hex(row['key']), row['digest'] as Uint8Array]));
     const room = new Room(counted!.rows, this.#limits);
-    const fresh = new Map<string, Placing>();
-    const again: Placing[] = [];
-    for (const placing of group) {
-      const { order } = placing.item;
-      const name = hex(pendingKey(order));
+    const fresh = new Map<string, Adding>();
+    const again: Adding[] = [];
+    for (const adding of group) {
+      const { recording } = adding.item;
+      const name = hex(pendingKey(recording));
       const digest = digests.get(name);
-      if (digest !== undefined) placing.resolve(placementBeside(digest, order));
-      // It hangs on what becomes of the one before it.
-      else if (fresh.has(name)) again.push(placing);
+      if (digest !== undefined) adding.resolve(outcomeBeside(digest, recording));
+      // Its outcome depends on the previous one of the same task.
+      else if (fresh.has(name)) again.push(adding);
       else {
-        const full = room.take(order.caller);
-        if (full === undefined) fresh.set(name, placing);
-        else placing.reject(full);
+        const full = room.take(recording.caller);
+        if (full === undefined) fresh.set(name, adding);
+        else adding.reject(full);
       }
     }
     return [...(await this.#insert([...fresh.values()])), ...again];
   }
 
-  /** Returns those whose task had another order by then. */
-  async #insert(fresh: readonly Placing[]): Promise<readonly Placing[]> {
+  /** Returns those whose task had another recording by then. */
+  async #insert(fresh: readonly Adding[]): Promise<readonly Adding[]> {
     if (fresh.length === 0) return [];
-    // In one order in all processes, so that two statements never wait for each other.
+    // All processes use the same order, so that two statements cannot deadlock.
     const rows = fresh
-      .map((placing) => ({ placing, key: pendingKey(placing.item.order), ...placing.item }))
+      .map((adding) => ({ adding, key: pendingKey(adding.item.recording), ...adding.item }))
       .toSorted((a, b) => Buffer.compare(a.key, b.key));
-    const [placed] = await this.#use.repeatedly((session) => write(session, insert(this.#ledger, rows)));
+    const [added] = await this.#use.repeatedly((session) => write(session, insert(this.#ledger, rows)));
     // The commit point: these pending recordings are durable.
-    const own = new Set(placed!.rows.map(({ key }) => hex(key)));
-    for (const { key, placing } of rows) if (own.has(hex(key))) placing.resolve('placed');
-    return rows.filter(({ key }) => !own.has(hex(key))).map(({ placing }) => placing);
+    const own = new Set(added!.rows.map(({ key }) => hex(key)));
+    for (const { key, adding } of rows) if (own.has(hex(key))) adding.resolve('added');
+    return rows.filter(({ key }) => !own.has(hex(key))).map(({ adding }) => adding);
   }
 
   async #endAll(group: readonly CallBatch<PendingRef, void>[]): Promise<void> {
@@ -140,7 +140,7 @@ export class PostgresPendingRecordings implements PendingRecordings {
   }
 }
 
-/** How many more recordings may be pending, of all callers and of each. */
+/** How many more recordings may be pending, in total and for each caller. */
 class Room {
   readonly #limits: PendingLimits;
   readonly #callers: Map<string, number>;
@@ -152,7 +152,7 @@ class Room {
     this.#total = rows[0] === undefined ? 0 : wholeNumber(rows[0], 'total');
   }
 
-  /** Takes room for one order; why there is none. */
+  /** Counts one recording; returns the error if the limit is reached. */
   take(caller: string): EctError | undefined {
     const own = this.#callers.get(caller) ?? 0;
     if (own >= this.#limits.perCaller) return tooManyPending('perCaller', this.#limits);
@@ -163,8 +163,8 @@ class Room {
   }
 }
 
-function placementBeside(digest: Uint8Array, order: PendingRef): PendingPlacement {
-  return Buffer.compare(digest, order.digest) === 0 ? 'waiting' : 'conflict';
+function outcomeBeside(digest: Uint8Array, recording: PendingRef): PendingOutcome {
+  return Buffer.compare(digest, recording.digest) === 0 ? 'duplicate' : 'conflict';
 }
 
 function stateOf(row: Row): PendingState {
@@ -176,7 +176,7 @@ function stateOf(row: Row): PendingState {
   };
 }
 
-function orderOf(row: Row): PendingRecording {
+function recordingOf(row: Row): PendingRecording {
   return {
     wid: textOf(row, 'wid'),
     jti: textOf(row, 'jti'),
@@ -184,7 +184,7 @@ function orderOf(row: Row): PendingRecording {
     caller: textOf(row, 'caller'),
     digest: row['digest'] as Uint8Array,
     token: textOf(row, 'token'),
-    orderedAt: wholeNumber(row, 'ordered_at'),
+    requestedAt: wholeNumber(row, 'ordered_at'),
     provenance: (row['provenance'] as Uint8Array | null) ?? undefined,
   };
 }

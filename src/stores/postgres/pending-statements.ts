@@ -1,17 +1,17 @@
-// The statements of pending recordings. Times are of the server's clock, in milliseconds.
+// The statements of pending recordings. Times are in milliseconds of the server's clock. The table has its name from an earlier release.
 
 import type { PendingLimits, PendingRecording } from '../../authority/index.ts';
 import type { Statement } from './database.ts';
 
-/** When the statement began: what is volatile could not be looked for in an index. */
+/** The start of the statement: a volatile function could not use the index. */
 const NOW_MS = '(extract(epoch FROM now()) * 1000)::bigint';
-/** A lease that ends later than this was given before the clock was set back: it counts as over. */
+/** A longer lease was written before the clock was set back: it counts as expired. */
 const LONGEST_LEASE_MS = 60_000;
 
 /** The pending recordings under these keys. */
 export function open(ledger: string, keys: readonly Uint8Array[]): Statement {
   return {
-    name: 'open-orders',
+    name: 'open-recordings',
     text: `SELECT o.key, o.digest FROM unnest($2::bytea[]) AS wanted (key) JOIN LATERAL (
              SELECT key, digest FROM ect.recording_orders
              WHERE ledger = $1 AND key = wanted.key AND is_open LIMIT 1) AS o ON true`,
@@ -19,10 +19,10 @@ export function open(ledger: string, keys: readonly Uint8Array[]): Statement {
   };
 }
 
-/** Open orders of each of these callers (`own`) and of all (`total`), each counted up to its limit. */
+/** The number of pending recordings of each of these callers (`own`) and in total (`total`), each counted up to its limit. */
 export function counts(ledger: string, callers: readonly string[], { total, perCaller }: PendingLimits): Statement {
   return {
-    name: 'count-orders',
+    name: 'count-recordings',
     text: `SELECT wanted.caller,
              (SELECT count(*) FROM (SELECT 1 FROM ect.recording_orders
                 WHERE ledger || '' = $1 AND is_open AND caller = wanted.caller LIMIT $3) AS own) AS own,
@@ -33,18 +33,19 @@ export function counts(ledger: string, callers: readonly string[], { total, perC
   };
 }
 
-/** An order with its key. */
-export interface KeyedOrder {
+/** A recording with its key. */
+export interface KeyedRecording {
   readonly key: Uint8Array;
-  readonly order: PendingRecording;
+  readonly recording: PendingRecording;
   readonly leaseMs: number;
 }
 
-/** Adds orders, also instead of those that failed. Returns the keys of those that were added. */
-export function insert(ledger: string, rows: readonly KeyedOrder[]): Statement {
-  const bytes = (of: (order: PendingRecording) => string) => rows.map(({ order }) => Buffer.from(of(order)));
+/** Adds recordings, also instead of failed ones. Returns the keys of those that were added. */
+export function insert(ledger: string, rows: readonly KeyedRecording[]): Statement {
+  const bytes = (of: (recording: PendingRecording) => string) =>
+    rows.map(({ recording }) => Buffer.from(of(recording)));
   return {
-    name: 'place-orders',
+    name: 'add-recordings',
     text: `INSERT INTO ect.recording_orders AS held
              (ledger, key, wid, jti, iss, caller, digest, token, ordered_at, provenance, failure, is_open, due)
            SELECT $1, o.key, o.wid, o.jti, o.iss, o.caller, o.digest, o.token, o.ordered_at, o.provenance, '', true,
@@ -64,19 +65,19 @@ export function insert(ledger: string, rows: readonly KeyedOrder[]): Statement {
       bytes(({ jti }) => jti),
       bytes(({ iss }) => iss),
       bytes(({ caller }) => caller),
-      rows.map(({ order }) => order.digest),
+      rows.map(({ recording }) => recording.digest),
       bytes(({ token }) => token),
-      rows.map(({ order }) => order.orderedAt),
+      rows.map(({ recording }) => recording.requestedAt),
       rows.map(({ leaseMs }) => leaseMs),
-      rows.map(({ order }) => order.provenance ?? null),
+      rows.map(({ recording }) => recording.provenance ?? null),
     ],
   };
 }
 
-/** An order that is open, or that failed not too long ago. */
+/** A recording that is pending, or that has failed and is still kept. */
 export function read(ledger: string, key: Uint8Array): Statement {
   return {
-    name: 'read-order',
+    name: 'read-recording',
     text: `SELECT iss, digest, failure FROM ect.recording_orders
            WHERE ledger = $1 AND key = $2 AND (is_open OR due > ${NOW_MS})`,
     values: [ledger, key],
@@ -86,7 +87,7 @@ export function read(ledger: string, key: Uint8Array): Statement {
 /** Leases pending recordings without a lease, each to one process. */
 export function take(ledger: string, limit: number, leaseMs: number): Statement {
   return {
-    name: 'take-orders',
+    name: 'take-recordings',
     text: `UPDATE ect.recording_orders SET due = ${NOW_MS} + $3::bigint
            WHERE ctid = ANY (${due(`<= ${NOW_MS}`)} || ${due(`> ${NOW_MS} + ${LONGEST_LEASE_MS}`)})
            RETURNING wid, jti, iss, caller, digest, token, ordered_at, provenance`,
@@ -106,7 +107,7 @@ export function end(
   refs: readonly { readonly key: Uint8Array; readonly digest: Uint8Array }[],
 ): Statement {
   return {
-    name: 'end-orders',
+    name: 'end-recordings',
     text: `DELETE FROM ect.recording_orders WHERE ctid = ANY (ARRAY (
              SELECT o.place FROM unnest($2::bytea[], $3::bytea[]) AS ended (key, digest) JOIN LATERAL (
                SELECT ctid AS place FROM ect.recording_orders
@@ -115,10 +116,10 @@ export function end(
   };
 }
 
-/** Ends an order without an entry. */
+/** Ends a recording without an entry. */
 export function fail(ledger: string, key: Uint8Array, digest: Uint8Array, failure: string, keepMs: number): Statement {
   return {
-    name: 'fail-order',
+    name: 'fail-recording',
     text: `UPDATE ect.recording_orders SET is_open = false, token = '', provenance = NULL, failure = $4, due = ${NOW_MS} + $5::bigint
            WHERE ledger = $1 AND key = $2 AND digest = $3 AND is_open`,
     values: [ledger, key, digest, Buffer.from(failure), keepMs],
@@ -128,7 +129,7 @@ export function fail(ledger: string, key: Uint8Array, digest: Uint8Array, failur
 /** Removes recordings that failed long ago. */
 export function forget(ledger: string, limit: number): Statement {
   return {
-    name: 'forget-orders',
+    name: 'forget-recordings',
     text: `DELETE FROM ect.recording_orders WHERE ctid = ANY (ARRAY (
              SELECT ctid FROM ect.recording_orders
              WHERE ledger || '' = $1 AND NOT is_open AND due <= ${NOW_MS}

@@ -16,6 +16,6 @@ export { SqliteLedgerStore } from './ledger-store.ts';
 export { addOpenRecordings, type OpenRecordings, readOpenRecordings } from './open-recordings.ts';
 export { SqlitePendingRecordings } from './pending-recordings.ts';
 export { SqliteReplayGuard } from './replay-guard.ts';
-export type { ScrubbedFile, ScrubOrder } from './scrub-thread.ts';
+export type { ScrubbedFile, ScrubOptions } from './scrub-thread.ts';
 export { checkAtStart, checkOnceAtStart } from './start-check.ts';
 export type { StorageStage, StorageWatch, WritableStore } from './storage-watch.ts';

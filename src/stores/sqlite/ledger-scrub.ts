@@ -3,7 +3,7 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Damage } from './ledger-examiner.ts';
-import type { FromScrub, ScrubbedFile, ScrubOrder, ToScrub } from './scrub-thread.ts';
+import type { FromScrub, ScrubbedFile, ScrubOptions, ToScrub } from './scrub-thread.ts';
 
 /** Called for what the scrub does. Must not throw. */
 export interface ScrubWatch {
@@ -21,7 +21,7 @@ const STARTS_AGAIN_MS = 10_000;
 
 /** Runs until it is stopped. */
 export class LedgerScrub {
-  readonly #order: ScrubOrder;
+  readonly #options: ScrubOptions;
   readonly #watch: ScrubWatch;
   #thread: Worker;
   #round = 0;
@@ -29,8 +29,8 @@ export class LedgerScrub {
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
-  constructor(order: ScrubOrder, watch: ScrubWatch) {
-    this.#order = order;
+  constructor(options: ScrubOptions, watch: ScrubWatch) {
+    this.#options = options;
     this.#watch = watch;
     this.#thread = this.#start();
   }
@@ -65,7 +65,7 @@ export class LedgerScrub {
 
   #start(): Worker {
     const thread = new Worker(new URL(`scrub-thread${extname(import.meta.url)}`, import.meta.url), {
-      workerData: this.#order,
+      workerData: this.#options,
       // It makes short-lived objects only.
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });
@@ -95,7 +95,7 @@ export class LedgerScrub {
 
   #beginRound(isAtOnce: boolean): void {
     this.#round++;
-    const entriesPerSecond = this.#order.entriesPerSecond * (this.#isHurried ? TIMES_FASTER : 1);
+    const entriesPerSecond = this.#options.entriesPerSecond * (this.#isHurried ? TIMES_FASTER : 1);
     this.#send({ kind: 'round', round: this.#round, entriesPerSecond, isAtOnce });
   }
 

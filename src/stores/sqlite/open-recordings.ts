@@ -9,7 +9,7 @@ import { openReadOnlyDatabase } from './open-database.ts';
 const REASONS: StoreReasons = {
   unavailable: 'LEDGER_UNAVAILABLE',
   corrupt: 'ONCE_CORRUPT',
-  what: 'memory of recording orders',
+  what: 'store of pending recordings',
 };
 
 const COLUMNS = 'key, wid, jti, iss, caller, digest, token, ordered_at, failure, is_open, due, provenance';
@@ -31,15 +31,15 @@ export function readOpenRecordings(path: string): OpenRecordings {
 }
 
 /** Adds those that the copy at `path` lacks. No process may have it open. */
-export function addOpenRecordings(path: string, orders: OpenRecordings): void {
-  if (orders.length === 0) return;
+export function addOpenRecordings(path: string, recordings: OpenRecordings): void {
+  if (recordings.length === 0) return;
   let connection: DatabaseSync | undefined;
   try {
     connection = new DatabaseSync(path);
     const places = COLUMNS.split(', ').map((column) => `:${column}`);
     const add = connection.prepare(`INSERT OR IGNORE INTO orders (${COLUMNS}) VALUES (${places.join(', ')})`);
     connection.exec('BEGIN');
-    for (const order of orders) add.run({ ...order });
+    for (const recording of recordings) add.run({ ...recording });
     connection.exec('COMMIT');
   } catch (error) {
     throw translated(error, REASONS);

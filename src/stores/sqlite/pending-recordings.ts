@@ -1,11 +1,11 @@
-// Recording orders in the file of what is remembered once: its write lock and its syncs are not those of the ledger, so that an
-// order is durable also while the ledger is busy or does not answer.
+// Pending recordings in `once.db`: its write lock and its fsyncs are not those of the ledger, so that a recording becomes durable also
+// while the ledger is busy or unavailable.
 
 import type { StatementSync } from 'node:sqlite';
 import {
   PENDING_LIMITS,
   type PendingLimits,
-  type PendingPlacement,
+  type PendingOutcome,
   type PendingRecording,
   type PendingRecordings,
   type PendingRef,
@@ -25,15 +25,14 @@ import { WriteGroup } from './write-group.ts';
 const REASONS: StoreReasons = {
   unavailable: 'LEDGER_UNAVAILABLE',
   corrupt: 'ONCE_CORRUPT',
-  what: 'memory of recording orders',
+  what: 'store of pending recordings',
 };
 
-/** A lease that ends later than this was given before the clock was set back: it counts as over. */
+/** A longer lease was written before the clock was set back: it counts as expired. */
 const LONGEST_LEASE_MS = 60_000;
 /**
- * What time it is, in milliseconds. Leases use the clock of the machine, which all its processes read: one that is over
- * too early does no harm. What is kept for a time uses the trusted time, and is forgotten by the earliest that it can
- * be.
+ * The times of the store, in milliseconds. Leases use the clock of the machine, which all its processes share; one that expires too early
+ * does no harm. Expiries use the trusted time, and rows are deleted by the earliest plausible time.
  */
 export interface PendingClock {
   readonly leaseMs: () => number;
@@ -43,7 +42,7 @@ export interface PendingClock {
 
 const MACHINE_CLOCK: PendingClock = { leaseMs: Date.now, nowMs: Date.now, earliestMs: Date.now };
 
-/** Failures that one look forgets. */
+/** Most failures that one `take` deletes. */
 const FORGOTTEN = 256;
 
 export class SqlitePendingRecordings implements PendingRecordings {
@@ -52,10 +51,10 @@ export class SqlitePendingRecordings implements PendingRecordings {
   readonly #clock: PendingClock;
   readonly #statements: ReturnType<typeof prepareStatements>;
   readonly #group: WriteGroup;
-  /** Open orders, as counted in the transaction that is under way. */
+  /** Counts of pending recordings, as of the current transaction. */
   #counts = new Map<string, number>();
 
-  /** Takes over `database`, which is closed with the orders. */
+  /** Owns `database`, which is closed with this object. */
   constructor(database: SqliteDatabase, limits: PendingLimits = PENDING_LIMITS, clock: PendingClock = MACHINE_CLOCK) {
     this.#database = database;
     this.#limits = limits;
@@ -69,7 +68,7 @@ export class SqlitePendingRecordings implements PendingRecordings {
     }
   }
 
-  /** Opens the orders in the file at `path`, and creates the file where there is none. */
+  /** Opens the file at `path`, and creates it if it does not exist. */
   static open(path: string, clock?: PendingClock, watch?: StorageWatch): SqlitePendingRecordings {
     return new SqlitePendingRecordings(openDatabase(path, EXPIRING_KEY_LAYOUT, REASONS, watch), PENDING_LIMITS, clock);
   }
@@ -79,17 +78,17 @@ export class SqlitePendingRecordings implements PendingRecordings {
     return this.#database;
   }
 
-  async place(order: PendingRecording, leaseMs: number): Promise<PendingPlacement> {
+  async add(recording: PendingRecording, leaseMs: number): Promise<PendingOutcome> {
     this.#database.rejectDamaged();
-    const placed = await this.#group.soon(() => this.#place(order, leaseMs));
-    if (placed instanceof EctError) throw placed;
-    return placed;
+    const outcome = await this.#group.soon(() => this.#add(recording, leaseMs));
+    if (outcome instanceof EctError) throw outcome;
+    return outcome;
   }
 
   async find(task: TaskName): Promise<PendingState | undefined> {
     const row = this.#database.read(() => this.#statements.state.get(pendingKey(task), this.#clock.earliestMs()));
     if (row === undefined) return undefined;
-    // It may be a row that another process is writing.
+    // Another process may have written the row and not synced it.
     await this.#database.sync();
     const { iss, digest, failure } = row as { iss: string; digest: Uint8Array; failure: string };
     return { iss, digest, failure: failure === '' ? undefined : readFailure(failure) };
@@ -100,22 +99,22 @@ export class SqlitePendingRecordings implements PendingRecordings {
     const now = this.#clock.leaseMs();
     const latest = now + LONGEST_LEASE_MS;
     const earliest = this.#clock.earliestMs();
-    // Most looks find nothing, and write nothing.
+    // Most calls find nothing, so they write nothing.
     if (this.#database.read(() => anyDue.get(now, latest, earliest)) === undefined) return [];
     return this.#group.soon(() => {
       forget.run(earliest, FORGOTTEN);
-      return take.all(now + leaseMs, now, latest, limit).map(orderOf);
+      return take.all(now + leaseMs, now, latest, limit).map(recordingOf);
     });
   }
 
-  async done(order: PendingRef): Promise<void> {
-    await this.#group.later(() => this.#statements.done.run(pendingKey(order), order.digest));
+  async done(recording: PendingRef): Promise<void> {
+    await this.#group.later(() => this.#statements.done.run(pendingKey(recording), recording.digest));
   }
 
-  async failed(order: PendingRef, failure: Rejection, keepMs: number): Promise<void> {
+  async failed(recording: PendingRef, failure: Rejection, keepMs: number): Promise<void> {
     const until = this.#clock.nowMs() + keepMs;
     await this.#group.later(() =>
-      this.#statements.failed.run(writeFailure(failure), until, pendingKey(order), order.digest),
+      this.#statements.failed.run(writeFailure(failure), until, pendingKey(recording), recording.digest),
     );
   }
 
@@ -124,26 +123,26 @@ export class SqlitePendingRecordings implements PendingRecordings {
     await this.#database.end();
   }
 
-  /** What does not fit is answered and not thrown: the others of the transaction go on. */
-  #place(order: PendingRecording, leaseMs: number): PendingPlacement | EctError {
-    const { wid, jti, iss, caller, digest, token, orderedAt, provenance = null } = order;
-    const { open, place } = this.#statements;
-    const key = pendingKey(order);
+  /** Returns an error instead of throwing it, because other calls share the transaction. */
+  #add(recording: PendingRecording, leaseMs: number): PendingOutcome | EctError {
+    const { wid, jti, iss, caller, digest, token, requestedAt, provenance = null } = recording;
+    const { open, add } = this.#statements;
+    const key = pendingKey(recording);
     const held = open.get(key)?.['digest'];
-    if (held instanceof Uint8Array) return Buffer.compare(held, digest) === 0 ? 'waiting' : 'conflict';
+    if (held instanceof Uint8Array) return Buffer.compare(held, digest) === 0 ? 'duplicate' : 'conflict';
     const { total, perCaller } = this.#limits;
     const ofCaller = this.#count('caller', caller, perCaller);
     if (ofCaller >= perCaller) return tooManyPending('perCaller', this.#limits);
     const ofAll = this.#count('all', undefined, total);
     if (ofAll >= total) return tooManyPending('total', this.#limits);
     const dueMs = this.#clock.leaseMs() + leaseMs;
-    place.run(key, wid, jti, iss, caller, digest, token, orderedAt, dueMs, provenance);
+    add.run(key, wid, jti, iss, caller, digest, token, requestedAt, dueMs, provenance);
     this.#counts.set(`caller ${caller}`, ofCaller + 1);
     this.#counts.set('all ', ofAll + 1);
-    return 'placed';
+    return 'added';
   }
 
-  /** Counted once in a transaction, up to the limit. */
+  /** Counts once per transaction, up to the limit. */
   #count(of: 'caller' | 'all', caller: string | undefined, limit: number): number {
     const name = `${of} ${caller ?? ''}`;
     const known = this.#counts.get(name);
@@ -154,8 +153,8 @@ export class SqlitePendingRecordings implements PendingRecordings {
   }
 }
 
-function orderOf(row: ReturnType<StatementSync['all']>[number]): PendingRecording {
-  const { wid, jti, iss, caller, digest, token, ordered_at: orderedAt, provenance } = row;
+function recordingOf(row: ReturnType<StatementSync['all']>[number]): PendingRecording {
+  const { wid, jti, iss, caller, digest, token, ordered_at: requestedAt, provenance } = row;
   return {
     wid: String(wid),
     jti: String(jti),
@@ -163,7 +162,7 @@ function orderOf(row: ReturnType<StatementSync['all']>[number]): PendingRecordin
     caller: String(caller),
     digest: digest as Uint8Array,
     token: String(token),
-    orderedAt: Number(orderedAt),
+    requestedAt: Number(requestedAt),
     provenance: (provenance as Uint8Array | null) ?? undefined,
   };
 }
@@ -173,8 +172,8 @@ function prepareStatements({ connection }: SqliteDatabase) {
   return {
     state: connection.prepare('SELECT iss, digest, failure FROM orders WHERE key = ? AND (is_open = 1 OR due > ?)'),
     open: connection.prepare('SELECT digest FROM orders WHERE key = ? AND is_open = 1'),
-    // The place of one that failed.
-    place: connection.prepare(
+    // Replaces a failed recording.
+    add: connection.prepare(
       `INSERT OR REPLACE INTO orders (key, wid, jti, iss, caller, digest, token, ordered_at, failure, is_open, due, provenance)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 1, ?, ?)`,
     ),

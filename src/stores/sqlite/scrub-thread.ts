@@ -9,7 +9,7 @@ import { EXPIRING_KEY_TABLES } from './expiring-key-layout.ts';
 import { LedgerExaminer, SCRUBBED_STRUCTURE_BYTES } from './ledger-examiner.ts';
 
 /** What is to be examined. */
-export interface ScrubOrder {
+export interface ScrubOptions {
   readonly file: string;
   /** The file of what is remembered once. */
   readonly onceFile: string;
@@ -44,7 +44,7 @@ const AFTER_FAILURE_MS = 10_000;
 /** A pass that found so much has nothing to add. */
 const MAX_FAULTS = 20;
 
-const { file, onceFile, verifierKey, entriesPerSecond } = workerData as ScrubOrder;
+const { file, onceFile, verifierKey, entriesPerSecond } = workerData as ScrubOptions;
 const pace = { entriesPerSecond, round: 0 };
 let ending = new AbortController();
 let isStopped = false;

@@ -1,4 +1,4 @@
-// The replay guard, the issue memo and recording orders in PostgreSQL: the contracts, against a real server.
+// The replay guard, the issue memo and pending recordings in PostgreSQL: the contracts, against a real server.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
@@ -8,7 +8,7 @@ import {
   PostgresReplayGuard,
 } from '../../../src/stores/postgres/index.ts';
 import { idempotencyStoreContract } from '../../contracts/idempotency-store.ts';
-import { orderFor, pendingRecordingsContract } from '../../contracts/pending-recordings.ts';
+import { pendingRecordingsContract, recordingFor } from '../../contracts/pending-recordings.ts';
 import { replayGuardContract, tokenUse } from '../../contracts/replay-guard.ts';
 import { rounds } from '../../support/full.ts';
 import { describeWithPostgres, type PostgresServer, startPostgres } from '../../support/postgres.ts';
@@ -108,12 +108,12 @@ describeWithPostgres('PostgreSQL', () => {
 
   pendingRecordingsContract('PostgresPendingRecordings', async (limits) => {
     const { open, dispose } = opener((database, ledger) => new PostgresPendingRecordings(database, ledger, limits));
-    return { orders: await open(), open, dispose };
+    return { pending: await open(), open, dispose };
   });
 
-  test('what it costs to place, end and take orders does not grow with those that are open, also without statistics', async () => {
+  test('what it costs to place, end and take pending recordings does not grow with those that are open, also without statistics', async () => {
     const database = new PostgresDatabase(server.target(), 1);
-    const orders = new PostgresPendingRecordings(database, 'open orders', { total: 2_000, perCaller: 5 });
+    const pending = new PostgresPendingRecordings(database, 'pending recordings', { total: 2_000, perCaller: 5 });
     const rowsRead = async () => {
       await database.use(REASONS).read({ text: 'SELECT pg_stat_force_next_flush()' });
       const [row] = await server.sql(
@@ -125,19 +125,19 @@ describeWithPostgres('PostgreSQL', () => {
     const placeAll = (from: number, count: number) =>
       Promise.all(
         Array.from({ length: count }, (_, n) =>
-          orders.place(orderFor(`${from + n}`, { caller: `${from + n}` }), 60_000),
+          pending.add(recordingFor(`${from + n}`, { caller: `${from + n}` }), 60_000),
         ),
       );
     await placeAll(0, 8);
     await placeAll(8, 1_500);
     const before = await rowsRead();
     for (let n = 0; n < 10; n++) {
-      expect(await orders.find(orderFor(`${n}`))).toBeDefined();
-      await orders.done(orderFor(`${n}`));
-      expect(await orders.take(10, 1_000)).toEqual([]);
+      expect(await pending.find(recordingFor(`${n}`))).toBeDefined();
+      await pending.done(recordingFor(`${n}`));
+      expect(await pending.take(10, 1_000)).toEqual([]);
     }
     expect((await rowsRead()) - before).toBeLessThanOrEqual(60);
-    await orders.close();
+    await pending.close();
     await database.close();
   });
 });

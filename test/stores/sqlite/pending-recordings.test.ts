@@ -1,4 +1,4 @@
-// Recording orders in SQLite: the contract, and the file that they share with uses and request ids.
+// Pending recordings in SQLite: the contract, and the file that they share with uses and request ids.
 
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -15,10 +15,10 @@ import {
   SqlitePendingRecordings,
 } from '../../../src/stores/sqlite/index.ts';
 import { openDatabase } from '../../../src/stores/sqlite/open-database.ts';
-import { orderFor, pendingRecordingsContract } from '../../contracts/pending-recordings.ts';
+import { pendingRecordingsContract, recordingFor } from '../../contracts/pending-recordings.ts';
 import { type Folder, makeFolder } from './folder.ts';
 
-const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'ONCE_CORRUPT', what: 'orders' } as const;
+const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'ONCE_CORRUPT', what: 'pending' } as const;
 const LONG_MS = 50_000;
 
 function openWith(path: string, limits: PendingLimits, now?: () => number): SqlitePendingRecordings {
@@ -29,8 +29,8 @@ function openWith(path: string, limits: PendingLimits, now?: () => number): Sqli
 pendingRecordingsContract('SqlitePendingRecordings', async (limits) => {
   const folder = await makeFolder();
   const open = async () => openWith(folder.file('once.db'), limits);
-  const orders = await open();
-  return { orders, open, dispose: () => orders.close().then(folder.remove) };
+  const pending = await open();
+  return { pending, open, dispose: () => pending.close().then(folder.remove) };
 });
 
 let folder: Folder;
@@ -46,86 +46,86 @@ test('a file of the release before gets the table, and keeps what it remembers',
   before.exec(EXPIRING_KEY_LAYOUT.schema);
   before.exec('DROP TABLE orders; PRAGMA application_id=0x4543544f; PRAGMA user_version=2');
   before.close();
-  const orders = SqlitePendingRecordings.open(path);
-  expect(await orders.place(orderFor('a'), LONG_MS)).toBe('placed');
-  await orders.close();
+  const pending = SqlitePendingRecordings.open(path);
+  expect(await pending.add(recordingFor('a'), LONG_MS)).toBe('added');
+  await pending.close();
   expect(await onceFaults(path, true)).toEqual([]);
 });
 
-test('a clock that was set back does not keep an order in hands that may be gone', async () => {
+test('a clock that was set back does not keep a pending recording in hands that may be gone', async () => {
   let now = 1_900_000_000_000;
-  const orders = openWith(path, PENDING_LIMITS, () => now);
-  await orders.place(orderFor('a'), 3_000);
+  const pending = openWith(path, PENDING_LIMITS, () => now);
+  await pending.add(recordingFor('a'), 3_000);
   now -= 3_600_000;
-  expect(await orders.take(10, 3_000)).toHaveLength(1);
-  expect(await orders.take(10, 3_000)).toHaveLength(0);
+  expect(await pending.take(10, 3_000)).toHaveLength(1);
+  expect(await pending.take(10, 3_000)).toHaveLength(0);
   now += 3_000;
-  expect(await orders.take(10, 3_000)).toHaveLength(1);
-  await orders.close();
+  expect(await pending.take(10, 3_000)).toHaveLength(1);
+  await pending.close();
 });
 
 test('what failed long ago is taken out of the file', async () => {
   let now = 1_900_000_000_000;
-  const orders = openWith(path, PENDING_LIMITS, () => now);
-  await orders.place(orderFor('a'), 0);
-  await orders.failed(orderFor('a'), reject('TOKEN_EXPIRED', 'over'), 1_000);
+  const pending = openWith(path, PENDING_LIMITS, () => now);
+  await pending.add(recordingFor('a'), 0);
+  await pending.failed(recordingFor('a'), reject('TOKEN_EXPIRED', 'over'), 1_000);
   const rows = () => {
     const reader = new DatabaseSync(path, { readOnly: true });
     const { n } = reader.prepare('SELECT count(*) AS n FROM orders').get() as { n: number };
     reader.close();
     return n;
   };
-  await orders.take(10, 0);
+  await pending.take(10, 0);
   expect(rows()).toBe(1);
   now += 1_001;
-  await orders.take(10, 0);
+  await pending.take(10, 0);
   expect(rows()).toBe(0);
-  await orders.close();
+  await pending.close();
 });
 
-test('C1: why an order failed outlives a jump of the wall clock, and is forgotten by the earliest time that it can be', async () => {
+test('C1: why a pending recording failed outlives a jump of the wall clock, and is forgotten by the earliest time that it can be', async () => {
   const clock = { wall: 1_900_000_000_000, now: 1_900_000_000_000, earliest: 1_900_000_000_000 };
-  const orders = new SqlitePendingRecordings(openDatabase(path, EXPIRING_KEY_LAYOUT, REASONS), PENDING_LIMITS, {
+  const pending = new SqlitePendingRecordings(openDatabase(path, EXPIRING_KEY_LAYOUT, REASONS), PENDING_LIMITS, {
     leaseMs: () => clock.wall,
     nowMs: () => clock.now,
     earliestMs: () => clock.earliest,
   });
   const failure = reject('DAG_DUPLICATE_TASK', 'Another token is recorded.', { jti: 'a' });
-  await orders.place(orderFor('a'), 0);
-  await orders.failed(orderFor('a'), failure, LONG_MS);
+  await pending.add(recordingFor('a'), 0);
+  await pending.failed(recordingFor('a'), failure, LONG_MS);
   for (const when of ['wall', 'now'] as const) {
     clock[when] += 3 * LONG_MS;
-    await orders.take(10, 0);
-    expect(await orders.find(orderFor('a')), when).toMatchObject({ failure: { reason: 'DAG_DUPLICATE_TASK' } });
+    await pending.take(10, 0);
+    expect(await pending.find(recordingFor('a')), when).toMatchObject({ failure: { reason: 'DAG_DUPLICATE_TASK' } });
   }
   clock.earliest += LONG_MS;
-  expect(await orders.find(orderFor('a'))).toBeUndefined();
-  await orders.close();
+  expect(await pending.find(recordingFor('a'))).toBeUndefined();
+  await pending.close();
 });
 
-test('orders that come together share a sync of the disk, and the ends of earlier ones go with them', async () => {
+test('pending recordings that come together share a sync of the disk, and the ends of earlier ones go with them', async () => {
   const database = openDatabase(path, EXPIRING_KEY_LAYOUT, REASONS);
   const write = vi.spyOn(database, 'writeDurably');
-  const orders = new SqlitePendingRecordings(database);
-  const placed = Array.from({ length: 100 }, (_, n) => orders.place(orderFor(`a ${n}`), LONG_MS));
-  expect(new Set(await Promise.all(placed))).toEqual(new Set(['placed']));
+  const pending = new SqlitePendingRecordings(database);
+  const placed = Array.from({ length: 100 }, (_, n) => pending.add(recordingFor(`a ${n}`), LONG_MS));
+  expect(new Set(await Promise.all(placed))).toEqual(new Set(['added']));
   expect(write).toHaveBeenCalledTimes(1);
-  const ended = Array.from({ length: 100 }, (_, n) => orders.done(orderFor(`a ${n}`)));
-  await orders.place(orderFor('b'), LONG_MS);
+  const ended = Array.from({ length: 100 }, (_, n) => pending.done(recordingFor(`a ${n}`)));
+  await pending.add(recordingFor('b'), LONG_MS);
   await Promise.all(ended);
   expect(write).toHaveBeenCalledTimes(2);
-  await orders.close();
+  await pending.close();
 });
 
-describe('L27: damage of an order is named', () => {
+describe('L27: damage of a pending recording is named', () => {
   const damages = [
     ['its token', `UPDATE orders SET token = 'x.y.z'`, 'a digest in orders is not that of its token'],
     ['its task', `UPDATE orders SET jti = 'b'`, 'a key in orders is not that of its task'],
   ] as const;
   test.each(damages)('%s', async (_, sql, fault) => {
-    const orders = SqlitePendingRecordings.open(path);
-    await orders.place(orderFor('a'), LONG_MS);
-    await orders.close();
+    const pending = SqlitePendingRecordings.open(path);
+    await pending.add(recordingFor('a'), LONG_MS);
+    await pending.close();
     expect(await onceFaults(path, true)).toEqual([]);
     const other = new DatabaseSync(path);
     other.exec(sql);
@@ -135,14 +135,14 @@ describe('L27: damage of an order is named', () => {
 });
 
 test('L19: a backup holds what was open when it began, also what was carried out while it was made', async () => {
-  const orders = SqlitePendingRecordings.open(path);
-  for (const jti of ['stays', 'carried out']) await orders.place(orderFor(jti), 0);
+  const pending = SqlitePendingRecordings.open(path);
+  for (const jti of ['stays', 'carried out']) await pending.add(recordingFor(jti), 0);
   const open = readOpenRecordings(path);
-  await orders.done(orderFor('carried out'));
-  await orders.place(orderFor('later'), 0);
+  await pending.done(recordingFor('carried out'));
+  await pending.add(recordingFor('later'), 0);
   const backup = folder.file('backup.db');
   await copyOnce(path, backup);
-  await orders.close();
+  await pending.close();
   addOpenRecordings(backup, open);
   expect(await onceFaults(backup, true)).toEqual([]);
   const restored = SqlitePendingRecordings.open(backup);
@@ -157,26 +157,26 @@ test('a restore carries out what the backup had open, and what has come since', 
     [path, ['since', 'both']],
     [backup, ['both', 'carried out since']],
   ] as const) {
-    const orders = SqlitePendingRecordings.open(file);
-    for (const jti of jtis) await orders.place(orderFor(jti), 0);
-    await orders.close();
+    const pending = SqlitePendingRecordings.open(file);
+    for (const jti of jtis) await pending.add(recordingFor(jti), 0);
+    await pending.close();
   }
   expect(await addMissingKeys(path, backup)).toBe(1);
   expect(await addMissingKeys(path, backup)).toBe(0);
-  const orders = SqlitePendingRecordings.open(path);
-  const open = await orders.take(10, LONG_MS);
+  const pending = SqlitePendingRecordings.open(path);
+  const open = await pending.take(10, LONG_MS);
   expect(open.map(({ jti }) => jti).sort()).toEqual(['both', 'carried out since', 'since']);
-  await orders.close();
+  await pending.close();
 });
 
-test('request ids and orders work on one file at the same time', async () => {
+test('request ids and pending recordings work on one file at the same time', async () => {
   const memo = SqliteIdempotencyStore.open(path);
-  const orders = SqlitePendingRecordings.open(path);
+  const pending = SqlitePendingRecordings.open(path);
   const issued = { requestDigest: new Uint8Array(32), token: 'token' };
   const turns = Array.from({ length: 100 }, async (_, n) => [
     await memo.remember('ada', `${n}`, issued, 20, 10),
-    await orders.place(orderFor(`${n}`), LONG_MS),
+    await pending.add(recordingFor(`${n}`), LONG_MS),
   ]);
-  expect(await Promise.all(turns)).toEqual(Array.from({ length: 100 }, () => [issued, 'placed']));
-  await Promise.all([memo.close(), orders.close()]);
+  expect(await Promise.all(turns)).toEqual(Array.from({ length: 100 }, () => [issued, 'added']));
+  await Promise.all([memo.close(), pending.close()]);
 });

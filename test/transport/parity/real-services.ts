@@ -98,7 +98,7 @@ export let followedJti = '';
 
 beforeAll(async () => {
   const store = new FaultyStore(new MemoryLedgerStore());
-  const { context, orders } = await makeAuthority(store);
+  const { context, pending } = await makeAuthority(store);
   ({ keyManager } = await startKeyManager(share()));
   // One key of each state.
   const urgent = { nextKey: '', urgent: true, by: 'admin', note: '' };
@@ -120,7 +120,7 @@ beforeAll(async () => {
   }
   await context.recordings.drain();
   const lost = { wid: '', jti: LOST_JTI, digest: digestOfToken(tokens.lost) };
-  await orders.failed(lost, reject('KEY_REVOKED', 'The key was revoked.'), 3_600_000);
+  await pending.failed(lost, reject('KEY_REVOKED', 'The key was revoked.'), 3_600_000);
   await admin.procedures.markCompromised(create(MarkCompromisedRequestSchema, MARKED), call);
   await admin.procedures.revokeKey(create(RevokeKeyRequestSchema, keyOf(1)), call);
 });
