@@ -7,6 +7,7 @@ import { type BatchField, batchFieldOf } from '../batch-field.ts';
 import { TimeSlices } from '../time-slices.ts';
 import { malformed, tooManyItems } from './faults.ts';
 import { MAX_DEPTH, SYNC_BYTES } from './limits.ts';
+import { buildPlain } from './plain-message.ts';
 import { readJson } from './read-json.ts';
 import { eachRecord, scanWire } from './scan-wire.ts';
 import { LENGTH_DELIMITED } from './wire-types.ts';
@@ -86,6 +87,8 @@ function split(batch: BatchField, bytes: Buffer): { readonly items: readonly Buf
 /** Reads a message at nesting depth `depth`. It is scanned completely before anything is created. */
 function decode(desc: DescMessage, bytes: Buffer, depth = 1): object {
   scanWire(desc, bytes, depth);
+  const plain = buildPlain(desc, bytes);
+  if (plain !== undefined) return plain;
   try {
     return fromBinary(desc, bytes, { readUnknownFields: false, recursionLimit: MAX_DEPTH + 1 - depth });
   } catch {
