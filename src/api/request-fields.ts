@@ -37,9 +37,12 @@ export function readPredecessors(tokens: readonly string[]): readonly string[] {
   return tokens;
 }
 
+/** A literal inside the function would be a new object for each item of a batch. */
+const REQUEST_ID = /^[\x21-\x7e]*$/;
+
 /** The id of a request, under which its result is stored. */
 export function readRequestId(id: string): string {
-  if (!/^[\x21-\x7e]*$/.test(id)) throw invalid('request_id', 'must be printable ASCII without blanks');
+  if (!REQUEST_ID.test(id)) throw invalid('request_id', 'must be printable ASCII without blanks');
   return readName('request_id', id);
 }
 

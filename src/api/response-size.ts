@@ -209,8 +209,10 @@ function leafBytes(ids: Ids, tasks: number, pred: number, hasPolicy: boolean): n
 
 /** Whether it may hold policy claims: their names begin with these. An escape may hide one. */
 function namesPolicy(text: string): boolean {
-  return /"pol|"comp|\\u/.test(text);
+  return POLICY_NAME.test(text);
 }
+
+const POLICY_NAME = /"pol|"comp|\\u/;
 
 /** Counts so many characters that are to be decoded or parsed. */
 type Spend = (characters: number) => void;

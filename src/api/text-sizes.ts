@@ -9,8 +9,14 @@ const STRUCT_BYTES = 12;
 /** Of an extension within its limit, and between the other claims. */
 const MAX_SIGNS = MAX_EXT_BYTES + 256;
 
+/** Text that JSON spells as it is, in a byte for each character. Nearly all text of requests is such, and has no control character. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+const ESCAPED = /["\\\p{Cc}\p{Cs}]/u;
+const CONTROL = /[\p{Cc}\p{Cs}]/u;
+
 export function textBytes(text: string): number {
-  return /["\\\p{Cc}\p{Cs}]/u.test(text) ? Buffer.byteLength(JSON.stringify(text)) : Buffer.byteLength(text);
+  if (PLAIN.test(text)) return text.length;
+  return ESCAPED.test(text) ? Buffer.byteLength(JSON.stringify(text)) : Buffer.byteLength(text);
 }
 
 export function listBytes(texts: readonly string[]): number {
@@ -20,7 +26,7 @@ export function listBytes(texts: readonly string[]): number {
 }
 
 export function hasControl(text: string): boolean {
-  return /[\p{Cc}\p{Cs}]/u.test(text);
+  return !PLAIN.test(text) && CONTROL.test(text);
 }
 
 export function base64Bytes(bytes: number): number {

@@ -5,10 +5,11 @@ const SCHEME = 'spiffe://';
 const MAX_BYTES = 2048;
 const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
 const SEGMENT = /^[A-Za-z0-9._-]+$/;
+const ANY_CASE = /^spiffe:/i;
 
 /** Whether a reader of URIs takes the scheme of `uri` for `spiffe`, in whatever letters it is spelled. */
 export function hasSpiffeScheme(uri: string): boolean {
-  return /^spiffe:/i.test(uri);
+  return ANY_CASE.test(uri);
 }
 
 /** Whether `text` is a SPIFFE ID: of a workload, or of a trust domain, which has no path. */

@@ -97,6 +97,7 @@ const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+const DIGITS = /^[0-9]+$/;
 const LITERAL = /true|false|null/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u([0-9a-fA-F]{4}))/y;
 
@@ -232,7 +233,7 @@ class Scanner {
     if (spelling === undefined) return 'a value is missing';
     this.#at += spelling.length;
     if (this.#depth === 1) {
-      if (!/^[0-9]+$/.test(spelling)) this.oddNumbers.push(this.#member);
+      if (!DIGITS.test(spelling)) this.oddNumbers.push(this.#member);
       return undefined;
     }
     return Number.isFinite(Number(spelling)) ? undefined : 'a number is out of range';
