@@ -53,7 +53,7 @@ export function authorityService(
   describe: DescribeAuthority = authorityDescriber(context, UNSAID),
 ): Service<typeof AuthorityService> {
   const readInput = (request: IssueRequest) => readIssueInput(request, (input) => issueFaults(context, input));
-  const issueOne = async (
+  const issueOne = (
     input: IssueInput,
     { dryRun, receiptFormat }: Pick<IssueRequest, 'dryRun' | 'receiptFormat'>,
     call: Call,
@@ -61,7 +61,7 @@ export function authorityService(
   ) =>
     dryRun
       ? answerDryRun(input, call, details)
-      : writeIssued(await issue(context, call.caller, input, call), { receiptFormat, details });
+      : issue(context, call.caller, input, call).then((issued) => writeIssued(issued, { receiptFormat, details }));
   const answerDryRun = async (input: IssueInput, call: Call, details: DetailBudget | undefined) => {
     const result = await dryRunIssue(context, call.caller, input, call);
     const [first] = result.failures;

@@ -56,15 +56,16 @@ export async function runItems<Request, Response>(
   for (let start = 0; start < items.length; start = results.length) {
     if (start > 0) await nextSlice();
     throwIfEnded(call.signal);
-    const begun: Promise<Response | EctError>[] = [];
+    const begun: Promise<Response>[] = [];
     const isTimeUp = computingTimer(BEGINNING_MICROS);
     const end = Math.min(start + ITEMS_PER_SLICE, items.length);
     for (let place = start; place < end; place++) {
-      begun.push(attempt(items[place]!.request, place, run));
+      begun.push(begin(items[place]!.request, place, run));
       if (isTimeUp()) break;
     }
-    for (const outcome of await Promise.all(begun)) {
+    for (const settled of await Promise.allSettled(begun)) {
       const place = results.length;
+      const outcome = settled.status === 'fulfilled' ? settled.value : rejectionOnly(settled.reason);
       results.push(resultOf(items[place]!.reference, place, outcome, details));
     }
   }
@@ -84,6 +85,20 @@ function computingTimer(micros: number): () => boolean {
 function computedMicros(): number {
   const { user, system } = process.threadCpuUsage();
   return user + system;
+}
+
+/** Begins an item. It throws nothing. */
+function begin<Request, Response>(
+  request: Request | undefined,
+  place: number,
+  run: RunItem<Request, Response>,
+): Promise<Response> {
+  try {
+    if (request === undefined) throw missingRequest();
+    return run(request, place);
+  } catch (thrown) {
+    return Promise.reject(thrown);
+  }
 }
 
 /** What an item comes to: it may be rejected. */
