@@ -22,7 +22,8 @@ export function readName(field: string, name: string): string {
 }
 
 export function isName(name: string): boolean {
-  return Buffer.byteLength(name) <= MAX_NAME_BYTES;
+  // A character has three bytes at most, so those of a short name need not be counted.
+  return 3 * name.length <= MAX_NAME_BYTES || Buffer.byteLength(name) <= MAX_NAME_BYTES;
 }
 
 export function checkReceiptFormat(format: ReceiptFormat): void {

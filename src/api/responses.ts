@@ -151,8 +151,8 @@ export function writeIssued(
     claims: writeClaims(claims),
     kid,
     level: Level[level],
-    ...(receipt === undefined ? {} : { receipt: writeReceipt(receipt, receiptFormat) }),
-    ...(dag === undefined ? {} : { dagReport: writeReport(dag, details) }),
+    receipt: receipt && writeReceipt(receipt, receiptFormat),
+    dagReport: dag && writeReport(dag, details),
   };
 }
 

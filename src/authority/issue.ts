@@ -63,7 +63,7 @@ export async function issue(
     : undefined;
   const draft = draftToken(context, input, claims, signer);
   demandWrites(context, caller, input, claims, draft.tokenBytes);
-  const minted = await sign(context, draft, claims, deadline);
+  const minted = sealDraft(draft, claims, await signatureOf(context, draft, deadline));
   const own = isKeyed ? await rememberToken(context, caller, input, minted) : minted;
   return deliver(context, writer, input, own, dag, deadline);
 }
@@ -90,17 +90,20 @@ export function draftToken(
   return { tokenBytes: sealedBytes(unsealed), unsealed, signer };
 }
 
-/** Signs a token. Rejects as the signer does. */
-function sign(
+/** Signs a token, except one of level L1. Rejects as the signer does. */
+function signatureOf(
   { batcher }: AuthorityContext,
   draft: TokenDraft,
-  claims: Claims,
   deadline: CallDeadline,
-): OwnToken | Promise<OwnToken> {
-  if (draft.signer === undefined) return { text: draft.text, claims, kid: '' };
+): Promise<Uint8Array> | undefined {
+  if (draft.signer === undefined) return undefined;
   const { unsealed, signer } = draft;
-  const signing = batcher.add(() => signer.sign(unsealed.signingInput, deadline));
-  return signing.then((raw) => ({ text: sealToken(unsealed, raw), claims, kid: signer.jwk.kid }));
+  return batcher.add(() => signer.sign(unsealed.signingInput, deadline));
+}
+
+function sealDraft(draft: TokenDraft, claims: Claims, signature: Uint8Array | undefined): OwnToken {
+  if (draft.signer === undefined) return { text: draft.text, claims, kid: '' };
+  return { text: sealToken(draft.unsealed, signature!), claims, kid: draft.signer.jwk.kid };
 }
 
 /** Rejects before it is signed what could not be kept afterwards. */

@@ -126,7 +126,9 @@ function checkAudience(aud: readonly string[]): Rejection | undefined {
 }
 
 function isParty(party: string): boolean {
-  return party !== '' && Buffer.byteLength(party) <= MAX_URI_BYTES && !CONTROL.test(party);
+  // A character has three bytes at most, so those of a short name need not be counted.
+  const isShort = 3 * party.length <= MAX_URI_BYTES || Buffer.byteLength(party) <= MAX_URI_BYTES;
+  return party !== '' && isShort && !CONTROL.test(party);
 }
 
 function checkIds({ jti, wid }: TypedClaims, ids: IdForm): Rejection | undefined {

@@ -28,10 +28,19 @@ export function prepareToken(
   maxTokenBytes: number,
   draft: Draft = '01',
 ): Unsealed {
-  const payload = Buffer.from(writePayload(claims, extText, draft), 'utf8').toString('base64url');
+  const payload = encodeText(writePayload(claims, extText, draft));
   const header = encodedHeader(signer.jwk, draft);
   checkLength(sealedBytes({ header, payload }), maxTokenBytes);
   return { header, payload, signingInput: writeSigningInput(header, payload) };
+}
+
+/** A buffer of its own for each payload would cost as much as the encoding. Payloads that do not fit get one. */
+const scratch = Buffer.allocUnsafeSlow(4096);
+
+/** Text in UTF-8 as base64url. */
+function encodeText(text: string): string {
+  if (3 * text.length > scratch.length) return Buffer.from(text, 'utf8').toString('base64url');
+  return scratch.toString('base64url', 0, scratch.write(text, 'utf8'));
 }
 
 /** How long the token will be. */

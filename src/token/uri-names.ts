@@ -26,6 +26,14 @@ export function isWithin(iss: string, issuer: string): boolean {
  * it means the same to every reader.
  */
 export function canBeAbove(issuer: string): boolean {
+  if (latest.issuer !== issuer) latest = { issuer, canBeAbove: isAmbiguousToNone(issuer) };
+  return latest.canBeAbove;
+}
+
+/** The name that was asked about last: for nearly every token it is that of this service. */
+let latest = { issuer: '', canBeAbove: false };
+
+function isAmbiguousToNone(issuer: string): boolean {
   if (hasSpiffeScheme(issuer)) return isSpiffeId(issuer);
   if (GUESSED_AUTHORITY.test(issuer)) return false;
   if (!SCHEME.test(issuer)) return false;
