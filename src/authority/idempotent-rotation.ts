@@ -35,12 +35,12 @@ export async function rotateKey(
     .update(canonicalize(request) as string)
     .digest();
   const plan = String(await keyManager.planRotation(rotation));
-  const held = await lockRequest(context, caller, {
+  const generation = await lockRequest(context, caller, {
     kind: 'rotation',
     requestId,
     digest,
     plan,
     keepSeconds: KEEP_SECONDS,
   });
-  return keyManager.rotate({ ...rotation, fromGeneration: Number(held) });
+  return keyManager.rotate({ ...rotation, fromGeneration: Number(generation) });
 }

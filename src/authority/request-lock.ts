@@ -33,10 +33,11 @@ export async function lockRequest(
   const key = `${kind} ${requestId}`;
   const earliest = context.earliest();
   const earlier = await context.idempotency.findIssued(scope, key, earliest);
-  const hold = () => context.idempotency.remember(scope, key, wanted, keepUntil, earliest);
+  const remember = () => context.idempotency.remember(scope, key, wanted, keepUntil, earliest);
   const write = { caller, use: 'idempotency', bytes: heldBytes(plan.length) } as const;
   // Requests of administrators are exempt from the quota, because they may be urgent.
-  const held = earlier ?? (kind === 'rotation' ? await hold() : await writeFor(context, write, hold, () => true));
-  if (Buffer.compare(held.requestDigest, digest) === 0) return held.token;
+  const stored =
+    earlier ?? (kind === 'rotation' ? await remember() : await writeFor(context, write, remember, () => true));
+  if (Buffer.compare(stored.requestDigest, digest) === 0) return stored.token;
   throw new EctError(reject('IDEMPOTENCY_CONFLICT', 'The request_id was used for another request.'));
 }

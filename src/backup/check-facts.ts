@@ -9,7 +9,7 @@ import { damaged, type Manifest } from './manifest.ts';
 import { LEDGER, LEDGER_KEY, MANIFEST, MARK } from './names.ts';
 
 /** The key of the ledger in `stage`, where files of `backup` are. Rejected where key, ledger, mark and manifest contradict each other. */
-export async function checkFacts(backup: string, stage: DataDir, told: Manifest['ledger']): Promise<LedgerKey> {
+export async function checkFacts(backup: string, stage: DataDir, stated: Manifest['ledger']): Promise<LedgerKey> {
   const key = await readLedgerKey(stage).catch(() => undefined);
   if (key === undefined) throw damaged(backup, LEDGER_KEY, 'it holds no key of a ledger');
   const { origin, verifierKey } = key;
@@ -18,13 +18,13 @@ export async function checkFacts(backup: string, stage: DataDir, told: Manifest[
   if (mark?.size !== head.size || base64(mark.root) !== head.rootHash) {
     throw damaged(backup, MARK, 'it is not of this ledger as it is here');
   }
-  const noted = openCheckpoint(told.checkpoint, verifierKey);
-  const actual: Readonly<Record<string, readonly [told: unknown, actual: unknown]>> = {
-    origin: [told.origin, origin],
-    'verifier key': [told.verifierKey, verifierKey],
-    size: [told.size, head.size],
-    root: [told.rootHash, head.rootHash],
-    'time of the newest entry': [told.newestEntryAt, head.newestEntryAt],
+  const noted = openCheckpoint(stated.checkpoint, verifierKey);
+  const actual: Readonly<Record<string, readonly [stated: unknown, actual: unknown]>> = {
+    origin: [stated.origin, origin],
+    'verifier key': [stated.verifierKey, verifierKey],
+    size: [stated.size, head.size],
+    root: [stated.rootHash, head.rootHash],
+    'time of the newest entry': [stated.newestEntryAt, head.newestEntryAt],
     checkpoint: [noted.ok && `${noted.size} ${base64(noted.root)}`, `${head.size} ${head.rootHash}`],
   };
   const wrong = Object.entries(actual).find(([, [said, is]]) => said !== is);

@@ -31,7 +31,7 @@ const READERS: Readonly<Record<ForwardedHeader, (value: string) => string | unde
  * and if it has the header of another kind of proxy, or a similar name (`x_forwarded_client_cert`).
  */
 export function forwardedCallers({ proxies, header, identify }: ForwardingOptions): Authenticator {
-  const believed = new Set(proxies);
+  const trusted = new Set(proxies);
   const foreign = Object.keys(READERS)
     .flatMap(spellings)
     .filter((name) => name !== header);
@@ -40,7 +40,7 @@ export function forwardedCallers({ proxies, header, identify }: ForwardingOption
     const hasForeign = foreign.some((name) => presented.header(name).length > 0);
     if (values.length === 0 && !hasForeign) return undefined;
     const peer = identify(presented.socket);
-    if (peer.kind !== 'spiffe' || !believed.has(peer.id)) {
+    if (peer.kind !== 'spiffe' || !trusted.has(peer.id)) {
       throw invalid(
         'the request names the caller that it is forwarded for, but its connection is not that of a known proxy',
       );
@@ -54,7 +54,7 @@ export function forwardedCallers({ proxies, header, identify }: ForwardingOption
     if (trustDomainOf(id) !== trustDomainOf(peer.id)) {
       throw invalid(`the URI in ${header} is of another trust domain than the proxy`);
     }
-    if (believed.has(id)) throw invalid(`the URI in ${header} is that of a proxy, not of a caller`);
+    if (trusted.has(id)) throw invalid(`the URI in ${header} is that of a proxy, not of a caller`);
     return { kind: 'spiffe', id, proof: proofBy('forwarded', peer.id) };
   };
 }
@@ -64,10 +64,10 @@ export function forwardedCallers({ proxies, header, identify }: ForwardingOption
  * name would otherwise be made in the name of the proxy.
  */
 export function exceptProxies(identify: Identify, proxies: readonly string[]): Identify {
-  const believed = new Set(proxies);
+  const trusted = new Set(proxies);
   return (socket) => {
     const peer: Caller = identify(socket);
-    if (peer.kind !== 'spiffe' || !believed.has(peer.id)) return peer;
+    if (peer.kind !== 'spiffe' || !trusted.has(peer.id)) return peer;
     throw new EctError(reject('CALLER_UNTRUSTED', 'the proxy has not named the caller of the request'));
   };
 }

@@ -99,7 +99,7 @@ export async function readFiles(io: Io, file: string, { limits: limitsFile, case
   if (policy.ok && limits.ok && cases.ok) {
     return {
       policy: policy.policy,
-      doubts: policy.doubts,
+      warnings: policy.warnings,
       limits: limits.table,
       issuer: cases.issuer,
       cases: cases.cases,

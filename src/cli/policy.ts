@@ -35,8 +35,8 @@ function checkCommand(io: Io): Command {
   });
   return command.action((file: string, options: FileOptions) =>
     attempt(io, options, async () => {
-      const { policy, doubts } = await readFiles(io, file, options);
-      for (const { line, column, message } of doubts) {
+      const { policy, warnings } = await readFiles(io, file, options);
+      for (const { line, column, message } of warnings) {
         remark(io, paint(io.stderr, 'yellow', `! ${plain(`${file}:${line}:${column}: ${message}`)}`));
       }
       const ids = policy.policies.map(({ id }) => id);

@@ -27,7 +27,7 @@ export interface TrustFindings {
     | undefined;
   /** Trusted: in whose name. */
   readonly name: string | undefined;
-  readonly refusals: readonly (Rejection & { readonly rule: string })[];
+  readonly rejections: readonly (Rejection & { readonly rule: string })[];
 }
 
 /** Checks a token under the settings of the environment. `now`: seconds since the epoch. */
@@ -47,7 +47,7 @@ export function trustCommand(io: Io, checkTrust: CheckTrust): Command {
     .description('check whether a token of a foreign issuer, or the JWT of a caller, would be trusted, and why')
     .argument('<token>', 'the token, - for stdin, or @file')
     .addOption(new Option('--audience <audience>', 'who verifies: one of the parties in aud of a token'));
-  withHelp(withJson(command, ['believed', 'kind', 'name', 'iss', 'kid', 'issuer', 'refusals']), {
+  withHelp(withJson(command, ['trusted', 'kind', 'name', 'iss', 'kid', 'issuer', 'rejections']), {
     examples: ['ECT_TRUST_FILE=trust.json ect trust check @token.jwt --audience spiffe://example.org/b'],
     rejected: 'it would not be trusted',
     wrong: 'the configuration has mistakes, or wrong usage',
@@ -66,7 +66,7 @@ export function trustCommand(io: Io, checkTrust: CheckTrust): Command {
   return new Command('trust').description('check which tokens of foreign issuers are trusted').addCommand(command);
 }
 
-function tell(io: Io, { kind, header, payload, issuer, name, refusals }: TrustFindings): void {
+function tell(io: Io, { kind, header, payload, issuer, name, rejections }: TrustFindings): void {
   const what = kind === 'token' ? 'the token' : 'the JWT of a caller';
   if (name === undefined) print(io, paint(io.stdout, 'red', `✗ ${what} would not be trusted`));
   else print(io, paint(io.stdout, 'green', `✓ ${what} would be trusted, as ${plain(name)}`));
@@ -81,21 +81,21 @@ function tell(io: Io, { kind, header, payload, issuer, name, refusals }: TrustFi
     ['fault', issuer?.fault ?? ''],
   ] as const;
   for (const line of columns(rows)) print(io, `  ${line}`);
-  for (const { reason, message, rule } of refusals) {
+  for (const { reason, message, rule } of rejections) {
     print(io, `  ${plain(`${reason}: ${message}`)}`);
     print(io, `    ${plain(rule)} ${plain(remedyFor(reason))}`);
   }
 }
 
-function printAsJson(io: Io, { kind, payload, header, issuer, name, refusals }: TrustFindings): void {
+function printAsJson(io: Io, { kind, payload, header, issuer, name, rejections }: TrustFindings): void {
   printJson(io, {
-    believed: name !== undefined,
+    trusted: name !== undefined,
     kind,
     name: name ?? null,
     iss: textOf(payload['iss']),
     kid: textOf(header['kid']),
     issuer: issuer === undefined ? null : { ...issuer, keys: [...issuer.keys] },
-    refusals: refusals.map(({ reason, message }) => ({ reason, message })),
+    rejections: rejections.map(({ reason, message }) => ({ reason, message })),
   });
 }
 

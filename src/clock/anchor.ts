@@ -37,7 +37,7 @@ export function begin(reading: ClockReading, { bootId, anchor, newestMs }: Evide
     sleptMs: 0,
     bootGapMs: (bootMs ?? steadyMs) - steadyMs,
     lookedAtMs: steadyMs,
-    doubt: undefined,
+    skew: undefined,
   };
   if (anchor !== undefined && anchor.bootId === bootId && bootMs !== undefined && bootMs >= anchor.bootMs) {
     // The machine has not been off: its boot time says how long ago the anchor was true.
@@ -45,8 +45,8 @@ export function begin(reading: ClockReading, { bootId, anchor, newestMs }: Evide
     const offsetMs = anchor.believedMs + passedMs - steadyMs;
     const lagLeftMs = anchor.lagLeftMs - passedMs;
     const lagMs = lagLeftMs > 0 ? anchor.lagMs : 0;
-    const held = { offsetMs, anchorMs: offsetMs, isLowerBound: false, lagMs, lagUntilMs: steadyMs + lagLeftMs };
-    return look({ ...blank, ...held, restoredUntilMs: steadyMs }, reading);
+    const continued = { offsetMs, anchorMs: offsetMs, isLowerBound: false, lagMs, lagUntilMs: steadyMs + lagLeftMs };
+    return look({ ...blank, ...continued, restoredUntilMs: steadyMs }, reading);
   }
   // It is unknown how long the service was off, but the time is later than that of its last write.
   const entryMs = newestMs > blank.excusedMs ? newestMs : 0;
@@ -62,8 +62,8 @@ export function begin(reading: ClockReading, { bootId, anchor, newestMs }: Evide
 
 /** The anchor for the next process; undefined while the clock is not trusted, because the previous anchor is then better. */
 export function anchorOf(trustedTime: TrustedTime, reading: ClockReading, bootId: string): Anchor | undefined {
-  const { doubt, anchorMs, sleptMs, lagMs, lagUntilMs, forgottenMs, excusedMs } = trustedTime;
-  if (doubt !== undefined || reading.bootMs === undefined) return undefined;
+  const { skew, anchorMs, sleptMs, lagMs, lagUntilMs, forgottenMs, excusedMs } = trustedTime;
+  if (skew !== undefined || reading.bootMs === undefined) return undefined;
   const machineMs = reading.steadyMs + sleptMs;
   const lagLeftMs = Math.max(0, lagUntilMs - machineMs);
   return { bootId, bootMs: reading.bootMs, believedMs: anchorMs + machineMs, lagMs, lagLeftMs, forgottenMs, excusedMs };

@@ -3,12 +3,20 @@
 import { EctError, reject } from '../errors.ts';
 import { begin, type Evidence } from './anchor.ts';
 import { isFarFrom, type SharedTime } from './shared-time.ts';
-import { BOUND_MS, type ClockReading, confirm, type Doubt, look, type TrustedTime, trustedMs } from './trusted-time.ts';
+import {
+  BOUND_MS,
+  type ClockReading,
+  type ClockSkew,
+  confirm,
+  look,
+  type TrustedTime,
+  trustedMs,
+} from './trusted-time.ts';
 
 /** Called for what changes. Must not throw. */
 export interface ClockEvents {
   /** From now on the wall clock is not trusted: nothing is issued or recorded until it is. */
-  clockDoubted(doubt: Doubt): void;
+  clockDoubted(skew: ClockSkew): void;
   /** The wall clock is trusted again. `aheadMs`: by how much the trusted time changed with it. */
   clockTrusted(aheadMs: number): void;
   /** The wall clock was set, by so little that it is trusted. */
@@ -38,10 +46,10 @@ export class TrustedClock {
   #trustedTime: TrustedTime;
   /** The clock that several machines share, as it was read last; undefined: there is none, or it was never read. */
   #shared: SharedTime | undefined;
-  /** The doubt that it raises. */
-  #apart: Doubt | undefined;
-  /** The last reported doubt. */
-  #told: Doubt | undefined;
+  /** The skew that it raises. */
+  #apart: ClockSkew | undefined;
+  /** The last reported skew. */
+  #reported: ClockSkew | undefined;
   /** By how much the trusted time, and the earliest plausible time, are ahead of the monotonic clock. */
   #nowOffsetMs = 0;
   #earliestOffsetMs = 0;
@@ -73,15 +81,15 @@ export class TrustedClock {
 
   /** Whether something may be dated. */
   get isTrusted(): boolean {
-    return this.#doubt === undefined;
+    return this.#skew === undefined;
   }
 
   /** The shared clock decides between this machine and the one that dated an entry: the newest entry alone says nothing then. */
-  get #doubt(): Doubt | undefined {
-    const { doubt } = this.#trustedTime;
-    return doubt === undefined || (this.#shared !== undefined && doubt.against === 'the newest entry')
+  get #skew(): ClockSkew | undefined {
+    const { skew } = this.#trustedTime;
+    return skew === undefined || (this.#shared !== undefined && skew.against === 'the newest entry')
       ? this.#apart
-      : doubt;
+      : skew;
   }
 
   get trustedTime(): TrustedTime {
@@ -90,8 +98,8 @@ export class TrustedClock {
 
   /** The time for something that others will read. CLOCK_UNTRUSTED while the wall clock is not trusted. */
   stampMs = (): number => {
-    const doubt = this.#doubt;
-    if (doubt !== undefined) throw untrusted(doubt);
+    const skew = this.#skew;
+    if (skew !== undefined) throw untrusted(skew);
     return this.nowMs();
   };
 
@@ -122,7 +130,7 @@ export class TrustedClock {
     this.#shared = shared;
     const reading = this.#options.read();
     const wallAheadMs = reading.wallMs - this.#sharedMs()!;
-    if (before.doubt !== undefined && !isFarFrom(wallAheadMs, -shared.marginMs, BOUND_MS)) {
+    if (before.skew !== undefined && !isFarFrom(wallAheadMs, -shared.marginMs, BOUND_MS)) {
       this.#trustedTime = confirm(before, reading);
     }
     this.#apply(reading, before);
@@ -135,7 +143,7 @@ export class TrustedClock {
     return this.#shared && this.#shared.readMs + this.steadyMs() - this.#shared.steadyMs;
   }
 
-  #findApart(): Doubt | undefined {
+  #findApart(): ClockSkew | undefined {
     const sharedMs = this.#sharedMs();
     if (this.#shared === undefined || sharedMs === undefined) return undefined;
     const differenceMs = this.nowMs() - sharedMs;
@@ -154,21 +162,21 @@ export class TrustedClock {
     this.#nowOffsetMs = offsetMs + sleptMs;
     this.#earliestOffsetMs = offsetMs + sleptMs - lagMs;
     this.#apart = this.#findApart();
-    const doubt = this.#doubt;
-    const known = this.#told;
-    this.#told = doubt;
+    const skew = this.#skew;
+    const known = this.#reported;
+    this.#reported = skew;
     const { events } = this.#options;
     const aheadMs = reading.wallMs - trustedMs(trustedTime, reading.steadyMs);
-    events.clockMeasured(aheadMs, doubt !== undefined);
+    events.clockMeasured(aheadMs, skew !== undefined);
     const steppedMs = before === undefined ? 0 : offsetMs - before.offsetMs;
-    if (doubt !== undefined) {
-      if (known?.against !== doubt.against) events.clockDoubted(doubt);
+    if (skew !== undefined) {
+      if (known?.against !== skew.against) events.clockDoubted(skew);
     } else if (known !== undefined) events.clockTrusted(steppedMs);
     else if (Math.abs(steppedMs) >= NOTEWORTHY_MS) events.clockStepped(steppedMs);
   }
 }
 
-function untrusted({ against, differenceMs }: Doubt): EctError {
+function untrusted({ against, differenceMs }: ClockSkew): EctError {
   const seconds = Math.round(Math.abs(differenceMs) / 1000);
   const direction = differenceMs > 0 ? 'ahead of' : 'behind';
   const message = `The wall clock of the service is ${seconds} s ${direction} ${against}, so nothing is issued or recorded.`;

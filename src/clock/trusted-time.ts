@@ -15,7 +15,7 @@ export interface ClockReading {
 }
 
 /** The wall clock is not trusted. `differenceMs`: how far it is ahead of the trusted time, or of the newest entry. */
-export interface Doubt {
+export interface ClockSkew {
   readonly against: 'monotonic time' | 'the newest entry' | 'the clock of the database';
   readonly differenceMs: number;
   /** When it began, in machine time. */
@@ -51,7 +51,7 @@ export interface TrustedTime {
   readonly bootGapMs: number;
   /** Machine time of the last look. */
   readonly lookedAtMs: number;
-  readonly doubt: Doubt | undefined;
+  readonly skew: ClockSkew | undefined;
 }
 
 /** More than NTP lets a clock be wrong by, and a step of more than that is none of its usual ones. */
@@ -95,7 +95,7 @@ export function confirm(before: TrustedTime, reading: ClockReading): TrustedTime
   const trustedTime = afterSleep(remembered, reading);
   const machineMs = reading.steadyMs + trustedTime.sleptMs;
   const adopted = adopt({ ...trustedTime, lookedAtMs: machineMs }, reading.wallMs - machineMs);
-  return rememberForgetting({ ...adopted, doubt: undefined }, reading);
+  return rememberForgetting({ ...adopted, skew: undefined }, reading);
 }
 
 function rememberForgetting(trustedTime: TrustedTime, { steadyMs }: ClockReading): TrustedTime {
@@ -113,15 +113,15 @@ function judge(before: TrustedTime, reading: ClockReading, newestMs = before.new
     const followMs = FOLLOW * Math.max(0, machineMs - before.lookedAtMs);
     const anchorMs = trustedTime.anchorMs + Math.max(-followMs, Math.min(differenceMs, followMs));
     const isLowerBound = trustedTime.isLowerBound && machineMs < trustedTime.restoredUntilMs;
-    return heldAgainstEntries({ ...looked, offsetMs, anchorMs, isLowerBound }, before.doubt);
+    return compareWithEntries({ ...looked, offsetMs, anchorMs, isLowerBound }, before.skew);
   }
-  if (trustedTime.isLowerBound && differenceMs > 0) return heldAgainstEntries(adopt(looked, offsetMs), before.doubt);
+  if (trustedTime.isLowerBound && differenceMs > 0) return compareWithEntries(adopt(looked, offsetMs), before.skew);
   const against = trustedTime.isLowerBound ? 'the newest entry' : 'monotonic time';
-  const doubt = doubted(before.doubt, { against, differenceMs, sinceMs: machineMs, offsetMs });
+  const skew = continued(before.skew, { against, differenceMs, sinceMs: machineMs, offsetMs });
   const settleMs = differenceMs > 0 ? SETTLE_AHEAD_MS : SETTLE_BACK_MS;
-  if (machineMs - doubt.sinceMs < settleMs) return { ...looked, doubt };
+  if (machineMs - skew.sinceMs < settleMs) return { ...looked, skew };
   const adopted = adopt(looked, offsetMs);
-  return { ...adopted, excusedMs: Math.max(adopted.excusedMs, adopted.newestMs), doubt: undefined };
+  return { ...adopted, excusedMs: Math.max(adopted.excusedMs, adopted.newestMs), skew: undefined };
 }
 
 /** Time that the machine slept has passed all the same. */
@@ -138,21 +138,21 @@ function withNewest(trustedTime: TrustedTime, newestMs: number): TrustedTime {
   return newestMs <= trustedTime.newestMs ? trustedTime : { ...trustedTime, newestMs };
 }
 
-/** The same doubt as before where the wall clock has run steadily since, or else a new one. */
-function doubted(before: Doubt | undefined, now: Doubt): Doubt {
+/** The same skew as before where the wall clock has run steadily since, or else a new one. */
+function continued(before: ClockSkew | undefined, now: ClockSkew): ClockSkew {
   const stands = before?.against === now.against && Math.abs(before.offsetMs - now.offsetMs) <= BOUND_MS;
   return stands ? { ...now, sinceMs: before.sinceMs, offsetMs: before.offsetMs } : now;
 }
 
 /** Another process may have dated an entry later than this one assumes. */
-function heldAgainstEntries(trustedTime: TrustedTime, before: Doubt | undefined): TrustedTime {
+function compareWithEntries(trustedTime: TrustedTime, before: ClockSkew | undefined): TrustedTime {
   const { newestMs, excusedMs, offsetMs, lookedAtMs } = trustedTime;
   const differenceMs = offsetMs + lookedAtMs - newestMs;
-  if (differenceMs >= -BOUND_MS || newestMs <= excusedMs) return { ...trustedTime, doubt: undefined };
-  const doubt = doubted(before, { against: 'the newest entry', differenceMs, sinceMs: lookedAtMs, offsetMs });
-  return lookedAtMs - doubt.sinceMs < SETTLE_BACK_MS
-    ? { ...trustedTime, doubt }
-    : { ...trustedTime, excusedMs: newestMs, doubt: undefined };
+  if (differenceMs >= -BOUND_MS || newestMs <= excusedMs) return { ...trustedTime, skew: undefined };
+  const skew = continued(before, { against: 'the newest entry', differenceMs, sinceMs: lookedAtMs, offsetMs });
+  return lookedAtMs - skew.sinceMs < SETTLE_BACK_MS
+    ? { ...trustedTime, skew }
+    : { ...trustedTime, excusedMs: newestMs, skew: undefined };
 }
 
 /** Trusts the wall clock; how far it is ahead is not known. */

@@ -5,7 +5,7 @@ import { EctError, reject } from '../errors.ts';
 import type { OpenSigner } from '../keys/index.ts';
 
 /** How long a turn waits for an attempt that it began. Reads of the ledger, and with them revocations, must not be delayed. */
-const PATIENCE_MS = 250;
+const MAX_WAIT_MS = 250;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 15_000;
 
@@ -53,7 +53,7 @@ export class KeyOpener {
     if (opening.signer === undefined && !isUnderWay && isDue) this.#run(opening, open);
     if (opening.attempt !== undefined) {
       if (now) await opening.attempt;
-      else if (!isUnderWay) await atMost(PATIENCE_MS, opening.attempt);
+      else if (!isUnderWay) await atMost(MAX_WAIT_MS, opening.attempt);
     }
     return opening.signer;
   }
@@ -92,7 +92,7 @@ export class KeyOpener {
         opening.signer = signer;
         opening.failure = undefined;
         opening.failures = 0;
-        if (this.#options.steadyMs() - beganMs >= PATIENCE_MS) this.#options.onLate();
+        if (this.#options.steadyMs() - beganMs >= MAX_WAIT_MS) this.#options.onLate();
       },
       (cause: unknown) => {
         opening.attempt = undefined;

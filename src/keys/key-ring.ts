@@ -63,8 +63,8 @@ export class KeyRing {
    */
   find(kid: string, iss: string): TrustedKey | undefined {
     const namesakes = this.#byKid.get(kid);
-    const held = namesakes?.find((key) => key.speaksFor(iss));
-    if (held !== undefined) return held;
+    const known = namesakes?.find((key) => key.speaksFor(iss));
+    if (known !== undefined) return known;
     const recalled = this.#recalled.get(kid);
     return recalled?.speaksFor(iss) === true ? recalled : (namesakes?.[0] ?? recalled);
   }

@@ -61,10 +61,10 @@ async function areMet(
   for (const required of after) {
     const key = keyOf(required);
     const isAhead = isSame(earlier.get(key)?.digest, required.digest);
-    const held = isAhead && !isCertain ? undefined : await store.find(required.scope, required.name);
-    if (held === undefined && !isAhead) return false;
-    if (held !== undefined && !isSame(held.digest, required.digest)) return false;
-    if (held === undefined) needed.add(key);
+    const existing = isAhead && !isCertain ? undefined : await store.find(required.scope, required.name);
+    if (existing === undefined && !isAhead) return false;
+    if (existing !== undefined && !isSame(existing.digest, required.digest)) return false;
+    if (existing === undefined) needed.add(key);
   }
   return true;
 }

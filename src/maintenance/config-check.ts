@@ -66,8 +66,8 @@ export async function checkConfig(env: Env, { callKms, file, configOption }: Che
   const address: AddressFault = wrong.has('ECT_LISTEN') ? {} : await tryAddress(config);
   const agent = lookAtAgent(config);
   const all = [...problems, ...found.flat(), ...[address.problem, agent.problem].filter((line) => line !== undefined)];
-  const doubts = [...clientSettingWarnings(env, config), ...redisWarnings(config)];
-  const warnings = [...doubts, few, address.warning, agent.warning].filter((line) => line !== undefined);
+  const ofSettings = [...clientSettingWarnings(env, config), ...redisWarnings(config)];
+  const warnings = [...ofSettings, few, address.warning, agent.warning].filter((line) => line !== undefined);
   // A value that breaks its rule may be a secret in the wrong place.
   return { problems: all, warnings, settings: all.length === 0 ? settings : [] };
 }

@@ -94,8 +94,8 @@ const RESTORE = 'Restore a backup with `ect restore --replace`.';
 async function checkLedger({ ledger, ledgerDamage }: DataDir, { verifierKey }: LedgerKey): Promise<void> {
   if (statSync(ledger).size === 0) return;
   const { faults } = await look(ledger, (isAtRest) => checkAtStart(ledger, verifierKey, isAtRest));
-  const told = faults.map(({ index, fault }) => (index === null ? fault : `entry ${index}: ${fault}`));
-  rejectDamage(ledger, ledgerDamage, told, `It would be read, and nothing recorded. ${RESTORE}`);
+  const descriptions = faults.map(({ index, fault }) => (index === null ? fault : `entry ${index}: ${fault}`));
+  rejectDamage(ledger, ledgerDamage, descriptions, `It would be read, and nothing recorded. ${RESTORE}`);
 }
 
 async function checkOnce({ once, onceDamage }: DataDir): Promise<void> {

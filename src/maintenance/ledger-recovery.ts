@@ -159,7 +159,7 @@ async function keepAside(dir: DataDir): Promise<string> {
 export function clockForLoss(dir: DataDir): TrustedClock {
   const clock = commandClock(dir.clock);
   if (clock.isTrusted) return clock;
-  const seconds = Math.round(Math.abs(clock.trustedTime.doubt?.differenceMs ?? 0) / 1000);
+  const seconds = Math.round(Math.abs(clock.trustedTime.skew?.differenceMs ?? 0) / 1000);
   const name = basename(dir.clock);
   throw new StartError(
     `The wall clock is ${seconds} s away from the time that the service trusted (${name}), and the entry of the loss would have this time for ever. Nothing was changed. ` +

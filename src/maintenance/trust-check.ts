@@ -56,7 +56,7 @@ export function trustChecker(env: Readonly<Record<string, string | undefined>>):
       return {
         ...about,
         name: verdict.ok ? verdict.token.claims.iss : undefined,
-        refusals: failures.map(({ step, rejection }) => ({ rule: TOKEN_STEPS[step]?.rule ?? '', ...rejection })),
+        rejections: failures.map(({ step, rejection }) => ({ rule: TOKEN_STEPS[step]?.rule ?? '', ...rejection })),
       };
     } finally {
       foreign.stop();
@@ -103,14 +103,14 @@ function judgeCaller(
   isIdentity: boolean,
   foreign: ForeignIssuers,
   now: number,
-): Pick<TrustFindings, 'name' | 'refusals'> {
+): Pick<TrustFindings, 'name' | 'rejections'> {
   const ports = { issuerOf: (iss: unknown, sub: unknown) => foreign.callerIssuer(iss, sub), now: () => now };
   try {
     const { caller } = isIdentity ? jwtVerifier(ports, IDENTITY_TOKEN)(token) : jwtVerifier(ports, BEARER_TOKEN)(token);
-    return { name: caller.id, refusals: [] };
+    return { name: caller.id, rejections: [] };
   } catch (error) {
     if (!(error instanceof EctError)) throw error;
-    return { name: undefined, refusals: [{ rule: 'The JWT proves a caller.', ...error.rejection }] };
+    return { name: undefined, rejections: [{ rule: 'The JWT proves a caller.', ...error.rejection }] };
   }
 }
 

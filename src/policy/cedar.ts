@@ -45,12 +45,12 @@ export function readPolicy(text: string): ReadPolicy {
   }
   const split = cedar.policySetTextToParts(text);
   if (split.type === 'failure') return { ok: false, problems: split.errors.map((error) => problemOf(text, error)) };
-  const doubts = answer.validationWarnings.map(({ error }) => problemOf(text, error));
-  return named(text, split.policies, distinctProblems(doubts));
+  const warnings = answer.validationWarnings.map(({ error }) => problemOf(text, error));
+  return named(text, split.policies, distinctProblems(warnings));
 }
 
 /** Gives each policy its id: that of its annotation, or else its place in the file. */
-function named(file: string, texts: readonly string[], doubts: readonly PolicyProblem[]): ReadPolicy {
+function named(file: string, texts: readonly string[], warnings: readonly PolicyProblem[]): ReadPolicy {
   const policies = new Map<string, { readonly text: string; readonly json: unknown }>();
   const problems: PolicyProblem[] = [];
   let offset = 0;
@@ -67,7 +67,7 @@ function named(file: string, texts: readonly string[], doubts: readonly PolicyPr
     offset += part.length;
   }
   if (problems.length > 0) return { ok: false, problems };
-  return { ok: true, policy: compile(policies), doubts };
+  return { ok: true, policy: compile(policies), warnings };
 }
 
 function compile(policies: ReadonlyMap<string, { readonly text: string; readonly json: unknown }>): CompiledPolicy {

@@ -41,7 +41,7 @@ export interface CompiledPolicy {
 }
 
 export type ReadPolicy =
-  | { readonly ok: true; readonly policy: CompiledPolicy; readonly doubts: readonly PolicyProblem[] }
+  | { readonly ok: true; readonly policy: CompiledPolicy; readonly warnings: readonly PolicyProblem[] }
   | { readonly ok: false; readonly problems: readonly PolicyProblem[] };
 
 /** Where a byte offset of UTF-8 is in a text. */

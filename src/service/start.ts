@@ -68,7 +68,7 @@ export class StartStopped extends Error {
 }
 
 /**
- * Builds the service from its configuration and starts it, as one of several workers where it has a seat among them.
+ * Builds the service from its configuration and starts it, as one of several workers if it has a worker context.
  * StartError or KeyFileError where something is missing, StartStopped once `stop` is aborted.
  */
 export async function startService(

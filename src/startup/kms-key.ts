@@ -62,7 +62,7 @@ export async function openOrAwait(
 
 /** The same key, checked by `demand` once it is open. Callers get the error of that check, too. */
 export function demandLater(awaited: AwaitedRoot, demand: (signer: OpenSigner) => Promise<void>): AwaitedRoot {
-  const held = async (attempt: Promise<OpenSigner>) => {
+  const checked = async (attempt: Promise<OpenSigner>) => {
     const signer = await attempt;
     try {
       await demand(signer);
@@ -72,9 +72,9 @@ export function demandLater(awaited: AwaitedRoot, demand: (signer: OpenSigner) =
       throw error;
     }
   };
-  const attempt = forCallers(held(awaited.attempt), CONFIGURED);
+  const attempt = forCallers(checked(awaited.attempt), CONFIGURED);
   attempt.catch(() => undefined);
-  return { ...awaited, attempt, open: () => forCallers(held(awaited.open()), CONFIGURED) };
+  return { ...awaited, attempt, open: () => forCallers(checked(awaited.open()), CONFIGURED) };
 }
 
 /** An attempt to open `key`, whose failure has a sentence for callers: it names neither account, region nor request. */

@@ -23,7 +23,7 @@ import type { Events } from '../telemetry/events.ts';
 import type { Stores } from './open-stores.ts';
 
 /** A replica may start while its database fails over: longer than that takes, and shorter than a supervisor waits. */
-const START_PATIENCE_MS = 15_000;
+const START_TIMEOUT_MS = 15_000;
 
 /** What a shared store is opened with. */
 export interface SharedSurroundings {
@@ -44,7 +44,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
   if (config.postgres === undefined) throw new TypeError('There is no database in the configuration.');
   const database = new PostgresDatabase(await postgresTarget(config.postgres), config.postgres.pool, {}, events);
   try {
-    await database.examine(START_PATIENCE_MS);
+    await database.examine(START_TIMEOUT_MS);
     const ledger = new PostgresLedgerStore(database);
     await rejectUnfinishedCopy(ledger);
     await rejectMoved(new MovedLedger(database));

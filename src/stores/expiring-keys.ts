@@ -4,7 +4,7 @@ import { hash } from 'node:crypto';
 import type { Claim, TokenUse } from '../authority/index.ts';
 
 /** What is remembered under a key. */
-export interface Held {
+export interface StoredValue {
   /** 32 bytes that identify the content. */
   readonly digest: Uint8Array;
   /** A short name that goes with it; empty for none. */
@@ -17,7 +17,7 @@ export type ExpiringKeyKind = 'uses' | 'issued';
 export const EXPIRING_KEY_KINDS: readonly ExpiringKeyKind[] = ['uses', 'issued'];
 
 /** A row as a store keeps it; `keepUntil` in seconds since the epoch. */
-export interface ExpiringKeyRow extends Held {
+export interface ExpiringKeyRow extends StoredValue {
   /** 32 bytes: the scope. */
   readonly key: Uint8Array;
   readonly keepUntil: number;
@@ -46,13 +46,13 @@ export function useKey({ audience, iss, wid, jti }: TokenUse): Buffer {
 }
 
 /** What is remembered of a use. */
-export function heldOf({ digest, requestId, signingInput }: TokenUse): Held {
+export function valueOfUse({ digest, requestId, signingInput }: TokenUse): StoredValue {
   return { digest, label: requestId, content: signingInput };
 }
 
 /** What a use is, given the earlier use under its key; `undefined` if it was the first. */
-export function claimOf(use: TokenUse, held: Held | undefined): Claim {
-  if (held === undefined) return 'fresh';
-  if (Buffer.compare(held.digest, use.digest) !== 0) return { firstSigningInput: held.content };
-  return use.requestId !== '' && held.label === use.requestId ? 'repeated' : 'replayed';
+export function claimOf(use: TokenUse, stored: StoredValue | undefined): Claim {
+  if (stored === undefined) return 'fresh';
+  if (Buffer.compare(stored.digest, use.digest) !== 0) return { firstSigningInput: stored.content };
+  return use.requestId !== '' && stored.label === use.requestId ? 'repeated' : 'replayed';
 }

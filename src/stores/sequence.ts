@@ -5,24 +5,24 @@ import type { Candidate, CommitResult, Head, LedgerRecord, Seal, SealedBatch, Tr
 import { subtreeCount } from './tree-layout.ts';
 
 /**
- * Seals the candidates that are not held yet. `held` is what the store found under each candidate's scope and name.
+ * Seals the candidates that are not existing yet. `existing` is what the store found under each candidate's scope and name.
  * Pure. Exceptions of `seal` pass through; a batch that does not continue the head is a bug of the caller (TypeError).
  */
 export function sequence(
   head: Head,
   candidates: readonly Candidate[],
-  held: readonly (LedgerRecord | undefined)[],
+  existing: readonly (LedgerRecord | undefined)[],
   seal: Seal,
 ): CommitResult {
   rejectTwins(candidates);
-  const fresh = candidates.filter((_, place) => held[place] === undefined);
+  const fresh = candidates.filter((_, place) => existing[place] === undefined);
   if (fresh.length === 0) {
-    return { placements: held.map((record) => ({ added: false, record: record! })), batch: undefined, head };
+    return { placements: existing.map((record) => ({ added: false, record: record! })), batch: undefined, head };
   }
   const batch = seal(head, fresh);
   checkContinues(head, fresh, batch);
   let next = 0;
-  const placements = held.map((record) =>
+  const placements = existing.map((record) =>
     record === undefined ? { added: true, record: batch.records[next++]! } : { added: false, record },
   );
   return { placements, batch, head: batch.head };

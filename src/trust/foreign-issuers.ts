@@ -36,7 +36,7 @@ export interface CallerIssuer {
   want(): Wanted;
 }
 
-interface Held {
+interface IssuerKeys {
   readonly issuer: Issuer;
   readonly keys: ReadonlyMap<string, ForeignKey>;
   /** Undefined: the keys are in the file of the operator, and there are no others. */
@@ -51,7 +51,7 @@ const START_MS = 2_000;
 
 export class ForeignIssuers {
   readonly #ports: ForeignIssuersPorts;
-  #held: readonly Held[] = [];
+  #issuers: readonly IssuerKeys[] = [];
   /** Issuers that prove callers: by `iss`, and trust domains by their name. */
   #callers: ReadonlyMap<string, CallerIssuer> = new Map();
   #timer: NodeJS.Timeout | undefined;
@@ -63,15 +63,15 @@ export class ForeignIssuers {
 
   /** From here on these issuers are trusted, and no others. Keys of a source that is still named stay. */
   replace(issuers: readonly Issuer[]): void {
-    const removed = new Set(this.#held.map(({ issuer }) => issuer.iss));
+    const removed = new Set(this.#issuers.map(({ issuer }) => issuer.iss));
     const before = new Map<string, Loaded>();
-    for (const { issuer, remote } of this.#held) if (remote) before.set(nameOf(issuer), { issuer, remote });
-    this.#held = issuers.map((issuer) => this.#hold(issuer, before));
-    const kept = new Set(this.#held.map(({ remote }) => remote));
+    for (const { issuer, remote } of this.#issuers) if (remote) before.set(nameOf(issuer), { issuer, remote });
+    this.#issuers = issuers.map((issuer) => this.#keysOf(issuer, before));
+    const kept = new Set(this.#issuers.map(({ remote }) => remote));
     for (const { remote } of before.values()) if (!kept.has(remote)) remote.stop();
     for (const { iss } of issuers) removed.delete(iss);
     for (const iss of removed) this.#ports.events.foreignIssuerRemoved(iss);
-    this.#callers = new Map(this.#held.flatMap(asCallerIssuer));
+    this.#callers = new Map(this.#issuers.flatMap(asCallerIssuer));
     this.#reportTokenKeys();
     if (this.#timer !== undefined) this.look();
   }
@@ -88,18 +88,18 @@ export class ForeignIssuers {
 
   /** Fetches what it is time for, and forgets what is too old. */
   look(): void {
-    for (const { remote } of this.#held) remote?.look();
+    for (const { remote } of this.#issuers) remote?.look();
   }
 
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    for (const { remote } of this.#held) remote?.stop();
+    for (const { remote } of this.#issuers) remote?.stop();
   }
 
   /** When every fetch that is under way has ended. */
   async settled(): Promise<void> {
-    await Promise.all(this.#held.flatMap(({ remote }) => (remote === undefined ? [] : [remote.settled()])));
+    await Promise.all(this.#issuers.flatMap(({ remote }) => (remote === undefined ? [] : [remote.settled()])));
   }
 
   /**
@@ -108,7 +108,7 @@ export class ForeignIssuers {
    */
   missed(iss: string): Rejection | undefined {
     let rejection: Rejection | undefined;
-    for (const { issuer, remote } of this.#held) {
+    for (const { issuer, remote } of this.#issuers) {
       if (remote === undefined || issuer.tokens?.speaksFor(iss) !== true) continue;
       const wanted = remote.want();
       if (remote.keys.size === 0) rejection ??= keysUnavailable(wanted);
@@ -118,12 +118,12 @@ export class ForeignIssuers {
 
   /** The keys of an issuer that count now. */
   keysOf(iss: string): ReadonlyMap<string, ForeignKey> {
-    return this.#held.find(({ issuer }) => issuer.iss === iss)?.keys ?? new Map<string, ForeignKey>();
+    return this.#issuers.find(({ issuer }) => issuer.iss === iss)?.keys ?? new Map<string, ForeignKey>();
   }
 
   /** Whether some caller may have this name, or might have had it. */
   mayName(iss: string): boolean {
-    for (const { issuer } of this.#held) {
+    for (const { issuer } of this.#issuers) {
       const identity = issuer.callers?.identity ?? issuer.pastCallers;
       if (identity === undefined) continue;
       if (iss.startsWith(identity.kind === 'spiffe' ? `${SPIFFE}${identity.trustDomain}/` : identity.prefix))
@@ -140,7 +140,7 @@ export class ForeignIssuers {
     return end < 0 ? undefined : this.#callers.get(sub.slice(0, end));
   }
 
-  #hold(issuer: Issuer, before: ReadonlyMap<string, Loaded>): Held {
+  #keysOf(issuer: Issuer, before: ReadonlyMap<string, Loaded>): IssuerKeys {
     const { source } = issuer;
     if (source.kind === 'inline') {
       const keys = new Map(source.keys.map((key) => [key.kid, key]));
@@ -179,7 +179,7 @@ export class ForeignIssuers {
   }
 
   #reportTokenKeys(): void {
-    this.#ports.onTokenKeys(this.#held.flatMap(tokenKeysOf));
+    this.#ports.onTokenKeys(this.#issuers.flatMap(tokenKeysOf));
   }
 }
 
@@ -208,7 +208,7 @@ function nameOf({ iss, source }: Issuer): string {
   return source.kind === 'inline' ? `inline ${iss}` : JSON.stringify([iss, source]);
 }
 
-function tokenKeysOf({ issuer: { tokens }, keys, tokenKeys }: Held): readonly TrustedKey[] {
+function tokenKeysOf({ issuer: { tokens }, keys, tokenKeys }: IssuerKeys): readonly TrustedKey[] {
   if (tokens === undefined) return [];
   return [...keys.values()].flatMap((key) => {
     const made = tokenKeys.get(key) ?? tokenKey(key, tokens);
@@ -218,15 +218,15 @@ function tokenKeysOf({ issuer: { tokens }, keys, tokenKeys }: Held): readonly Tr
   });
 }
 
-function asCallerIssuer(held: Held): readonly (readonly [string, CallerIssuer])[] {
-  const { issuer, remote } = held;
+function asCallerIssuer(issuerKeys: IssuerKeys): readonly (readonly [string, CallerIssuer])[] {
+  const { issuer, remote } = issuerKeys;
   const { iss, callers } = issuer;
   if (callers === undefined) return [];
   const caller: CallerIssuer = {
     iss,
     trust: callers,
     get keys() {
-      return held.keys;
+      return issuerKeys.keys;
     },
     want: () => remote?.want() ?? { state: 'cooling', forMs: Number.POSITIVE_INFINITY },
   };

@@ -38,7 +38,7 @@ export class RemoteKeySet {
   readonly #times: KeySetTimes;
   readonly #ports: KeySetPorts;
   readonly #stopped = new AbortController();
-  #held = NO_KEYS;
+  #keys = NO_KEYS;
   #takenMs: number | undefined;
   #begunMs = Number.NEGATIVE_INFINITY;
   #loading: Promise<void> | undefined;
@@ -50,19 +50,19 @@ export class RemoteKeySet {
     this.#times = times;
     this.#ports = ports;
     if (before === undefined) return;
-    this.#held = before.#held;
+    this.#keys = before.#keys;
     this.#takenMs = before.#takenMs;
   }
 
   /** The keys that count now. Empty: nothing can be said about any token of this issuer. */
   get keys(): ReadonlyMap<string, ForeignKey> {
-    return this.#isExpired() ? NO_KEYS : this.#held;
+    return this.#isExpired() ? NO_KEYS : this.#keys;
   }
 
   /** Fetches if it is time to. To be called every second or so. */
   look(): void {
-    if (this.#held.size > 0 && this.#isExpired()) {
-      this.#held = NO_KEYS;
+    if (this.#keys.size > 0 && this.#isExpired()) {
+      this.#keys = NO_KEYS;
       this.#ports.events.expired();
     }
     const { refreshMs, cooldownMs } = this.#times;
@@ -135,10 +135,10 @@ export class RemoteKeySet {
   #take(keys: readonly ForeignKey[]): boolean {
     const before = this.keys;
     const kept = keys.map((key) => {
-      const known = this.#held.get(key.kid);
+      const known = this.#keys.get(key.kid);
       return known?.text === key.text ? known : key;
     });
-    this.#held = new Map(kept.map((key) => [key.kid, key]));
+    this.#keys = new Map(kept.map((key) => [key.kid, key]));
     return before.size !== kept.length || kept.some((key) => before.get(key.kid) !== key);
   }
 }

@@ -35,7 +35,7 @@ export interface WorkerContext {
   leave(snapshot?: MetricsSnapshot): Promise<void>;
 }
 
-/** The seat of this process, where a supervisor started it. */
+/** The context of this process, if a supervisor started it. */
 export function openWorkerContext(): WorkerContext | undefined {
   const { worker } = cluster;
   if (worker === undefined) return undefined;

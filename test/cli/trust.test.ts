@@ -78,10 +78,10 @@ test('the JWT of a caller: what the caller would be called', async () => {
   const caller = { iss: issuer.url, sub: 'ada', aud: AUDIENCE, exp: now() + 300 };
   const { code, out } = await check(key.jws(caller), '--json');
   expect(code).toBe(0);
-  expect(JSON.parse(out)).toMatchObject({ believed: true, kind: 'caller', name: 'urn:people:ada' });
+  expect(JSON.parse(out)).toMatchObject({ trusted: true, kind: 'caller', name: 'urn:people:ada' });
   const rejected = await check(key.jws({ ...caller, aud: 'urn:other' }), '--json');
   expect(rejected.code).toBe(1);
-  expect(JSON.parse(rejected.out)).toMatchObject({ believed: false, refusals: [{ reason: 'CALLER_UNTRUSTED' }] });
+  expect(JSON.parse(rejected.out)).toMatchObject({ trusted: false, rejections: [{ reason: 'CALLER_UNTRUSTED' }] });
 });
 
 test('an identity token: what the caller would be called, once it proves that it holds the key', async () => {
@@ -89,8 +89,8 @@ test('an identity token: what the caller would be called, once it proves that it
   const identity = (claims: object) =>
     key.jws({ iss: issuer.url, sub: 'ada', exp: now() + 300, ...claims }, { typ: 'wit+jwt' });
   const { out } = await check(identity({ cnf }), '--json');
-  expect(JSON.parse(out)).toMatchObject({ believed: true, kind: 'caller', name: 'urn:people:ada' });
-  expect(JSON.parse((await check(identity({}), '--json')).out)).toMatchObject({ believed: false });
+  expect(JSON.parse(out)).toMatchObject({ trusted: true, kind: 'caller', name: 'urn:people:ada' });
+  expect(JSON.parse((await check(identity({}), '--json')).out)).toMatchObject({ trusted: false });
 });
 
 test('text of a token is safe for a terminal', async () => {

@@ -90,7 +90,7 @@ describe('C3 a restart', () => {
 
   test('with a clock far behind the newest entry, that is evident: time goes on from the entry until the clock has passed it', () => {
     const process = new SimulatedProcess(new SimulatedMachine({ wrongMs: -YEAR }), { newestMs: START_MS - MINUTE });
-    expect(process.trustedTime.doubt).toMatchObject({ against: 'the newest entry', differenceMs: -YEAR + MINUTE });
+    expect(process.trustedTime.skew).toMatchObject({ against: 'the newest entry', differenceMs: -YEAR + MINUTE });
     expect(process.errorMs).toBe(-MINUTE);
     process.run(MINUTE);
     process.machine.step(YEAR);
@@ -126,7 +126,7 @@ describe('C1 an entry of another process', () => {
   test('that is ahead of the clock by more than 30 s is a reason for doubt, and no longer when the clock has reached it', () => {
     const process = running();
     process.look(process.machine.trueMs + 31 * SECOND);
-    expect(process.trustedTime.doubt).toMatchObject({ against: 'the newest entry', differenceMs: -31 * SECOND });
+    expect(process.trustedTime.skew).toMatchObject({ against: 'the newest entry', differenceMs: -31 * SECOND });
     expect(process.errorMs).toBe(0);
     process.run(SECOND);
     expect(process.isDoubted).toBe(false);

@@ -78,7 +78,7 @@ export class SimulatedProcess {
   }
 
   get isDoubted(): boolean {
-    return this.trustedTime.doubt !== undefined;
+    return this.trustedTime.skew !== undefined;
   }
 
   /** What the told time is wrong by. */

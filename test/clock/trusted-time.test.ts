@@ -70,7 +70,7 @@ describe('C3 a jump', () => {
     const process = running();
     process.machine.step(jump);
     process.look();
-    expect(process.trustedTime.doubt).toMatchObject({ against: 'monotonic time', differenceMs: jump });
+    expect(process.trustedTime.skew).toMatchObject({ against: 'monotonic time', differenceMs: jump });
     process.run(10 * MINUTE);
     expect([process.isDoubted, process.errorMs, process.lagMs]).toEqual([true, 0, 0]);
     process.machine.step(-jump);
@@ -186,7 +186,7 @@ describe('a machine that slept', () => {
     process.machine.step(2 * HOUR);
     process.look();
     expect([process.isDoubted, process.errorMs]).toEqual([true, 0]);
-    expect(process.trustedTime.doubt?.differenceMs).toBe(2 * HOUR);
+    expect(process.trustedTime.skew?.differenceMs).toBe(2 * HOUR);
   });
 
   test('under a hypervisor that stopped all of its clocks comes back by itself, when its clock has stood for an hour', () => {

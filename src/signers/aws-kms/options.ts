@@ -27,7 +27,7 @@ export interface Timing {
   /** The pause before the second attempt, at most; it doubles. */
   readonly pauseMs: number;
   /** Waiting for a turn within the quota. */
-  readonly patienceMs: number;
+  readonly maxWaitMs: number;
   readonly failuresToOpen: number;
   /** How often a region that is out of use is tried. Also how long a fixed key stays rejected, at most. */
   readonly trialMs: number;
@@ -39,7 +39,7 @@ export const TIMING: Timing = {
   callMs: 1000,
   attempts: 3,
   pauseMs: 50,
-  patienceMs: 1000,
+  maxWaitMs: 1000,
   failuresToOpen: 5,
   trialMs: 1000,
   idleMs: 30_000,

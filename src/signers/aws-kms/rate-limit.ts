@@ -7,23 +7,23 @@ const BURST_SHARE = 0.1;
 export class RateLimit {
   readonly #intervalMs: number;
   readonly #toleranceMs: number;
-  readonly #patienceMs: number;
+  readonly #maxWaitMs: number;
   /** When the next call would start if all calls were evenly spread. */
   #nextMs = Number.NEGATIVE_INFINITY;
 
-  /** `patienceMs`: the longest that a call is made to wait for its turn. */
-  constructor(callsPerSecond: number, patienceMs: number) {
+  /** `maxWaitMs`: the longest that a call is made to wait for its turn. */
+  constructor(callsPerSecond: number, maxWaitMs: number) {
     const burst = Math.max(1, Math.floor(callsPerSecond * BURST_SHARE));
     this.#intervalMs = 1000 / Math.max(callsPerSecond - burst, callsPerSecond / 2);
     this.#toleranceMs = (burst - 1) * this.#intervalMs;
-    this.#patienceMs = patienceMs;
+    this.#maxWaitMs = maxWaitMs;
   }
 
   /** How long to wait before the call, in milliseconds; undefined: too long, and no turn is taken. */
   take(nowMs: number): number | undefined {
     const next = Math.max(this.#nextMs, nowMs);
     const waitMs = Math.max(0, next - this.#toleranceMs - nowMs);
-    if (waitMs > this.#patienceMs) return undefined;
+    if (waitMs > this.#maxWaitMs) return undefined;
     this.#nextMs = next + this.#intervalMs;
     return waitMs;
   }

@@ -20,7 +20,7 @@ export interface RegionOptions {
   readonly kms: Kms;
   readonly identity: KeyIdentity;
   readonly requestsPerSecond: number;
-  readonly patienceMs: number;
+  readonly maxWaitMs: number;
   readonly failuresToOpen: number;
   readonly onChange?: (region: string, failure: EctError | undefined) => void;
 }
@@ -29,16 +29,16 @@ export class KmsRegion {
   readonly name: string;
   readonly #kms: Kms;
   readonly #identity: KeyIdentity;
-  readonly #yielder: RateLimit;
+  readonly #rateLimit: RateLimit;
   readonly #breaker: Breaker;
   readonly #onChange: RegionOptions['onChange'];
 
   constructor(options: RegionOptions) {
-    const { name, kms, identity, requestsPerSecond, patienceMs, failuresToOpen } = options;
+    const { name, kms, identity, requestsPerSecond, maxWaitMs, failuresToOpen } = options;
     this.name = name;
     this.#kms = kms;
     this.#identity = identity;
-    this.#yielder = new RateLimit(requestsPerSecond, patienceMs);
+    this.#rateLimit = new RateLimit(requestsPerSecond, maxWaitMs);
     this.#breaker = new Breaker(failuresToOpen, performance.now());
     this.#onChange = options.onChange;
   }
@@ -57,7 +57,7 @@ export class KmsRegion {
   async sign(request: SignRequest, signal: AbortSignal): Promise<Uint8Array> {
     const { failure } = this.#breaker;
     if (failure !== undefined) throw repeated(failure);
-    const waitMs = this.#yielder.take(performance.now());
+    const waitMs = this.#rateLimit.take(performance.now());
     if (waitMs === undefined) throw busyError('The quota of the signing key is used up.');
     if (waitMs > 0) await pause(waitMs, undefined, { signal });
     return this.trySign(request, signal);

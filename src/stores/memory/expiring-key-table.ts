@@ -1,8 +1,8 @@
 // Things remembered once, for a time, in bounded memory. The replay guard and the issue memo are both made of it.
 
-import type { Held } from '../expiring-keys.ts';
+import type { StoredValue } from '../expiring-keys.ts';
 
-interface Row extends Held {
+interface Row extends StoredValue {
   readonly key: string;
   /** Seconds since the epoch; the row counts up to and including this second. */
   readonly keepUntil: number;
@@ -27,20 +27,26 @@ export class ExpiringKeyTable {
   }
 
   /** What holds the key at `now`, if anything. */
-  peek(key: Uint8Array, now: number): Held | undefined {
+  get(key: Uint8Array, now: number): StoredValue | undefined {
     const row = this.#rows.get(nameOf(key));
     return row !== undefined && row.keepUntil >= now ? row : undefined;
   }
 
   /** Stores the key unless it exists; then returns the existing row. Throws the error of `full` if the table is full. */
-  hold(key: Uint8Array, held: Held, keepUntil: number, now: number, full: () => Error): Held | undefined {
-    const holder = this.peek(key, now);
+  putIfAbsent(
+    key: Uint8Array,
+    value: StoredValue,
+    keepUntil: number,
+    now: number,
+    full: () => Error,
+  ): StoredValue | undefined {
+    const holder = this.get(key, now);
     if (holder !== undefined) return holder;
     this.#drop(this.#rows.get(nameOf(key)));
     for (let count = 0; count < FORGET_PER_CALL && this.#forgetOne(now); count++);
     while (this.#rows.size >= this.#capacity) if (!this.#forgetOne(now)) throw full();
-    const content = held.content.length <= this.#room ? held.content : '';
-    const row = { key: nameOf(key), digest: Uint8Array.from(held.digest), label: held.label, content, keepUntil };
+    const content = value.content.length <= this.#room ? value.content : '';
+    const row = { key: nameOf(key), digest: Uint8Array.from(value.digest), label: value.label, content, keepUntil };
     this.#room -= content.length;
     this.#rows.set(row.key, row);
     this.#push(row);

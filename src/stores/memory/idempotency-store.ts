@@ -2,7 +2,7 @@
 
 import type { IdempotencyStore, IdempotentResult } from '../../authority/index.ts';
 import { EctError, reject } from '../../errors.ts';
-import { expiringKey, type Held } from '../expiring-keys.ts';
+import { expiringKey, type StoredValue } from '../expiring-keys.ts';
 import { ExpiringKeyTable } from './expiring-key-table.ts';
 
 /** Holds at most `capacity` keys. When all of them are live, a new one is rejected: IDEMPOTENCY_UNAVAILABLE. */
@@ -16,8 +16,8 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
 
   async findIssued(caller: string, key: string, now: number): Promise<IdempotentResult | undefined> {
     this.#rejectIfClosed();
-    const held = this.#issued.peek(expiringKey(caller, key), now);
-    return held && issuedOf(held);
+    const stored = this.#issued.get(expiringKey(caller, key), now);
+    return stored && issuedOf(stored);
   }
 
   async remember(
@@ -29,8 +29,8 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
   ): Promise<IdempotentResult> {
     this.#rejectIfClosed();
     const remembered = { digest: issued.requestDigest, label: '', content: issued.token };
-    const held = this.#issued.hold(expiringKey(caller, key), remembered, keepUntil, now, storeFull);
-    return held === undefined ? issued : issuedOf(held);
+    const stored = this.#issued.putIfAbsent(expiringKey(caller, key), remembered, keepUntil, now, storeFull);
+    return stored === undefined ? issued : issuedOf(stored);
   }
 
   /** Memory has no files. */
@@ -47,8 +47,8 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
   }
 }
 
-function issuedOf(held: Held): IdempotentResult {
-  return { requestDigest: held.digest, token: held.content };
+function issuedOf(value: StoredValue): IdempotentResult {
+  return { requestDigest: value.digest, token: value.content };
 }
 
 function storeFull(): EctError {

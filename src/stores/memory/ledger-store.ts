@@ -57,8 +57,8 @@ export class MemoryLedgerStore implements LedgerStore, DocumentStore {
   async commit(candidates: readonly Candidate[], seal: Seal): Promise<CommitResult> {
     this.#rejectIfClosed();
     if (this.#head === undefined) throw corrupt('The ledger was never initialised.');
-    const held = candidates.map(({ scope, name }) => this.#byName.get(name)?.get(scope));
-    const result = sequence(this.#head, candidates, held, seal);
+    const existing = candidates.map(({ scope, name }) => this.#byName.get(name)?.get(scope));
+    const result = sequence(this.#head, candidates, existing, seal);
     if (result.batch !== undefined) this.#keep(result.batch);
     return result;
   }

@@ -2,7 +2,7 @@
 
 import type { Claim, ReplayGuard, TokenUse } from '../../authority/index.ts';
 import { EctError, reject } from '../../errors.ts';
-import { claimOf, heldOf, useKey } from '../expiring-keys.ts';
+import { claimOf, useKey, valueOfUse } from '../expiring-keys.ts';
 import { ExpiringKeyTable } from './expiring-key-table.ts';
 
 /**
@@ -22,12 +22,12 @@ export class MemoryReplayGuard implements ReplayGuard {
 
   async claim(use: TokenUse, keepUntil: number, now: number): Promise<Claim> {
     this.#rejectIfClosed();
-    return claimOf(use, this.#uses.hold(useKey(use), heldOf(use), keepUntil, now, guardFull));
+    return claimOf(use, this.#uses.putIfAbsent(useKey(use), valueOfUse(use), keepUntil, now, guardFull));
   }
 
   async look(use: TokenUse, now: number): Promise<Claim> {
     this.#rejectIfClosed();
-    return claimOf(use, this.#uses.peek(useKey(use), now));
+    return claimOf(use, this.#uses.get(useKey(use), now));
   }
 
   async close(): Promise<void> {

@@ -98,8 +98,8 @@ export class Connections {
   }
 
   /** A statement on this connection was not answered. */
-  doubt(client: PoolClient): void {
-    this.#search.doubt((client as unknown as PrimaryClient).server);
+  suspect(client: PoolClient): void {
+    this.#search.suspect((client as unknown as PrimaryClient).server);
   }
 
   /** Ends all connections, once each is free. */

@@ -72,10 +72,10 @@ export class PostgresDatabase {
 
   /**
    * Connects once. UnfitDatabase with the next step where the database cannot be used. One that does not answer is asked again for
-   * `patienceMs`: it may be starting, failing over or busy.
+   * `timeoutMs`: it may be starting, failing over or busy.
    */
-  async examine(patienceMs = 0): Promise<void> {
-    const untilMs = performance.now() + patienceMs;
+  async examine(timeoutMs = 0): Promise<void> {
+    const untilMs = performance.now() + timeoutMs;
     try {
       const { release } = await this.#takeBefore(untilMs);
       release(false);
@@ -163,7 +163,7 @@ export class DatabaseUse {
       return await work(session);
     } finally {
       await session.end();
-      if (session.isUnanswered) this.#connections.doubt(taken.client);
+      if (session.isUnanswered) this.#connections.suspect(taken.client);
     }
   }
 }

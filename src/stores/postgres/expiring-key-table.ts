@@ -1,7 +1,7 @@
 // Things remembered once, for a time, durably. The replay guard and the issue memo are both made of it.
 
 import { answeredBy, deadlineMs, underDeadline } from '../../concurrency/call-deadline.ts';
-import type { ExpiringKeyKind, ExpiringKeyRow, Held } from '../expiring-keys.ts';
+import type { ExpiringKeyKind, ExpiringKeyRow, StoredValue } from '../expiring-keys.ts';
 import type { DatabaseUse, Statement } from './database.ts';
 import { bytesOf, confirmRows } from './expiring-key-outcome.ts';
 import { ExpiringKeySweep } from './expiring-key-sweep.ts';
@@ -13,7 +13,7 @@ import { write } from './own-commits.ts';
 /** What one call wants to hold; `keepUntil` and `now` in seconds since the epoch. */
 interface KeyClaim {
   readonly key: Uint8Array;
-  readonly held: Held;
+  readonly value: StoredValue;
   readonly keepUntil: number;
   readonly now: number;
 }
@@ -21,12 +21,12 @@ interface KeyClaim {
 interface Waiting extends KeyClaim {
   /** By when its caller must be answered. */
   readonly answerByMs: number;
-  readonly resolve: (holder: Held | undefined) => void;
+  readonly resolve: (holder: StoredValue | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** What holds a key, and until when. */
-interface Holder extends Held {
+interface Holder extends StoredValue {
   readonly keepUntil: number;
 }
 
@@ -40,23 +40,23 @@ export const KINDS: Readonly<Record<ExpiringKeyKind, number>> = { uses: 1, issue
  * Whether a row that holds exactly what a call wanted is as good as its own. A use without a request id may be another
  * party's of the same token, which is a replay; what was issued is different each time.
  */
-const IS_OWN: Readonly<Record<ExpiringKeyKind, (held: Held) => boolean>> = {
+const IS_OWN: Readonly<Record<ExpiringKeyKind, (value: StoredValue) => boolean>> = {
   uses: ({ label }) => label !== '',
   issued: () => true,
 };
 
-/** Wishes of one statement, at most. */
+/** Claims of one statement, at most. */
 const MAX_GROUP = 256;
 
 /**
- * Rows by key. Wishes that arrive in the same turn of the event loop share one statement, so one commit serves them all; each
+ * Rows by key. Claims that arrive in the same turn of the event loop share one statement, so one commit serves them all; each
  * is answered only after it.
  */
 export class ExpiringKeyTable {
   readonly #use: DatabaseUse;
   readonly #ledger: string;
   readonly #kind: number;
-  readonly #isOwn: (held: Held) => boolean;
+  readonly #isOwn: (value: StoredValue) => boolean;
   readonly #sweep: ExpiringKeySweep;
   #waiting: Waiting[] = [];
   #answering: Promise<void> | undefined;
@@ -74,7 +74,7 @@ export class ExpiringKeyTable {
   }
 
   /** What holds the key at `now`, if anything. */
-  async peek(key: Uint8Array, now: number): Promise<Held | undefined> {
+  async get(key: Uint8Array, now: number): Promise<StoredValue | undefined> {
     this.#sweep.tell(now);
     const { rows } = await this.#use.read(this.#readHolders([key]));
     const [holder] = rows.map(holderOf);
@@ -82,14 +82,14 @@ export class ExpiringKeyTable {
   }
 
   /** Stores the key unless it exists; then returns the existing row. Atomic across all processes that share the database. */
-  hold(wish: KeyClaim): Promise<Held | undefined> {
-    this.#sweep.tell(wish.now);
+  putIfAbsent(claim: KeyClaim): Promise<StoredValue | undefined> {
+    this.#sweep.tell(claim.now);
     const answerByMs = deadlineMs();
-    const held = new Promise<Held | undefined>((resolve, reject) => {
-      this.#waiting.push({ ...wish, answerByMs, resolve, reject });
+    const outcome = new Promise<StoredValue | undefined>((resolve, reject) => {
+      this.#waiting.push({ ...claim, answerByMs, resolve, reject });
       this.#answering ??= this.#answerAll();
     });
-    return answeredBy(answerByMs, held, () => this.#use.outOfTime());
+    return answeredBy(answerByMs, outcome, () => this.#use.outOfTime());
   }
 
   /** Settles what waits. The database stays open. */
@@ -117,23 +117,23 @@ export class ExpiringKeyTable {
   async #answerGroup(group: readonly Waiting[]): Promise<void> {
     for (let left = group; left.length > 0; ) {
       const firsts = new Map<string, Waiting>();
-      for (const wish of left) {
-        const name = hex(wish.key);
-        if (!firsts.has(name)) firsts.set(name, wish);
+      for (const claim of left) {
+        const name = hex(claim.key);
+        if (!firsts.has(name)) firsts.set(name, claim);
       }
       const holders = await this.#take([...firsts.values()]);
-      left = left.filter((wish) => {
-        const name = hex(wish.key);
-        const isFirst = firsts.get(name) === wish;
+      left = left.filter((claim) => {
+        const name = hex(claim.key);
+        const isFirst = firsts.get(name) === claim;
         const holder = holders.get(name);
         if (holder === undefined || holder === 'again') return true;
         if ('failure' in holder) {
-          wish.reject(holder.failure);
+          claim.reject(holder.failure);
           return false;
         }
         // Its time is over for this one, although it was not for the first: the database is asked again.
-        if (!isFirst && holder.keepUntil < wish.now) return true;
-        wish.resolve(isFirst && holder.isOwn ? undefined : holder);
+        if (!isFirst && holder.keepUntil < claim.now) return true;
+        claim.resolve(isFirst && holder.isOwn ? undefined : holder);
         return false;
       });
     }
@@ -142,74 +142,74 @@ export class ExpiringKeyTable {
   /** What holds each key now. */
   async #take(firsts: readonly Waiting[]): Promise<ReadonlyMap<string, ClaimOutcome>> {
     // In one order in all processes, so that two statements never wait for each other.
-    const wishes = firsts.toSorted((a, b) => Buffer.compare(a.key, b.key));
+    const claims = firsts.toSorted((a, b) => Buffer.compare(a.key, b.key));
     try {
-      return await this.#takeFree(wishes);
+      return await this.#takeFree(claims);
     } catch (error) {
       if (!isOutcomeOpen(error)) throw error;
-      return this.#confirm(wishes, error);
+      return this.#confirm(claims, error);
     }
   }
 
   /** It is unknown which claims were stored, so the rows are looked up. Claims that stay unknown get the failure. */
-  async #confirm(wishes: readonly Waiting[], failure: unknown): Promise<ReadonlyMap<string, ClaimOutcome>> {
-    const telling = wishes.filter(({ held }) => this.#isOwn(held));
+  async #confirm(claims: readonly Waiting[], failure: unknown): Promise<ReadonlyMap<string, ClaimOutcome>> {
+    const telling = claims.filter(({ value }) => this.#isOwn(value));
     const table = { ledger: this.#ledger, kind: this.#kind };
     const areThere = await confirmRows(this.#use, table, telling).catch(() => []);
     const own = new Set(telling.filter((_, place) => areThere[place] === true));
     return new Map(
-      wishes.map((wish) => {
-        const { key, held, keepUntil } = wish;
-        return [hex(key), own.has(wish) ? { ...held, keepUntil, isOwn: true } : { failure }];
+      claims.map((claim) => {
+        const { key, value, keepUntil } = claim;
+        return [hex(key), own.has(claim) ? { ...value, keepUntil, isOwn: true } : { failure }];
       }),
     );
   }
 
-  async #takeFree(wishes: readonly Waiting[]): Promise<ReadonlyMap<string, ClaimOutcome>> {
+  async #takeFree(claims: readonly Waiting[]): Promise<ReadonlyMap<string, ClaimOutcome>> {
     const [taken, found] = await this.#use.repeatedly((session) =>
-      write(session, this.#insert(wishes), this.#readHolders(wishes.map(({ key }) => key))),
+      write(session, this.#insert(claims), this.#readHolders(claims.map(({ key }) => key))),
     );
     const own = new Set(taken!.rows.map(({ key }) => hex(key as Uint8Array)));
-    const held = new Map(found!.rows.map((row) => [hex(row['key'] as Uint8Array), holderOf(row)]));
+    const stored = new Map(found!.rows.map((row) => [hex(row['key'] as Uint8Array), holderOf(row)]));
     const holders = new Map<string, ClaimOutcome>();
-    for (const wish of wishes) {
-      const name = hex(wish.key);
-      const holder = held.get(name);
-      if (own.has(name)) holders.set(name, { ...wish.held, keepUntil: wish.keepUntil, isOwn: true });
+    for (const claim of claims) {
+      const name = hex(claim.key);
+      const holder = stored.get(name);
+      if (own.has(name)) holders.set(name, { ...claim.value, keepUntil: claim.keepUntil, isOwn: true });
       else if (holder === undefined) holders.set(name, 'again');
-      else if (holder.keepUntil >= wish.now) holders.set(name, { ...holder, isOwn: false });
-      else holders.set(name, await this.#takeOver(wish));
+      else if (holder.keepUntil >= claim.now) holders.set(name, { ...holder, isOwn: false });
+      else holders.set(name, await this.#takeOver(claim));
     }
     return holders;
   }
 
-  /** Takes the place of a row whose time is over for this wish. */
-  async #takeOver({ key, held, keepUntil, now }: KeyClaim): Promise<ClaimOutcome> {
+  /** Takes the place of a row whose time is over for this claim. */
+  async #takeOver({ key, value, keepUntil, now }: KeyClaim): Promise<ClaimOutcome> {
     const statement: Statement = {
       name: 'take-over',
       text: `UPDATE ect.once SET digest = $4, label = $5, content = $6, keep_until = $7
              WHERE ledger = $1 AND kind = $2 AND key = $3 AND keep_until < $8`,
-      values: [this.#ledger, this.#kind, key, ...bytesOf(held), keepUntil, now],
+      values: [this.#ledger, this.#kind, key, ...bytesOf(value), keepUntil, now],
     };
     const [{ rowCount } = { rowCount: 0 }] = await this.#use.repeatedly((session) => write(session, statement));
-    return rowCount === 1 ? { ...held, keepUntil, isOwn: true } : 'again';
+    return rowCount === 1 ? { ...value, keepUntil, isOwn: true } : 'again';
   }
 
-  #insert(wishes: readonly KeyClaim[]): Statement {
-    const parts = wishes.map(({ held }) => bytesOf(held));
+  #insert(claims: readonly KeyClaim[]): Statement {
+    const parts = claims.map(({ value }) => bytesOf(value));
     return {
-      name: 'hold',
+      name: 'put-if-absent',
       text: `INSERT INTO ect.once (ledger, kind, key, digest, label, content, keep_until)
-             SELECT $1, $2, wish.* FROM unnest($3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bigint[]) AS wish
+             SELECT $1, $2, claim.* FROM unnest($3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bigint[]) AS claim
              ON CONFLICT DO NOTHING RETURNING key`,
       values: [
         this.#ledger,
         this.#kind,
-        wishes.map(({ key }) => key),
+        claims.map(({ key }) => key),
         parts.map(([digest]) => digest),
         parts.map(([, label]) => label),
         parts.map(([, , content]) => content),
-        wishes.map(({ keepUntil }) => keepUntil),
+        claims.map(({ keepUntil }) => keepUntil),
       ],
     };
   }

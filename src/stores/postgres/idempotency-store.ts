@@ -1,7 +1,7 @@
 // Request ids in PostgreSQL: a retry gets the same token after a restart too, and from every process.
 
 import type { IdempotencyStore, IdempotentResult } from '../../authority/index.ts';
-import { expiringKey, type Held } from '../expiring-keys.ts';
+import { expiringKey, type StoredValue } from '../expiring-keys.ts';
 import type { PostgresDatabase } from './database.ts';
 import { ExpiringKeyTable } from './expiring-key-table.ts';
 import type { StoreReasons } from './failures.ts';
@@ -23,8 +23,8 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
   }
 
   async findIssued(caller: string, key: string, now: number): Promise<IdempotentResult | undefined> {
-    const held = await this.#issued.peek(expiringKey(caller, key), now);
-    return held && issuedOf(held);
+    const stored = await this.#issued.get(expiringKey(caller, key), now);
+    return stored && issuedOf(stored);
   }
 
   async remember(
@@ -34,8 +34,8 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
     keepUntil: number,
     now: number,
   ): Promise<IdempotentResult> {
-    const held = { digest: issued.requestDigest, label: '', content: issued.token };
-    const holder = await this.#issued.hold({ key: expiringKey(caller, key), held, keepUntil, now });
+    const value = { digest: issued.requestDigest, label: '', content: issued.token };
+    const holder = await this.#issued.putIfAbsent({ key: expiringKey(caller, key), value, keepUntil, now });
     return holder === undefined ? issued : issuedOf(holder);
   }
 
@@ -44,6 +44,6 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
   }
 }
 
-function issuedOf(held: Held): IdempotentResult {
-  return { requestDigest: Uint8Array.from(held.digest), token: held.content };
+function issuedOf(value: StoredValue): IdempotentResult {
+  return { requestDigest: Uint8Array.from(value.digest), token: value.content };
 }

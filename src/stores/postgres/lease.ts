@@ -40,8 +40,8 @@ export class PostgresLease implements Lease {
   readonly #onChanged: (token: number | undefined) => void;
   readonly #lifeMs: number;
   readonly #holder = randomUUID();
-  #held: { readonly token: number; readonly untilMs: number } | undefined;
-  #told: number | undefined;
+  #current: { readonly token: number; readonly untilMs: number } | undefined;
+  #reported: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #renewing: Promise<void> = Promise.resolve();
   #isClosing = false;
@@ -58,7 +58,7 @@ export class PostgresLease implements Lease {
 
   /** By the monotonic clock of this process since before the server was asked, so that it never ends later here than there. */
   get token(): number | undefined {
-    return this.#held !== undefined && performance.now() < this.#held.untilMs ? this.#held.token : undefined;
+    return this.#current !== undefined && performance.now() < this.#current.untilMs ? this.#current.token : undefined;
   }
 
   /** Gives it back, so that another process need not wait for its end. */
@@ -97,25 +97,25 @@ export class PostgresLease implements Lease {
       values: [this.#ledger, this.#holder, this.#lifeMs],
     });
     const [row] = rows;
-    this.#held = row === undefined ? undefined : { token: Number(row['token']), untilMs: sentMs + this.#lifeMs };
+    this.#current = row === undefined ? undefined : { token: Number(row['token']), untilMs: sentMs + this.#lifeMs };
   }
 
   async #release(): Promise<void> {
-    const held = this.#held;
-    if (held === undefined) return;
-    this.#held = undefined;
+    const current = this.#current;
+    if (current === undefined) return;
+    this.#current = undefined;
     this.#tell();
     await this.#use.read({
       text: `UPDATE ect.leases SET expires_at = clock_timestamp()
              WHERE ledger = $1 AND name = 'background' AND holder = $2 AND token = $3`,
-      values: [this.#ledger, this.#holder, held.token],
+      values: [this.#ledger, this.#holder, current.token],
     });
   }
 
   #tell(): void {
     const { token } = this;
-    if (token === this.#told) return;
-    this.#told = token;
+    if (token === this.#reported) return;
+    this.#reported = token;
     this.#onChanged(token);
   }
 }

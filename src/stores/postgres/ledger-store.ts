@@ -176,8 +176,8 @@ export class PostgresLedgerStore implements LedgerStore, DocumentStore {
     const row = locked?.rows[0];
     if (row === undefined) throw corrupt('The ledger was never initialised.');
     const head = headOf(row);
-    const held = inPlaces(found?.rows ?? [], candidates.length);
-    const result = sequence(head, candidates, held, seal);
+    const existing = inPlaces(found?.rows ?? [], candidates.length);
+    const result = sequence(head, candidates, existing, seal);
     if (result.batch === undefined) await this.#confirm(session);
     else await this.#write(session, head.size, result.batch);
     // The commit point: from here on the entries are durable.

@@ -24,7 +24,7 @@ import { counts, end, fail, forget, insert, open, read, take } from './pending-s
 const REASONS: StoreReasons = {
   unavailable: 'LEDGER_UNAVAILABLE',
   corrupt: 'ONCE_CORRUPT',
-  what: 'store of pending recordings',
+  what: 'pending recordings',
 };
 
 /** Most recordings in one statement. */
@@ -94,10 +94,10 @@ export class PostgresPendingRecordings implements PendingRecordings {
   async #addEach(group: readonly Adding[]): Promise<readonly Adding[]> {
     const callers = [...new Set(group.map(({ item }) => item.recording.caller))];
     const keys = group.map(({ item }) => pendingKey(item.recording));
-    const [held, counted] = await this.#use.repeatedly((session) =>
+    const [existing, counted] = await this.#use.repeatedly((session) =>
       session.all(open(this.#ledger, keys), counts(this.#ledger, callers, this.#limits)),
     );
-    const digests = new Map(held!.rows.map((row) => [hex(row['key']), row['digest'] as Uint8Array]));
+    const digests = new Map(existing!.rows.map((row) => [hex(row['key']), row['digest'] as Uint8Array]));
     const room = new Room(counted!.rows, this.#limits);
     const fresh = new Map<string, Adding>();
     const again: Adding[] = [];

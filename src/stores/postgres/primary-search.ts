@@ -96,7 +96,7 @@ export class PrimarySearch {
   }
 
   /** The server has left a statement without an answer: it is asked whether it still is the primary. */
-  doubt(server: ServerAddress): void {
+  suspect(server: ServerAddress): void {
     if (server !== this.#current || this.#running !== undefined) return;
     this.#running = this.#look(server);
     this.#running.catch(() => undefined);

@@ -1,7 +1,7 @@
 // A replay guard in PostgreSQL: a use stays used after a restart, and for every process that shares the database.
 
 import type { Claim, ReplayGuard, TokenUse } from '../../authority/index.ts';
-import { claimOf, heldOf, useKey } from '../expiring-keys.ts';
+import { claimOf, useKey, valueOfUse } from '../expiring-keys.ts';
 import type { PostgresDatabase } from './database.ts';
 import { ExpiringKeyTable } from './expiring-key-table.ts';
 import type { StoreReasons } from './failures.ts';
@@ -23,11 +23,11 @@ export class PostgresReplayGuard implements ReplayGuard {
   }
 
   async claim(use: TokenUse, keepUntil: number, now: number): Promise<Claim> {
-    return claimOf(use, await this.#uses.hold({ key: useKey(use), held: heldOf(use), keepUntil, now }));
+    return claimOf(use, await this.#uses.putIfAbsent({ key: useKey(use), value: valueOfUse(use), keepUntil, now }));
   }
 
   async look(use: TokenUse, now: number): Promise<Claim> {
-    return claimOf(use, await this.#uses.peek(useKey(use), now));
+    return claimOf(use, await this.#uses.get(useKey(use), now));
   }
 
   async close(): Promise<void> {

@@ -71,21 +71,21 @@ export class RedisNode {
       connectTimeout: timeouts.connectMs,
       sentinelCommandTimeout: timeouts.connectMs,
     });
-    let told: Error | undefined;
+    let reported: Error | undefined;
     // The first says most: what follows is that the connection is closed.
     client.on('error', (error: Error) => {
-      told ??= error;
+      reported ??= error;
     });
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(new RedisAway('Redis does not answer.')), timeouts.connectMs);
     try {
       const facts = await Promise.race([examined(client, kind), late]);
       // A database that is not there, for one: the driver goes on in another one.
-      if (told !== undefined) throw told;
+      if (reported !== undefined) throw reported;
       return new RedisNode(client, kind, timeouts, facts);
     } catch (error) {
       client.disconnect();
-      throw connectFailure(told ?? error);
+      throw connectFailure(reported ?? error);
     } finally {
       clearTimeout(timer);
     }

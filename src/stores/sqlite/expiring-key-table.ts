@@ -1,6 +1,6 @@
 // Things remembered once, for a time, durably. The replay guard and the issue memo are both made of it.
 
-import type { Held } from '../expiring-keys.ts';
+import type { StoredValue } from '../expiring-keys.ts';
 import type { SqliteDatabase } from './database.ts';
 import type { ExpiringKeyTableName } from './expiring-key-layout.ts';
 import type { WritableStore } from './storage-watch.ts';
@@ -8,13 +8,13 @@ import type { WritableStore } from './storage-watch.ts';
 /** What one call wants to hold; `keepUntil` and `now` in seconds since the epoch. */
 interface KeyClaim {
   readonly key: Uint8Array;
-  readonly held: Held;
+  readonly value: StoredValue;
   readonly keepUntil: number;
   readonly now: number;
 }
 
 interface Waiting extends KeyClaim {
-  readonly resolve: (holder: Held | undefined) => void;
+  readonly resolve: (holder: StoredValue | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -28,11 +28,11 @@ const SWEPT_PAGES = 256;
 /** The file shrinks while more of it is free than this, and than is in use: in its usual rise and fall it stays as it is. */
 const KEPT_FREE_PAGES = 4_096;
 
-/** Rows that each wish makes the table forget, once their time is over: more than it adds, so a backlog shrinks. */
+/** Rows that each claim makes the table forget, once their time is over: more than it adds, so a backlog shrinks. */
 const FORGET_PER_CLAIM = 4;
 
 /**
- * Rows by key. Wishes that arrive in the same turn of the event loop share one transaction, so one fsync serves them
+ * Rows by key. Claims that arrive in the same turn of the event loop share one transaction, so one fsync serves them
  * all; each is answered only after the commit.
  */
 export class ExpiringKeyTable {
@@ -64,7 +64,7 @@ export class ExpiringKeyTable {
   }
 
   /** What holds the key at `now`, if anything. That nothing does is not said of a file that is known to be damaged. */
-  async peek(key: Uint8Array, now: number): Promise<Held | undefined> {
+  async get(key: Uint8Array, now: number): Promise<StoredValue | undefined> {
     this.#tell(now);
     const holder = this.#database.read(() => this.#holder(key, now));
     if (holder === undefined) this.#database.rejectDamaged();
@@ -73,11 +73,11 @@ export class ExpiringKeyTable {
   }
 
   /** Stores the key unless it exists; then returns the existing row. Rejects if the file is known to be damaged. Atomic across all processes that share the file. */
-  async hold(wish: KeyClaim): Promise<Held | undefined> {
-    this.#tell(wish.now);
+  async putIfAbsent(claim: KeyClaim): Promise<StoredValue | undefined> {
+    this.#tell(claim.now);
     this.#database.rejectDamaged();
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ ...wish, resolve, reject });
+      this.#waiting.push({ ...claim, resolve, reject });
       this.#answering ??= this.#answerAll();
     });
   }
@@ -149,7 +149,7 @@ export class ExpiringKeyTable {
     try {
       const holders = await this.#database.writeDurably(() => {
         this.#forget(group);
-        return group.map((wish) => this.#take(wish));
+        return group.map((claim) => this.#take(claim));
       });
       // From here on every row of the group is durable.
       for (const [place, { resolve }] of group.entries()) resolve(holders[place]);
@@ -158,21 +158,21 @@ export class ExpiringKeyTable {
     }
   }
 
-  #take({ key, held, keepUntil, now }: KeyClaim): Held | undefined {
-    const { changes } = this.#statements.take.run(key, held.digest, held.label, held.content, keepUntil, now);
+  #take({ key, value, keepUntil, now }: KeyClaim): StoredValue | undefined {
+    const { changes } = this.#statements.take.run(key, value.digest, value.label, value.content, keepUntil, now);
     return changes === 1 ? undefined : this.#holder(key, now);
   }
 
-  #holder(key: Uint8Array, now: number): Held | undefined {
+  #holder(key: Uint8Array, now: number): StoredValue | undefined {
     const row = this.#statements.holder.get(key, now);
     if (row === undefined) return undefined;
     const { digest, label, content } = row as { digest: Uint8Array; label: string; content: string };
     return { digest, label, content };
   }
 
-  // A row may still count for the wish with the earliest time, so that time decides.
+  // A row may still count for the claim with the earliest time, so that time decides.
   #forget(group: readonly Waiting[]): void {
-    const now = group.reduce((earliest, wish) => Math.min(earliest, wish.now), Number.POSITIVE_INFINITY);
+    const now = group.reduce((earliest, claim) => Math.min(earliest, claim.now), Number.POSITIVE_INFINITY);
     this.#statements.forget.run(now, group.length * FORGET_PER_CLAIM);
   }
 }

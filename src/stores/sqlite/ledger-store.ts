@@ -90,8 +90,8 @@ export class SqliteLedgerStore implements LedgerStore, DocumentStore {
     const result = await this.#database.writeDurably(() => {
       const head = this.#readHead();
       if (head === undefined) throw corrupt('The ledger was never initialised.');
-      const held = candidates.map(({ scope, name }) => recordIn(this.#statements.find.get(name, scope)));
-      const result = sequence(head, candidates, held, seal);
+      const existing = candidates.map(({ scope, name }) => recordIn(this.#statements.find.get(name, scope)));
+      const result = sequence(head, candidates, existing, seal);
       if (result.batch !== undefined) this.#insert(result.batch);
       return result;
     });

@@ -9,7 +9,7 @@ import { openReadOnlyDatabase } from './open-database.ts';
 const REASONS: StoreReasons = {
   unavailable: 'LEDGER_UNAVAILABLE',
   corrupt: 'ONCE_CORRUPT',
-  what: 'store of pending recordings',
+  what: 'pending recordings',
 };
 
 const COLUMNS = 'key, wid, jti, iss, caller, digest, token, ordered_at, failure, is_open, due, provenance';

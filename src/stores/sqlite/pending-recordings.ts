@@ -25,7 +25,7 @@ import { WriteGroup } from './write-group.ts';
 const REASONS: StoreReasons = {
   unavailable: 'LEDGER_UNAVAILABLE',
   corrupt: 'ONCE_CORRUPT',
-  what: 'store of pending recordings',
+  what: 'pending recordings',
 };
 
 /** A longer lease was written before the clock was set back: it counts as expired. */
@@ -128,8 +128,8 @@ export class SqlitePendingRecordings implements PendingRecordings {
     const { wid, jti, iss, caller, digest, token, requestedAt, provenance = null } = recording;
     const { open, add } = this.#statements;
     const key = pendingKey(recording);
-    const held = open.get(key)?.['digest'];
-    if (held instanceof Uint8Array) return Buffer.compare(held, digest) === 0 ? 'duplicate' : 'conflict';
+    const existing = open.get(key)?.['digest'];
+    if (existing instanceof Uint8Array) return Buffer.compare(existing, digest) === 0 ? 'duplicate' : 'conflict';
     const { total, perCaller } = this.#limits;
     const ofCaller = this.#count('caller', caller, perCaller);
     if (ofCaller >= perCaller) return tooManyPending('perCaller', this.#limits);

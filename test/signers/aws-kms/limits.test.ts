@@ -54,7 +54,7 @@ test('D8: 50 calls a second for 3 s against answers after 200 ms: what is admitt
 
 test('D1: within the quota KMS never throttles, and what is beyond it is SIGNER_BUSY', async () => {
   const kms = await startKms({ requestsPerSecond: 100 });
-  const signer = await openSigner(kms, { requestsPerSecond: 95, timing: { attempts: 1, patienceMs: 250 } });
+  const signer = await openSigner(kms, { requestsPerSecond: 95, timing: { attempts: 1, maxWaitMs: 250 } });
   const before = kms.double.count('Sign');
   const startMs = performance.now();
   const signing = Array.from({ length: 200 }, () => signer.sign(INPUT, forever));
@@ -75,7 +75,7 @@ test('D1: the quota of the next region is used when that of the first is gone', 
   const signer = await openSigner(kms, {
     regions: [REGION, SECOND_REGION],
     requestsPerSecond: 1,
-    timing: { patienceMs: 0 },
+    timing: { maxWaitMs: 0 },
   });
   const signing = Array.from({ length: 10 }, () => signer.sign(INPUT, forever));
   const signed = (await Promise.allSettled(signing)).map(reasonOf).filter((reason) => reason === 'signed');

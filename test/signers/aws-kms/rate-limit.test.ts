@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 import { RateLimit } from '../../../src/signers/aws-kms/rate-limit.ts';
 
 /** Asks as often as time allows, and answers when calls started. */
-function startsWithin(callsPerSecond: number, patienceMs: number, untilMs: number, stepMs: number): number[] {
-  const yielder = new RateLimit(callsPerSecond, patienceMs);
+function startsWithin(callsPerSecond: number, maxWaitMs: number, untilMs: number, stepMs: number): number[] {
+  const rateLimit = new RateLimit(callsPerSecond, maxWaitMs);
   const starts: number[] = [];
   for (let now = 0; now < untilMs; now += stepMs) {
-    const waitMs = yielder.take(now);
+    const waitMs = rateLimit.take(now);
     if (waitMs !== undefined) starts.push(now + waitMs);
   }
   return starts;
@@ -15,8 +15,8 @@ function startsWithin(callsPerSecond: number, patienceMs: number, untilMs: numbe
 test.each([1, 2, 5, 9, 10, 11, 95, 100, 1000])(
   'D1: a quota of %d a second is exceeded in no second, and is used',
   (quota) => {
-    for (const patienceMs of [0, 250]) {
-      const starts = startsWithin(quota, patienceMs, 10_000, 0.25);
+    for (const maxWaitMs of [0, 250]) {
+      const starts = startsWithin(quota, maxWaitMs, 10_000, 0.25);
       const most = Math.max(...starts.map((start) => starts.filter((at) => at >= start && at < start + 1000).length));
       expect(most).toBeLessThanOrEqual(quota);
       expect(starts.length).toBeGreaterThanOrEqual(Math.floor(10 * quota * 0.5));
@@ -25,16 +25,16 @@ test.each([1, 2, 5, 9, 10, 11, 95, 100, 1000])(
 );
 
 test('a tenth goes at once, and the rest evenly', () => {
-  const yielder = new RateLimit(100, 1000);
-  const waits = Array.from({ length: 12 }, () => yielder.take(0)!);
+  const rateLimit = new RateLimit(100, 1000);
+  const waits = Array.from({ length: 12 }, () => rateLimit.take(0)!);
   expect(Math.max(...waits.slice(0, 10))).toBeCloseTo(0);
   expect(waits[10]).toBeCloseTo(1000 / 90);
   expect(waits[11]).toBeCloseTo(2000 / 90);
 });
 
 test('whoever would wait too long takes no turn', () => {
-  const yielder = new RateLimit(10, 50);
-  expect(yielder.take(0)).toBe(0);
-  for (let at = 0; at < 100; at++) expect(yielder.take(0)).toBeUndefined();
-  expect(yielder.take(1000 / 9 - 40)).toBeCloseTo(40);
+  const rateLimit = new RateLimit(10, 50);
+  expect(rateLimit.take(0)).toBe(0);
+  for (let at = 0; at < 100; at++) expect(rateLimit.take(0)).toBeUndefined();
+  expect(rateLimit.take(1000 / 9 - 40)).toBeCloseTo(40);
 });

@@ -95,13 +95,13 @@ test('a server that leaves a statement without an answer is asked again; connect
   state.primary = A;
   await search.find();
   asked.length = 0;
-  search.doubt(A);
-  search.doubt(A);
+  search.suspect(A);
+  search.suspect(A);
   expect(search.current).toBe(A);
   await nextTurn();
   expect([asked, search.current]).toEqual([['a'], A]);
   state.primary = B;
-  search.doubt(A);
+  search.suspect(A);
   await nextTurn();
   expect(search.current).toBe(B);
   expect(asked).toEqual(['a', 'a', 'b']);
