@@ -43,6 +43,7 @@ import { listen } from './listen.ts';
 import { openRedis, openWorkload } from './optional-parts.ts';
 import { openPolicy } from './policy.ts';
 import { askStorage } from './readiness.ts';
+import { startWithDatabase } from './start-again.ts';
 import { limitWrites, watchSpace } from './writes.ts';
 
 /** A service that accepts calls. */
@@ -71,11 +72,11 @@ export class StartStopped extends Error {
  * Builds the service from its configuration and starts it, as one of several workers if it has a worker context.
  * StartError or KeyFileError where something is missing, StartStopped once `stop` is aborted.
  */
-export async function startService(
-  config: Config,
-  worker?: WorkerContext,
-  stop?: AbortSignal,
-): Promise<RunningService> {
+export function startService(config: Config, worker?: WorkerContext, stop?: AbortSignal): Promise<RunningService> {
+  return startWithDatabase(config, () => startOnce(config, worker, stop), stop);
+}
+
+async function startOnce(config: Config, worker?: WorkerContext, stop?: AbortSignal): Promise<RunningService> {
   const shutdown = new Shutdown();
   try {
     const events = openEvents(config, worker);

@@ -1,6 +1,7 @@
 // How the stores of a service are opened that replicas share. Loaded only where they are wanted: the driver takes a while.
 
 import type { Config } from '../config/index.ts';
+import type { PostgresConfig } from '../config/postgres.ts';
 import { postgresTarget } from '../config-files/postgres-target.ts';
 import { type DataDir, StartError } from '../data-directory/data-dir.ts';
 import { describeSharedLoss } from '../data-directory/history-check.ts';
@@ -8,6 +9,7 @@ import { HistoryLost, type LedgerKey, type LedgerStore } from '../ledger/index.t
 import { GuardedLedgerStore, type KnownDamage } from '../stores/guarded-ledger-store.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import {
+  DatabaseOutOfReach,
   MovedLedger,
   PostgresDatabase,
   PostgresIdempotencyStore,
@@ -20,6 +22,7 @@ import {
 } from '../stores/postgres/index.ts';
 import { isUnfinishedCopy } from '../stores/unfinished-copy.ts';
 import type { Events } from '../telemetry/events.ts';
+import { databaseOf } from './database-names.ts';
 import type { Stores } from './open-stores.ts';
 
 /** A replica may start while its database fails over: longer than that takes, and shorter than a supervisor waits. */
@@ -85,8 +88,17 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
   } catch (error) {
     await database.close();
     if (error instanceof HistoryLost) throw new StartError(describeSharedLoss(error, dir), { cause: error });
-    throw error instanceof UnfitDatabase ? new StartError(error.message, { cause: error }) : error;
+    throw error instanceof UnfitDatabase ? new StartError(sentenceOf(error, config.postgres), { cause: error }) : error;
   }
+}
+
+/** Of a server that does not answer the operator must know which one was asked; other sentences say what to do. */
+function sentenceOf(error: UnfitDatabase, postgres: PostgresConfig): string {
+  if (!(error instanceof DatabaseOutOfReach)) return error.message;
+  return (
+    `${error.message} The start has asked ${databaseOf(postgres)} for ${START_TIMEOUT_MS / 1000} s: start it, or correct ECT_POSTGRES_URL, ` +
+    'and start the service again.'
+  );
 }
 
 async function rejectUnfinishedCopy(ledger: LedgerStore): Promise<void> {

@@ -7,6 +7,7 @@ import { EctError } from '../../errors.ts';
 import { Connections, type DatabaseNotices, type TakenConnection } from './connections.ts';
 import {
   DatabaseDown,
+  DatabaseOutOfReach,
   isOutOfReach,
   isRepeatable,
   isServerAnswer,
@@ -72,7 +73,7 @@ export class PostgresDatabase {
 
   /**
    * Connects once. UnfitDatabase with the next step where the database cannot be used. One that does not answer is asked again for
-   * `timeoutMs`: it may be starting, failing over or busy.
+   * `timeoutMs`: it may be starting, failing over or busy. Then it is DatabaseOutOfReach.
    */
   async examine(timeoutMs = 0): Promise<void> {
     const untilMs = performance.now() + timeoutMs;
@@ -83,7 +84,8 @@ export class PostgresDatabase {
       const found = translated(error, { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' });
       if (!(found instanceof EctError)) throw error;
       if (error instanceof UnfitDatabase) throw error;
-      throw new UnfitDatabase(error instanceof DatabaseDown ? error.message : found.message, { cause: found.cause });
+      const message = error instanceof DatabaseDown ? error.message : found.message;
+      throw new (isOutOfReach(error) ? DatabaseOutOfReach : UnfitDatabase)(message, { cause: found.cause });
     }
   }
 

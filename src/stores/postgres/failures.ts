@@ -2,7 +2,8 @@
 // quote, and the connection itself go nowhere.
 
 import { DatabaseError } from 'pg';
-import { EctError, reject } from '../../errors.ts';
+import { EctError, type Rejection, reject } from '../../errors.ts';
+import { DatabaseUnavailable } from '../database-unavailable.ts';
 
 /** The reasons that a store gives for its failures. */
 export interface StoreReasons {
@@ -16,6 +17,9 @@ export interface StoreReasons {
 export class UnfitDatabase extends Error {
   override readonly name = 'UnfitDatabase';
 }
+
+/** No server answers, or none takes connections yet. */
+export class DatabaseOutOfReach extends UnfitDatabase {}
 
 /** The server follows another one, and is not the primary. */
 export class StandbyServer extends UnfitDatabase {}
@@ -133,14 +137,19 @@ export function translated(error: unknown, reasons: StoreReasons): unknown {
   if (error instanceof DatabaseDown) {
     const inner = translated(error.cause, reasons);
     const rejection =
-      inner instanceof EctError ? inner : new EctError(reject(reasons.unavailable, SENTENCES.other(reasons.what)));
-    const later = { ...rejection.rejection, metadata: { ...rejection.metadata, retry_after_seconds: RETRY_SECONDS } };
+      inner instanceof EctError ? inner.rejection : reject(reasons.unavailable, SENTENCES.other(reasons.what));
+    const later = { ...rejection, metadata: { ...rejection.metadata, retry_after_seconds: RETRY_SECONDS } };
     // An outage is reported once, when it begins, and not for each call that it rejects.
-    return new EctError(later, error.isRepeated ? {} : { cause: cleaned(error) });
+    return failed(later, reasons, error.isRepeated ? {} : { cause: cleaned(error) });
   }
   const reason = failure === 'full' ? 'STORAGE_FULL' : failure === 'corrupt' ? reasons.corrupt : reasons.unavailable;
   const sentence = error instanceof UnfitDatabase ? error.message : SENTENCES[failure](reasons.what);
-  return new EctError(reject(reason, sentence), { cause: cleaned(error) });
+  return failed(reject(reason, sentence), reasons, { cause: cleaned(error) });
+}
+
+function failed(rejection: Rejection, { unavailable }: StoreReasons, options: ErrorOptions): EctError {
+  const isUnavailable = rejection.reason === unavailable;
+  return isUnavailable ? new DatabaseUnavailable(rejection, options) : new EctError(rejection, options);
 }
 
 /** Whether the transaction has certainly left nothing behind, so that it may run again. */

@@ -3,7 +3,7 @@
 export { readServerTime } from './clock.ts';
 export { type DatabaseNotices, PostgresDatabase } from './database.ts';
 export { PostgresExpiringKeyRows } from './expiring-key-rows.ts';
-export { UnfitDatabase } from './failures.ts';
+export { DatabaseOutOfReach, UnfitDatabase } from './failures.ts';
 export { PostgresIdempotencyStore } from './idempotency-store.ts';
 export { countOpenRecordings, countServices } from './in-use.ts';
 export { PostgresLease } from './lease.ts';

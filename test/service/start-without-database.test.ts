@@ -1,0 +1,108 @@
+// A dependency that is lost during the start, at each step of it: the database. The start waits for it and goes on, or ends with exit code
+// 1 and a message that names it.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readConfig } from '../../src/config/index.ts';
+import { generateLedgerKey, openLedgerKey } from '../../src/ledger/index.ts';
+import { startService } from '../../src/service/index.ts';
+import { generateKeyPem } from '../../src/signers/local/index.ts';
+import type { Issued } from '../interop/answers.ts';
+import { dial } from '../interop/grpc-js-client.ts';
+import { type LosingProxy, startLosingProxy } from '../stores/postgres/losing-proxy.ts';
+import { FULL, rounds } from '../support/full.ts';
+import {
+  describeWithPostgres,
+  PASSWORD,
+  type PostgresServer,
+  SERVICE_ROLE,
+  startPostgres,
+} from '../support/postgres.ts';
+import { examineLedger } from '../support/recorded-ledger.ts';
+import { runMain } from '../support/service-process.ts';
+
+/** Of all requests of a start each so-many-th. */
+const STEP = rounds(1, 7);
+/** A start waits 15 s for its database. */
+const AWAY_FROM = FULL ? [1, 8, 20] : [8];
+
+describeWithPostgres('a start that loses its database', () => {
+  let folder: string;
+  let server: PostgresServer;
+  let proxy: LosingProxy;
+  const ledgerKey = generateLedgerKey('ledger.example/ect');
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ect-lost-'));
+    const files = { password: PASSWORD, 'ledger.key': ledgerKey, 'signing-key.pem': generateKeyPem() };
+    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text, { mode: 0o600 });
+    server = await startPostgres();
+    proxy = await startLosingProxy(server);
+  });
+  afterAll(async () => {
+    await proxy.close();
+    await server.stop();
+    await rm(folder, { recursive: true });
+  });
+
+  let replicas = 0;
+  async function settings(database: string): Promise<Record<string, string>> {
+    await server.makeDatabase(database);
+    return {
+      ECT_STORE: 'postgres',
+      ECT_POSTGRES_URL: `postgres:///${database}?host=${proxy.host}&user=${encodeURIComponent(SERVICE_ROLE)}`,
+      ECT_POSTGRES_PASSWORD_FILE: join(folder, 'password'),
+      ECT_LOCAL_KEY_FILE: join(folder, 'signing-key.pem'),
+      ECT_LEDGER_KEY_FILE: join(folder, 'ledger.key'),
+      ECT_LISTEN: '127.0.0.1:0',
+      ECT_LOG_LEVEL: 'silent',
+      ECT_DATA_DIR: join(folder, `replica-${++replicas}`),
+    };
+  }
+
+  async function start(database: string): Promise<void> {
+    const service = await startService(readConfig(await settings(database)));
+    try {
+      using client = dial(new URL(service.url).host);
+      const request = { exec_act: 'a', aud: ['urn:example:reviewer'], level: 'LEVEL_L3' };
+      expect((await client.call<Issued>('ect.v1.AuthorityService/Issue', request)).token).not.toBe('');
+    } finally {
+      await service.stop(1_000);
+    }
+    const sql = (text: string, values?: readonly unknown[]) => server.sql(text, values, database);
+    const { verifierKey } = openLedgerKey(ledgerKey);
+    const { size, ...faults } = await examineLedger(sql, verifierKey, { indexes: new Map(), checkpoints: new Set() });
+    expect(faults).toEqual({ gaps: [], doubles: [], lost: [], forks: [] });
+    expect(size).toBeGreaterThan(0);
+  }
+
+  test('L20: whichever request of a start is the last that the database hears or answers, the start goes on when it is back', async () => {
+    proxy.loseAt(0, 'before', 0);
+    const service = await startService(readConfig(await settings('whole')));
+    const { requests } = proxy;
+    await service.stop(1_000);
+    expect(requests).toBeGreaterThan(10);
+    for (let request = 1; request <= requests; request += STEP) {
+      for (const when of ['before', 'after'] as const) {
+        proxy.loseAt(request, when, 2);
+        await start(`lost_${when}_${request}`);
+        expect(proxy.turnedAway, `${when} ${request}`).toBeGreaterThanOrEqual(2);
+      }
+    }
+  });
+
+  test('L20: where it stays away the start ends with exit code 1, names the database and the setting, and says what to do', async () => {
+    for (const request of AWAY_FROM) {
+      const database = `away_${request}`;
+      proxy.loseAt(request, 'before', Number.POSITIVE_INFINITY);
+      const { code, stderr } = await runMain(['serve'], { ...(await settings(database)), ECT_LOG_LEVEL: 'error' });
+      expect({ code, stderr }).toMatchObject({ code: 1 });
+      const message = stderr.split('\n').find((line) => line.includes('The start has asked'));
+      expect(message, stderr).toBe(
+        `The database of the service cannot be reached. The start has asked the database "${database}" at ${proxy.host}:5432 for 15 s: ` +
+          'start it, or correct ECT_POSTGRES_URL, and start the service again.',
+      );
+    }
+  });
+});
