@@ -1,5 +1,6 @@
 // The connections of one process to a PostgreSQL database. Each is examined before it is used for the first time.
 
+import type { Writable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import type { QueryConfig, QueryResult } from 'pg';
 import { answeredBy, deadlineMs, timeLeftMs } from '../../concurrency/call-deadline.ts';
@@ -218,13 +219,25 @@ export class Session {
   }
 
   async #answers(statements: readonly Statement[], withinMs: number) {
-    const answers = await Promise.allSettled(statements.map((statement) => this.#send(statement, withinMs)));
+    const answers = await Promise.allSettled(this.#sendTogether(statements, withinMs));
     for (const answer of answers) {
       if (answer.status === 'fulfilled' || isServerAnswer(answer.reason)) continue;
       this.#isBroken = true;
       this.isUnanswered ||= isUnanswered(answer.reason);
     }
     return answers;
+  }
+
+  /** In one packet: the server is woken once, and reads them all. */
+  #sendTogether(statements: readonly Statement[], withinMs: number): Promise<QueryResult>[] {
+    const { stream } = (this.#taken.client as unknown as { readonly connection: { readonly stream: Writable } })
+      .connection;
+    stream.cork();
+    try {
+      return statements.map((statement) => this.#send(statement, withinMs));
+    } finally {
+      stream.uncork();
+    }
   }
 
   #send({ name, text, values = [] }: Statement, withinMs: number): Promise<QueryResult> {

@@ -1,6 +1,7 @@
 // All rows of what is remembered once in a database, for a copy.
 
 import type { ExpiringKeyKind, ExpiringKeyRow, ExpiringKeyRows } from '../expiring-keys.ts';
+import { bigintArray, byteaArray } from './binary-arrays.ts';
 import type { DatabaseUse, PostgresDatabase, Statement } from './database.ts';
 import { expiringKeyRowOf, KINDS } from './expiring-key-table.ts';
 import { OutcomeUnknown, type StoreReasons } from './failures.ts';
@@ -40,11 +41,11 @@ export class PostgresExpiringKeyRows implements ExpiringKeyRows {
       values: [
         this.#ledger,
         KINDS[kind],
-        rows.map(({ key }) => key),
-        rows.map(({ digest }) => digest),
-        rows.map(({ label }) => Buffer.from(label)),
-        rows.map(({ content }) => Buffer.from(content)),
-        rows.map(({ keepUntil }) => keepUntil),
+        byteaArray(rows.map(({ key }) => key)),
+        byteaArray(rows.map(({ digest }) => digest)),
+        byteaArray(rows.map(({ label }) => Buffer.from(label))),
+        byteaArray(rows.map(({ content }) => Buffer.from(content))),
+        bigintArray(rows.map(({ keepUntil }) => keepUntil)),
       ],
     };
     await this.#use.repeatedly(async (session) => {

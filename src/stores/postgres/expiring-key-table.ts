@@ -2,6 +2,7 @@
 
 import { answeredBy, deadlineMs, underDeadline } from '../../concurrency/call-deadline.ts';
 import type { ExpiringKeyKind, ExpiringKeyRow, StoredValue } from '../expiring-keys.ts';
+import { bigintArray, byteaArray } from './binary-arrays.ts';
 import type { DatabaseUse, Statement } from './database.ts';
 import { bytesOf, confirmRows } from './expiring-key-outcome.ts';
 import { ExpiringKeySweep } from './expiring-key-sweep.ts';
@@ -205,11 +206,11 @@ export class ExpiringKeyTable {
       values: [
         this.#ledger,
         this.#kind,
-        claims.map(({ key }) => key),
-        parts.map(([digest]) => digest),
-        parts.map(([, label]) => label),
-        parts.map(([, , content]) => content),
-        claims.map(({ keepUntil }) => keepUntil),
+        byteaArray(claims.map(({ key }) => key)),
+        byteaArray(parts.map(([digest]) => digest)),
+        byteaArray(parts.map(([, label]) => label)),
+        byteaArray(parts.map(([, , content]) => content)),
+        bigintArray(claims.map(({ keepUntil }) => keepUntil)),
       ],
     };
   }
@@ -220,7 +221,7 @@ export class ExpiringKeyTable {
       text: `SELECT held.* FROM unnest($3::bytea[]) AS wanted (key) JOIN LATERAL (
                SELECT key, digest, label, content, keep_until FROM ect.once
                WHERE ledger = $1 AND kind = $2 AND key = wanted.key LIMIT 1) AS held ON true`,
-      values: [this.#ledger, this.#kind, [...keys]],
+      values: [this.#ledger, this.#kind, byteaArray(keys)],
     };
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Candidate, Head, LedgerDocument, SealedBatch } from '../../ledger/index.ts';
 import { completingLeaf, hashesByLeaf } from '../tree-layout.ts';
+import { bigintArray, byteaArray } from './binary-arrays.ts';
 import type { Statement } from './database.ts';
 import { ENTRY_COLUMNS, ENTRY_COLUMNS_WITH_CONTENT, HASH_BYTES } from './ledger-rows.ts';
 
@@ -43,7 +44,11 @@ export function findAll(ledger: string, names: readonly Pick<Candidate, 'scope' 
            FROM unnest($2::bytea[], $3::bytea[]) WITH ORDINALITY AS wanted (scope, name, place)
            JOIN LATERAL (
              SELECT * FROM ect.entries WHERE ledger = $1 AND name = wanted.name AND scope = wanted.scope LIMIT 1) AS e ON true`,
-    values: [ledger, names.map(({ scope }) => Buffer.from(scope)), names.map(({ name }) => Buffer.from(name))],
+    values: [
+      ledger,
+      byteaArray(names.map(({ scope }) => Buffer.from(scope))),
+      byteaArray(names.map(({ name }) => Buffer.from(name))),
+    ],
   };
 }
 
@@ -68,17 +73,17 @@ export function extend(ledger: string, oldSize: number, { records, nodes, head }
       Buffer.concat(head.frontier),
       head.recordedAtMs,
       head.checkpoint,
-      records.map(({ index }) => index),
-      records.map(({ scope }) => Buffer.from(scope)),
-      records.map(({ name }) => Buffer.from(name)),
-      records.map(({ author }) => Buffer.from(author)),
-      records.map(({ recordedAtMs }) => recordedAtMs),
-      records.map(({ digest }) => digest),
-      records.map(({ leaf }) => leaf),
-      hashesByLeaf(nodes).map((hashes) => Buffer.concat(hashes)),
-      records.map(({ salt }) => salt),
-      records.map(({ content }) => content),
-      records.map(({ provenance }) => provenance),
+      bigintArray(records.map(({ index }) => index)),
+      byteaArray(records.map(({ scope }) => Buffer.from(scope))),
+      byteaArray(records.map(({ name }) => Buffer.from(name))),
+      byteaArray(records.map(({ author }) => Buffer.from(author))),
+      bigintArray(records.map(({ recordedAtMs }) => recordedAtMs)),
+      byteaArray(records.map(({ digest }) => digest)),
+      byteaArray(records.map(({ leaf }) => leaf)),
+      byteaArray(hashesByLeaf(nodes).map((hashes) => Buffer.concat(hashes))),
+      byteaArray(records.map(({ salt }) => salt)),
+      byteaArray(records.map(({ content }) => content)),
+      byteaArray(records.map(({ provenance }) => provenance)),
     ],
   };
 }
@@ -124,7 +129,7 @@ export function nearest(ledger: string, scope: string, names: readonly string[])
            JOIN LATERAL (
              ${own('e.scope = $2', 0)} UNION ALL ${own("e.scope = ''", 1)} UNION ALL ${own("e.scope > ''", 2)}
              ORDER BY rank LIMIT 1) AS found ON true`,
-    values: [ledger, Buffer.from(scope), names.map((name) => Buffer.from(name))],
+    values: [ledger, Buffer.from(scope), byteaArray(names.map((name) => Buffer.from(name)))],
   };
 }
 

@@ -1,6 +1,7 @@
 // The statements of pending recordings. Times are in milliseconds of the server's clock. The table has its name from an earlier release.
 
 import type { PendingLimits, PendingRecording } from '../../authority/index.ts';
+import { bigintArray, byteaArray } from './binary-arrays.ts';
 import type { Statement } from './database.ts';
 
 /** The start of the statement: a volatile function could not use the index. */
@@ -15,7 +16,7 @@ export function open(ledger: string, keys: readonly Uint8Array[]): Statement {
     text: `SELECT o.key, o.digest FROM unnest($2::bytea[]) AS wanted (key) JOIN LATERAL (
              SELECT key, digest FROM ect.recording_orders
              WHERE ledger = $1 AND key = wanted.key AND is_open LIMIT 1) AS o ON true`,
-    values: [ledger, [...keys]],
+    values: [ledger, byteaArray(keys)],
   };
 }
 
@@ -29,7 +30,7 @@ export function counts(ledger: string, callers: readonly string[], { total, perC
              (SELECT count(*) FROM (SELECT 1 FROM ect.recording_orders
                 WHERE ledger || '' = $1 AND is_open ORDER BY due LIMIT $4) AS every) AS total
            FROM unnest($2::bytea[]) AS wanted (caller)`,
-    values: [ledger, callers.map((caller) => Buffer.from(caller)), perCaller, total],
+    values: [ledger, byteaArray(callers.map((caller) => Buffer.from(caller))), perCaller, total],
   };
 }
 
@@ -43,7 +44,7 @@ export interface KeyedRecording {
 /** Adds recordings, also instead of failed ones. Returns the keys of those that were added. */
 export function insert(ledger: string, rows: readonly KeyedRecording[]): Statement {
   const bytes = (of: (recording: PendingRecording) => string) =>
-    rows.map(({ recording }) => Buffer.from(of(recording)));
+    byteaArray(rows.map(({ recording }) => Buffer.from(of(recording))));
   return {
     name: 'add-recordings',
     text: `INSERT INTO ect.recording_orders AS held
@@ -60,16 +61,16 @@ export function insert(ledger: string, rows: readonly KeyedRecording[]): Stateme
            RETURNING key`,
     values: [
       ledger,
-      rows.map(({ key }) => key),
+      byteaArray(rows.map(({ key }) => key)),
       bytes(({ wid }) => wid),
       bytes(({ jti }) => jti),
       bytes(({ iss }) => iss),
       bytes(({ caller }) => caller),
-      rows.map(({ recording }) => recording.digest),
+      byteaArray(rows.map(({ recording }) => recording.digest)),
       bytes(({ token }) => token),
-      rows.map(({ recording }) => recording.requestedAt),
-      rows.map(({ leaseMs }) => leaseMs),
-      rows.map(({ recording }) => recording.provenance ?? null),
+      bigintArray(rows.map(({ recording }) => recording.requestedAt)),
+      bigintArray(rows.map(({ leaseMs }) => leaseMs)),
+      byteaArray(rows.map(({ recording }) => recording.provenance ?? null)),
     ],
   };
 }
@@ -112,7 +113,7 @@ export function end(
              SELECT o.place FROM unnest($2::bytea[], $3::bytea[]) AS ended (key, digest) JOIN LATERAL (
                SELECT ctid AS place FROM ect.recording_orders
                WHERE ledger = $1 AND key = ended.key AND digest = ended.digest AND is_open LIMIT 1) AS o ON true))`,
-    values: [ledger, refs.map(({ key }) => key), refs.map(({ digest }) => digest)],
+    values: [ledger, byteaArray(refs.map(({ key }) => key)), byteaArray(refs.map(({ digest }) => digest))],
   };
 }
 
