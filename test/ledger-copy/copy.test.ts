@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { type DocumentStore, type LedgerStore, openCheckpoint } from '../../src/ledger/index.ts';
 import { ledgerCopier } from '../../src/ledger-copy/index.ts';
@@ -34,8 +35,27 @@ import {
   verifierKey,
 } from './copies.ts';
 
+/** As the release before wrote the file. */
+function asRelease2(once: string): void {
+  const database = new DatabaseSync(once);
+  database.exec('ALTER TABLE orders DROP COLUMN provenance; PRAGMA user_version=3');
+  database.close();
+}
+
 describeWithPostgres('ect ledger copy', () => {
   makeOriginal();
+
+  test('L18 L40: what the release before remembers once is copied as it is, without a start of this one', async () => {
+    const source = await copyOfOriginal();
+    const once = join(source, 'once.db');
+    asRelease2(once);
+    const before = await readFile(once);
+    const { env } = await freshDatabase();
+    const { code, out, err } = await ect(['ledger', 'copy', source, 'postgres', '--json'], '', env);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(JSON.parse(out)).toMatchObject({ treeSize: String(size), uses: '1203', requestIds: '7' });
+    expect((await readFile(once)).equals(before)).toBe(true);
+  });
 
   test(
     'L40: a ledger goes into the database and back: the same entries, contents, uses and keys under the same signed checkpoint',

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
-import { SqliteLedgerStore } from '../../src/stores/sqlite/index.ts';
+import { readOpenRecordings, SqliteLedgerStore } from '../../src/stores/sqlite/index.ts';
 import { runMain, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
 
@@ -53,6 +53,21 @@ test('L18 an earlier ledger is audited as it is, and nothing of it changes', asy
   const store = SqliteLedgerStore.openReadOnly(file, true);
   expect([await store.documents(), (await store.at(0))?.provenance]).toEqual([[], null]);
   await store.close();
+});
+
+test('L18 a backup takes it as it is, and a restore brings what is remembered once up to date, with the order that is open', async () => {
+  const data = unpacked('backed-up');
+  const backup = join(folder, 'backup');
+  expect(await runMain(['backup', backup, '--data-dir', data])).toMatchObject({ code: 0 });
+  expect([versionOf(join(data, 'once.db')), versionOf(join(backup, 'once.db'))]).toEqual([3, 3]);
+  const restored = join(folder, 'restored');
+  // Of the two, what the directory remembers is newer and stays: the order is read from there as well.
+  for (const replace of [[], ['--replace', '--yes']]) {
+    expect(await runMain(['restore', backup, '--data-dir', restored, ...replace])).toMatchObject({ code: 0 });
+    expect(versionOf(join(restored, 'once.db'))).toBe(4);
+    expect(readOpenRecordings(join(restored, 'once.db'))).toMatchObject([{ jti: PENDING, provenance: null }]);
+  }
+  expect(readOpenRecordings(join(data, 'once.db'))).toMatchObject([{ jti: PENDING }]);
 });
 
 test('L18 a start brings it up to date, carries out the order that was open, and goes on with provenances', async () => {

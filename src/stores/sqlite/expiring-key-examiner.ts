@@ -8,6 +8,7 @@ import { pendingKey } from '../pending-recordings.ts';
 import type { SqliteDatabase } from './database.ts';
 import { EXPIRING_KEY_LAYOUT, type ExpiringKeyTableSpec } from './expiring-key-layout.ts';
 import type { StoreReasons } from './failures.ts';
+import { layoutOf } from './layout.ts';
 import { openReadOnlyDatabase } from './open-database.ts';
 import { schemaFault } from './schema-check.ts';
 
@@ -67,7 +68,7 @@ export class ExpiringKeyExaminer {
   wholeFaults(structureBytes: number): readonly string[] {
     const { connection } = this.#database;
     return this.#database.read(() => {
-      const schema = schemaFault(connection, EXPIRING_KEY_LAYOUT);
+      const schema = schemaFault(connection, layoutOf(connection, EXPIRING_KEY_LAYOUT));
       const isSmall = statSync(this.#path).size <= structureBytes;
       const structure = isSmall ? connection.prepare('PRAGMA integrity_check(20)').all() : [];
       const texts = structure.map((row) => String(Object.values(row)[0])).filter((text) => text !== 'ok');

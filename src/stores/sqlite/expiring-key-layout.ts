@@ -59,11 +59,21 @@ const ORDERS = `
 /** What the entry will say of its provenance; null in orders of before. */
 const PROVENANCE = 'ALTER TABLE orders ADD COLUMN provenance BLOB;';
 
+const THIRD = table('uses') + table('issued') + ORDERS;
+
 export const EXPIRING_KEY_LAYOUT: Layout = {
   applicationId: 0x4543544f, // "ECTO"
   version: 4,
   // What is remembered here is forgotten again: without it, a flood would keep the disk for ever.
   shrinks: true,
-  schema: table('uses') + table('issued') + ORDERS + PROVENANCE,
+  schema: THIRD + PROVENANCE,
   upgrades: { 1: carryOn('uses', 'text', "''") + carryOn('issued', "''", 'text'), 2: ORDERS, 3: PROVENANCE },
+  // A backup and a copy of a stopped service need not have it brought up to date.
+  readable: { 3: THIRD },
 };
+
+/** The columns of `orders` in a file of this layout. */
+export function orderColumns({ version }: Pick<Layout, 'version'>): string {
+  const columns = 'key, wid, jti, iss, caller, digest, token, ordered_at, failure, is_open, due';
+  return version >= 4 ? `${columns}, provenance` : columns;
+}

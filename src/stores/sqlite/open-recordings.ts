@@ -2,8 +2,9 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
-import { EXPIRING_KEY_LAYOUT } from './expiring-key-layout.ts';
+import { EXPIRING_KEY_LAYOUT, orderColumns } from './expiring-key-layout.ts';
 import { type StoreReasons, translated } from './failures.ts';
+import { layoutOf } from './layout.ts';
 import { openReadOnlyDatabase } from './open-database.ts';
 
 const REASONS: StoreReasons = {
@@ -11,8 +12,6 @@ const REASONS: StoreReasons = {
   corrupt: 'ONCE_CORRUPT',
   what: 'pending recordings',
 };
-
-const COLUMNS = 'key, wid, jti, iss, caller, digest, token, ordered_at, failure, is_open, due, provenance';
 
 /** Rows as stored in the file. */
 export type OpenRecordings = readonly Readonly<Record<string, SQLInputValue>>[];
@@ -22,22 +21,27 @@ export function readOpenRecordings(path: string): OpenRecordings {
   const file = realpathSync(path);
   const database = openReadOnlyDatabase(file, EXPIRING_KEY_LAYOUT, REASONS, !existsSync(`${file}-wal`));
   try {
-    return database.read(() =>
-      database.connection.prepare(`SELECT ${COLUMNS} FROM orders WHERE is_open = 1`).all(),
-    ) as OpenRecordings;
+    return database.read(() => {
+      const columns = orderColumns(layoutOf(database.connection, EXPIRING_KEY_LAYOUT));
+      return database.connection.prepare(`SELECT ${columns} FROM orders WHERE is_open = 1`).all();
+    }) as OpenRecordings;
   } finally {
     database.close();
   }
 }
 
-/** Adds those that the copy at `path` lacks. No process may have it open. */
+/** Adds those that the copy at `path` lacks. No process may have it open. It is of the layout that they were read from, or of a later one. */
 export function addOpenRecordings(path: string, recordings: OpenRecordings): void {
-  if (recordings.length === 0) return;
+  const [first] = recordings;
+  if (first === undefined) return;
   let connection: DatabaseSync | undefined;
   try {
     connection = new DatabaseSync(path);
-    const places = COLUMNS.split(', ').map((column) => `:${column}`);
-    const add = connection.prepare(`INSERT OR IGNORE INTO orders (${COLUMNS}) VALUES (${places.join(', ')})`);
+    const columns = Object.keys(first);
+    const places = columns.map((column) => `:${column}`);
+    const add = connection.prepare(
+      `INSERT OR IGNORE INTO orders (${columns.join(', ')}) VALUES (${places.join(', ')})`,
+    );
     connection.exec('BEGIN');
     for (const recording of recordings) add.run({ ...recording });
     connection.exec('COMMIT');
