@@ -39,6 +39,14 @@ export const OF_PROVEN_CALLERS: readonly ErrorReason[] = [
   'ISSUER_KEYS_UNAVAILABLE',
   'NOT_AUTHORIZED',
 ];
+/** And of a caller with a Workload Proof Token, whose use is stored before the call. */
+export const OF_PROOFS: readonly ErrorReason[] = [
+  'REPLAY_GUARD_UNAVAILABLE',
+  'REPLAY_GUARD_FULL',
+  'ONCE_CORRUPT',
+  'STORAGE_FULL',
+  'CLOCK_UNTRUSTED',
+];
 
 const LEDGER: readonly ErrorReason[] = ['LEDGER_UNAVAILABLE', 'LEDGER_CORRUPT'];
 const WRITING: readonly ErrorReason[] = ['STORAGE_FULL', 'CLOCK_UNTRUSTED', ...LEDGER];

@@ -14,7 +14,7 @@ import { failureOf } from '../src/calls/failures.ts';
 import type { ErrorReason } from '../src/errors.ts';
 import { ANSWERS } from './api-answers.ts';
 import { EXAMPLES, PREPARATION } from './api-examples.ts';
-import { CALLERS, METHODS, OF_EVERY_CALL, OF_PROVEN_CALLERS } from './api-methods.ts';
+import { CALLERS, METHODS, OF_EVERY_CALL, OF_PROOFS, OF_PROVEN_CALLERS } from './api-methods.ts';
 import { type ApiSource, CODES, NAME, shortName } from './api-source.ts';
 
 const INTRODUCTION = `\
@@ -40,7 +40,9 @@ ${PREPARATION}
 
 **Errors.** Every failure carries \`google.rpc.ErrorInfo\` with the reason and the domain \`ect-authority\`. Every call may fail with
 ${OF_EVERY_CALL.map(reasonLink).join(', ')}, and one that is not for everybody also with
-${OF_PROVEN_CALLERS.map(reasonLink).join(', ')}. The methods below name what else they fail with. Where ↻ stands the same call may succeed later, and \`google.rpc.RetryInfo\` says after how long. What each
+${OF_PROVEN_CALLERS.map(reasonLink).join(', ')}. A caller that proves itself by a Workload Proof Token has the use of its proof
+stored before each call, so that no copy is accepted: where that is impossible, each of its calls, also one that only reads, fails with
+${OF_PROOFS.map(reasonLink).join(', ')}. The methods below name what else they fail with. Where ↻ stands the same call may succeed later, and \`google.rpc.RetryInfo\` says after how long. What each
 reason means, and which other messages of \`google.rpc\` come with it, stands under ${link('ErrorReason')}. There, and in the findings of
 verdicts, checks and graphs, a reason has the prefix \`ERROR_REASON_\`, which \`ErrorInfo\` leaves out: \`ERROR_REASON_TOKEN_EXPIRED\` is \`TOKEN_EXPIRED\`.
 

@@ -139,7 +139,9 @@ export const REASONS = {
     'difference_seconds',
     'retry_after_seconds',
   ),
-  STORAGE_FULL: entry('Retry once the operator has freed disk space. Verifying and reading still work.'),
+  STORAGE_FULL: entry(
+    'Retry once the operator has freed disk space. Reading, Verify with REPLAY_MODE_SKIP, and Issue of L1 and L2 without a request_id still work.',
+  ),
   QUOTA_EXCEEDED: entry(
     'Retry after the given time, and spread the use of the quota over time. Until then, Verify works with REPLAY_MODE_SKIP if the quota is of written bytes.',
     'quota',

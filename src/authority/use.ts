@@ -66,8 +66,8 @@ export interface ProofUse {
 const PROOF_SCOPE = '\0proof';
 
 /**
- * Remembers the use of a proof in one atomic step. Throws CALLER_UNTRUSTED where it was used before, and what the guard throws. What it takes
- * is charged to the caller.
+ * Remembers the use of a proof in one atomic step. Throws CALLER_UNTRUSTED where it was used before, and where the use cannot be stored what
+ * the guard throws: then no call is accepted by a proof, since it could be a copy. What it takes is charged to the caller.
  */
 export async function claimProof(
   context: AuthorityContext,
@@ -76,14 +76,29 @@ export async function claimProof(
   { jti, expires, issuedAfter, digest }: ProofUse,
 ): Promise<void> {
   const keepUntil = expires + context.policy.token.maxFutureSeconds;
-  rejectForgotten(context, keepUntil);
   const scope = { audience: '', iss: callerName(caller), wid: PROOF_SCOPE, jti };
   const use = { ...scope, iat: issuedAfter, digest, signingInput: '', requestId: '' };
   const isFirst = (claim: Awaited<ReturnType<ReplayGuard['claim']>>) => claim === 'fresh';
-  const write = { caller, use: 'replay', bytes: heldBytes(0) } as const;
-  const claim = await writeFor(context, write, () => guard.claim(use, keepUntil, context.earliest()), isFirst);
-  if (isFirst(claim)) return;
+  const write = { caller, use: 'proof', bytes: heldBytes(0) } as const;
+  try {
+    rejectForgotten(context, keepUntil);
+    const claim = await writeFor(context, write, () => guard.claim(use, keepUntil, context.earliest()), isFirst);
+    if (isFirst(claim)) return;
+  } catch (error) {
+    throw error instanceof EctError ? ofProof(error) : error;
+  }
   throw new EctError(reject('CALLER_UNTRUSTED', 'The proof token is rejected: it was used before.'));
+}
+
+/** The remedy where the use of a proof cannot be stored: reading does not go on for this caller, as the remedies of the reasons say. */
+const PROOF_REMEDY =
+  'Retry after the given time with a new proof. A client certificate or a JWT proves the caller too, and nothing is stored for it. If it persists, the operator finds the cause in the log of the service.';
+
+function ofProof(error: EctError): EctError {
+  const { reason, message, rejection, cause } = error;
+  if (reason === 'ONCE_CORRUPT') return error;
+  const told = `The use of the proof token cannot be stored. ${message}`;
+  return new EctError({ ...rejection, message: told, remedy: PROOF_REMEDY }, cause === undefined ? {} : { cause });
 }
 
 /**

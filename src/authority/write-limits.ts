@@ -1,7 +1,10 @@
 // Port: how much a caller may make the service keep.
 
-/** What is kept: an entry of the ledger, a use of a token, a token under a request id. */
-export type WriteUse = 'ledger' | 'replay' | 'idempotency';
+/**
+ * What is kept: an entry of the ledger, a use of a token, a token under a request id, a use of the proof of a caller. The last is kept for
+ * minutes, and each call of such a caller needs it, also one that only reads.
+ */
+export type WriteUse = 'ledger' | 'replay' | 'idempotency' | 'proof';
 
 /**
  * Limits how much is written for callers. `caller` is the authenticated name, or one name for all callers without an identity.

@@ -49,7 +49,7 @@ export const STORE_SETTINGS = {
   ECT_MIN_FREE_DISK_MIB: {
     type: whole(0, 1 << 20),
     unset: '512, or a tenth of the disk',
-    meaning: 'minimum of free space; below it nothing is written for callers',
+    meaning: 'minimum of free space; below it nothing is written for callers, except the uses of their proofs',
   },
 } satisfies Settings;
 

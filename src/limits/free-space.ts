@@ -29,6 +29,11 @@ export interface FreeSpaceOptions {
 const MIB = 1024 * 1024;
 const DEFAULT_FLOOR_BYTES = 512 * MIB;
 const DEFAULT_FLOOR_SHARE = 1 / 10;
+/**
+ * The part of the reserve that proofs of callers may take, at most: without a stored use such a caller could not even read. The other part
+ * stays for what the reserve is for.
+ */
+const PROOFS_SHARE = 1 / 2;
 /** The smallest possible reserve: a commit needs some space, or it fails half-way. */
 const LEAST_FLOOR_BYTES = MIB;
 /** Free space above the reserve at which writes are accepted again, so that they do not stop and start with every measurement. */
@@ -49,6 +54,7 @@ export class FreeSpace {
   #free = Number.POSITIVE_INFINITY;
   #floor = 0;
   #hasRoom = true;
+  #total = 0;
   /** The result of `hasRoom` after the previous measurement. */
   #hadRoom = true;
   #isMeasuring = false;
@@ -75,7 +81,17 @@ export class FreeSpace {
   /** Rejects with STORAGE_FULL if there is none. */
   demand(): void {
     if (this.#hasRoom) return;
-    throw new EctError(reject('STORAGE_FULL', 'The disk has less free space than the reserve.'));
+    throw full();
+  }
+
+  /**
+   * The same for the use of a proof, which may take half of the reserve of a disk of this size. A larger one, which an operator has set,
+   * changes nothing for callers who only read.
+   */
+  demandForProof(): void {
+    const reserve = Math.min(this.#floor, usualFloor(this.#total));
+    if (this.#hasRoom || this.#free > (1 - PROOFS_SHARE) * reserve) return;
+    throw full();
   }
 
   /** Adds bytes that were written since the last measurement. */
@@ -104,7 +120,8 @@ export class FreeSpace {
   #note({ free, total }: Volume): void {
     const { floorBytes, onMeasured } = this.#options;
     this.#free = free;
-    const wanted = floorBytes ?? Math.min(DEFAULT_FLOOR_BYTES, total * DEFAULT_FLOOR_SHARE);
+    this.#total = total;
+    const wanted = floorBytes ?? usualFloor(total);
     this.#floor = Math.max(wanted, LEAST_FLOOR_BYTES);
     const needed = this.#hasRoom ? this.#floor : this.#floor * (1 + RECOVERY_SHARE);
     this.#hasRoom = free > needed;
@@ -112,4 +129,13 @@ export class FreeSpace {
     this.#hadRoom = this.#hasRoom;
     onMeasured?.({ free, floor: this.#floor, hasRoom: this.#hasRoom }, changed);
   }
+}
+
+/** The reserve where the operator sets none. */
+function usualFloor(total: number): number {
+  return Math.min(DEFAULT_FLOOR_BYTES, total * DEFAULT_FLOOR_SHARE);
+}
+
+function full(): EctError {
+  return new EctError(reject('STORAGE_FULL', 'The disk has less free space than the reserve.'));
 }

@@ -26,7 +26,7 @@ export class CallerWriteLimits implements WriteLimits {
 
   demand(caller: string, use: WriteUse, bytes: number): void {
     this.#rejecting(use, () => {
-      this.#spaceFor(use)?.demand();
+      this.#demandSpace(use);
       this.#options.quota?.demand(caller, bytes);
     });
   }
@@ -35,7 +35,7 @@ export class CallerWriteLimits implements WriteLimits {
     const { quota, onTaken } = this.#options;
     const space = this.#spaceFor(use);
     this.#rejecting(use, () => {
-      space?.demand();
+      this.#demandSpace(use);
       quota?.take(caller, bytes);
     });
     space?.wrote(bytes);
@@ -50,6 +50,12 @@ export class CallerWriteLimits implements WriteLimits {
 
   #spaceFor(use: WriteUse): FreeSpace | undefined {
     return this.#options.onDisk.has(use) ? this.#options.space : undefined;
+  }
+
+  #demandSpace(use: WriteUse): void {
+    const space = this.#spaceFor(use);
+    if (use === 'proof') space?.demandForProof();
+    else space?.demand();
   }
 
   #rejecting(use: WriteUse, check: () => void): void {

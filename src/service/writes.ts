@@ -25,7 +25,7 @@ export function limitWrites(
       ? undefined
       : new WriteQuota({ bytesPerHour: callerMibPerHour * MIB, nowMs: () => performance.now() });
   if (quota !== undefined) events.watchWriteQuotas(() => quota.state());
-  const durable: readonly WriteUse[] = replay.guard === 'durable' ? ['replay'] : [];
+  const durable: readonly WriteUse[] = replay.guard === 'durable' ? ['replay', 'proof'] : [];
   return new CallerWriteLimits({
     quota,
     space,

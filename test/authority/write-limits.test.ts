@@ -16,7 +16,7 @@ const b: Caller = workload('spiffe://example.org/b');
 async function makeLimited(bytesPerHour: number, store = new MemoryLedgerStore()) {
   const { context: unlimited, ...rest } = await makeAuthority(store);
   const quota = new WriteQuota({ bytesPerHour, nowMs: () => 0 });
-  const charged: Record<WriteUse, number> = { ledger: 0, replay: 0, idempotency: 0 };
+  const charged: Record<WriteUse, number> = { ledger: 0, replay: 0, idempotency: 0, proof: 0 };
   const signatures = { made: 0 };
   const context: AuthorityContext = {
     ...unlimited,
@@ -61,7 +61,7 @@ describe('H27: what a call has written is charged to its caller', () => {
     expect((await appendTo(context, token, a)).duplicate).toBe(true);
     expect((await appendTo(context, token, b)).duplicate).toBe(true);
     await Promise.all(Array.from({ length: 5 }, () => appendTo(context, token, b)));
-    expect(charged).toEqual({ ledger: once, replay: 0, idempotency: 0 });
+    expect(charged).toEqual({ ledger: once, replay: 0, idempotency: 0, proof: 0 });
   });
 
   test('the items of a batch, each by itself', async () => {
@@ -76,12 +76,12 @@ describe('H27: what a call has written is charged to its caller', () => {
   test('Issue at L3, also in the background, and a key; a plain one costs nothing', async () => {
     const { context, charged } = await makeLimited(PLENTY);
     await issueFor(context);
-    expect(charged).toEqual({ ledger: 0, replay: 0, idempotency: 0 });
+    expect(charged).toEqual({ ledger: 0, replay: 0, idempotency: 0, proof: 0 });
     await issueFor(context, { level: 'L3' });
     const one = charged.ledger;
     await issueFor(context, { level: 'L3', record: 'async' });
     await context.recordings.drain();
-    expect(charged).toEqual({ ledger: 2 * one, replay: 0, idempotency: 0 });
+    expect(charged).toEqual({ ledger: 2 * one, replay: 0, idempotency: 0, proof: 0 });
     for (let retry = 0; retry < 3; retry++) {
       await issueFor(context, { level: 'L3', record: 'async', requestId: 'k' });
       await context.recordings.drain();

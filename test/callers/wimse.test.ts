@@ -3,7 +3,7 @@
 import { hash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { type Caller, claimProof, proofOf } from '../../src/authority/index.ts';
+import { type Caller, claimProof, proofOf, type ReplayGuard } from '../../src/authority/index.ts';
 import { authenticateBy } from '../../src/callers/authenticate.ts';
 import { unprovenCallers } from '../../src/callers/identify.ts';
 import { jwtCallers } from '../../src/callers/jwt.ts';
@@ -51,12 +51,16 @@ async function openTwo() {
     now: () => NOW,
   };
   const guard: { fault?: EctError } = {};
+  const replay: ReplayGuard = {
+    claim: (...use) => (guard.fault === undefined ? context.replay!.claim(...use) : Promise.reject(guard.fault)),
+    look: (...use) => context.replay!.look(...use),
+    close: async () => undefined,
+  };
   const processOf = () => {
     const wimse = wimseCallers({
       ...ports,
       publicUrl: URL_OF_SERVICE,
-      useOnce: (caller, use) =>
-        guard.fault === undefined ? claimProof(context, context.replay!, caller, use) : Promise.reject(guard.fault),
+      useOnce: (caller, use) => claimProof(context, replay, caller, use),
     });
     const authenticate = authenticateBy([jwtCallers(ports, isProof), wimse], unprovenCallers());
     return (headers: Headers, path = PATH) =>
@@ -144,7 +148,10 @@ describe('A9 a caller is who its identity token says', () => {
     const wit = identity();
     const headers = asHeaders(wit, proof(wit));
     guard.fault = new EctError(reject('REPLAY_GUARD_UNAVAILABLE', 'It is away.'));
-    await expect(demandUnused(callerOf(headers))).rejects.toBe(guard.fault);
+    await expect(demandUnused(callerOf(headers))).rejects.toMatchObject({
+      reason: 'REPLAY_GUARD_UNAVAILABLE',
+      remedy: expect.stringContaining('a new proof') as string,
+    });
     delete guard.fault;
     await demandUnused(callerOf(headers));
   });

@@ -51,6 +51,22 @@ describe('H27: a floor of free space', () => {
     expect(() => space.demand()).toThrow(expect.objectContaining({ reason: 'STORAGE_FULL' }) as EctError);
   });
 
+  test('A9 leaves half of itself to the proofs of callers, who could not even read without', async () => {
+    const full = expect.objectContaining({ reason: 'STORAGE_FULL' }) as EctError;
+    const { disk, space } = await makeSpace(8 * MIB, 100 * MIB);
+    expect(() => space.demand()).toThrow(full);
+    space.demandForProof();
+    space.wrote(MIB);
+    expect(() => space.demandForProof()).toThrow(full);
+    disk.free = 5 * MIB;
+    await space.measure();
+    expect(() => space.demandForProof()).toThrow(full);
+    // A reserve that the operator has made larger is for what callers write, and stops nobody who reads.
+    const { space: large } = await makeSpace(90 * MIB, 100 * MIB, 1_000 * MIB);
+    expect(() => large.demand()).toThrow(full);
+    large.demandForProof();
+  });
+
   test('is left again by itself once there is somewhat more, and each change is told once', async () => {
     const { disk, space, told } = await makeSpace(12 * MIB, 100 * MIB);
     const look = async (free: number) => {
