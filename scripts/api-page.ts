@@ -31,6 +31,10 @@ leave out: \`"valid": false\`, \`"leafIndex": "0"\` and \`"violations": []\` are
 \`optional\` fields and members of a oneof that are not set. The command line's \`--json\` writes the same. In a request a field
 that is left out has its default value.
 
+A Timestamp of a request is a time from 0001-01-01 to 9999-12-31, with \`nanos\` from 0 to 999,999,999; a Duration has at most 315,576,000,000
+seconds and the same nanos. Anything else is REQUEST_INVALID. A time of which the service keeps whole seconds is rounded down (\`as_of\`,
+\`compromised_since\`), so it counts as from the beginning of its second; \`recorded_from\` and \`recorded_before\` are compared exactly.
+
 The examples below follow one another. Tokens and other long values in their answers are cut (\`…\`), and so are
 lists after three elements. They need \`curl\`, and begin with this:
 

@@ -60,8 +60,8 @@ function cutText(text: string, maxBytes: number): string {
 
 const ELLIPSIS_BYTES = 3;
 
-/** More than any request of ours has fields that can be wrong at once. */
-const MAX_VIOLATIONS = 16;
+/** More than any request of ours, but a batch, has fields that can be wrong at once. */
+export const MAX_VIOLATIONS = 16;
 const MAX_FIELD_BYTES = 128;
 const MAX_DESCRIPTION_BYTES = 256;
 /** Of all violations: as base64 they share a trailer with the message and the metadata. */

@@ -35,7 +35,7 @@ import { readRequestId } from './request-fields.ts';
 import { appendedBytes, graphBytes, issuedBytes, verdictBytes } from './response-size.ts';
 import { writeAppendDryRun, writeAppended, writeIssueDryRun, writeIssued, writeVerdict } from './responses.ts';
 import { readVerifyInput } from './verify-request.ts';
-import { ofField, rejectIf } from './violations.ts';
+import { checkFaults, ofField, rejectIf } from './violations.ts';
 
 /** Where nothing is configured around the procedures. */
 const UNSAID: AuthorityFacts = {
@@ -53,6 +53,7 @@ export function authorityService(
   describe: DescribeAuthority = authorityDescriber(context, UNSAID),
 ): Service<typeof AuthorityService> {
   const readInput = (request: IssueRequest) => readIssueInput(request, (input) => issueFaults(context, input));
+  const checkIssue = (request: IssueRequest) => checkFaults(issueFaults(context, readInput(request)));
   const issueOne = (
     input: IssueInput,
     { dryRun, receiptFormat }: Pick<IssueRequest, 'dryRun' | 'receiptFormat'>,
@@ -68,8 +69,10 @@ export function authorityService(
     if (first !== undefined) call.note(first.rejection.reason);
     return writeIssueDryRun(result, { details });
   };
+  const readVerify = (request: VerifyRequest, { caller }: Call) =>
+    readVerifyInput(request, (legible) => verifyFaults(context, caller, legible));
   const verifyOne = async (request: VerifyRequest, call: Call, details?: DetailBudget, requestId = '') => {
-    const input = readVerifyInput(request, (legible) => verifyFaults(context, call.caller, legible));
+    const input = readVerify(request, call);
     demandVerify(context, call.caller, input.audience);
     const named = input.requestId === '' ? { ...input, requestId } : input;
     const verdict = await verify(context, call.caller, named, call);
@@ -99,7 +102,7 @@ export function authorityService(
       getAuthority: () => describe(),
       issue: async (request, call) => issueOne(readInput(request), request, call),
       batchIssue: async ({ items, requestId }, call) => {
-        checkBatch(items, () => readRequestId(requestId));
+        checkBatch(items, checkIssue, () => readRequestId(requestId));
         const details = new DetailBudget(issueDetailBytes(items));
         const orderOf =
           requestId === '' ? readInput : await lockBatchRequest(context, requestId, items, call, readInput);
@@ -115,6 +118,7 @@ export function authorityService(
       batchVerify: async ({ items, requestId }, call) => {
         checkBatch(
           items,
+          (request) => checkFaults(verifyFaults(context, call.caller, readVerify(request, call))),
           () => readRequestId(requestId),
           () => rejectIf(guessableId(call.caller, { requestId })),
         );
@@ -150,7 +154,7 @@ export function authorityService(
         return writeAppended(appended, { receiptFormat });
       },
       batchAppendLedger: async ({ items }, call) => {
-        checkBatch(items);
+        checkBatch(items, checkAppend);
         const details = new DetailBudget(appendDetailBytes(items));
         return { results: await appendItems(context, items, call, details) };
       },

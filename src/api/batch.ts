@@ -11,7 +11,7 @@ import type { Call } from '../calls/call.ts';
 import { MAX_BATCH_ITEMS } from '../calls/message-limits.ts';
 import { demandAppend } from '../calls/permission.ts';
 import { createYielder, nextSlice, STEPS_PER_TOKEN, throwIfEnded } from '../concurrency/yielder.ts';
-import { EctError, reject } from '../errors.ts';
+import { EctError, MAX_VIOLATIONS, type Rejection, reject } from '../errors.ts';
 import type { AppendLedgerRequest, BatchAppendLedgerItem } from '../gen/ect/v1/authority_pb.ts';
 import type { Status } from '../gen/google/rpc/status_pb.ts';
 import type { DetailBudget } from './detail-budget.ts';
@@ -19,7 +19,7 @@ import { demand } from './invalid.ts';
 import { toItemStatus } from './item-errors.ts';
 import { checkReceiptFormat, isName, readName } from './request-fields.ts';
 import { type Manner, writeAppendDryRun, writeAppended } from './responses.ts';
-import { checkAll, inField, rejectionsOf } from './violations.ts';
+import { checkAll, inField, readAll, rejectionsOf, within } from './violations.ts';
 
 interface Item<Request> {
   readonly reference: string;
@@ -223,8 +223,41 @@ function isSound(request: AppendLedgerRequest): boolean {
   return rejectionsOf(() => checkAppend(request)).length === 0;
 }
 
-/** Rejects a batch for what is wrong with it as a whole. `checks`: those of its other fields. */
-export function checkBatch(items: readonly Item<unknown>[], ...checks: readonly (() => unknown)[]): void {
+/**
+ * Rejects a batch for what is wrong with it as a whole. `checks`: those of its other fields. Only then are its items read too, by `readItem`:
+ * what is wrong with them would otherwise be named when the batch is sent again.
+ */
+export function checkBatch<Request>(
+  items: readonly Item<Request>[],
+  readItem: (request: Request) => unknown,
+  ...checks: readonly (() => unknown)[]
+): void {
+  readAll(
+    () => checkWhole(items, checks),
+    () => faultsOfItems(items, readItem),
+  );
+}
+
+/** Items of a rejected batch that are read for their faults: a millisecond or two of computing. */
+const MAX_EXAMINED_ITEMS = 100;
+
+function faultsOfItems<Request>(
+  items: readonly Item<Request>[],
+  readItem: (request: Request) => unknown,
+): readonly Rejection[] {
+  const faults: Rejection[] = [];
+  for (const [place, { request }] of items.slice(0, MAX_EXAMINED_ITEMS).entries()) {
+    if (faults.length >= MAX_VIOLATIONS) break;
+    const read = () => {
+      if (request === undefined) throw missingRequest();
+      return readItem(request);
+    };
+    faults.push(...rejectionsOf(read).map((fault) => within(`items[${place}].request`, fault)));
+  }
+  return faults;
+}
+
+function checkWhole(items: readonly Item<unknown>[], checks: readonly (() => unknown)[]): void {
   checkAll(
     () =>
       demand(items.length > 0 && items.length <= MAX_BATCH_ITEMS, 'items', `must have 1 to ${MAX_BATCH_ITEMS} items`),

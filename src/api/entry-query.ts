@@ -13,7 +13,7 @@ import { isWorkflow } from './entry-kinds.ts';
 import { enumRule, known } from './enums.ts';
 import { demand, invalid } from './invalid.ts';
 import { checkPageSize, pageSizeOf, readPageToken } from './page-token.ts';
-import { millisecondsOf } from './responses.ts';
+import { readBound } from './times.ts';
 import { checkAll } from './violations.ts';
 
 const USUAL_PAGE = 100;
@@ -30,15 +30,17 @@ export interface EntryQuery {
 /** Reads the request. REQUEST_INVALID names each field that is wrong. */
 export function readEntryQuery(request: ListEntriesRequest): EntryQuery {
   const { wid, pageSize, pageToken, fromIndex, order } = request;
-  const list = listOf(request);
   checkAll(
     () => demand(isWorkflow(wid), 'wid', 'names no workflow'),
     () => checkKinds(request),
+    () => readBound('recorded_from', request.recordedFrom),
+    () => readBound('recorded_before', request.recordedBefore),
     () => readIndex('from_index', fromIndex),
     () => known('order', order, EntryOrderSchema),
     () => checkPageSize(pageSize),
-    () => readPageToken(list, pageToken),
+    () => readPageToken(listOf(request), pageToken),
   );
+  const list = listOf(request);
   const place = readPageToken(list, pageToken);
   return {
     query: { ...filtersOf(request), ...rangeOf(request, place), limit: entriesAPage(pageSize) },
@@ -62,8 +64,8 @@ function checkKinds({ wid, kinds }: ListEntriesRequest): void {
 }
 
 function filtersOf({ wid, iss, recordedFrom, recordedBefore, withContent }: ListEntriesRequest) {
-  const fromMs = millisecondsOf(recordedFrom);
-  const beforeMs = millisecondsOf(recordedBefore);
+  const fromMs = readBound('recorded_from', recordedFrom);
+  const beforeMs = readBound('recorded_before', recordedBefore);
   return {
     withContent,
     ...(wid === '' ? {} : { scope: wid }),

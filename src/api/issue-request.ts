@@ -19,6 +19,7 @@ import {
   readLevel,
   readRequestId,
 } from './request-fields.ts';
+import { readDurationMs } from './times.ts';
 import { faultsOf, type Reader, readAll } from './violations.ts';
 
 export function readIssueInput(request: IssueRequest, faultsIn: FaultsIn<IssueInput> = noFaults): IssueInput {
@@ -74,8 +75,8 @@ function issueReaders(request: IssueRequest): readonly Reader<IssueRequest>[] {
 
 function readTtl(ttl: Duration | undefined): number | undefined {
   if (ttl === undefined) return undefined;
-  const seconds = Number(ttl.seconds);
-  if (ttl.nanos !== 0 || seconds < 1) throw invalid('ttl', 'must be whole seconds, at least 1');
+  const seconds = (readDurationMs('ttl', ttl) ?? 0) / 1000;
+  if (!Number.isInteger(seconds) || seconds < 1) throw invalid('ttl', 'must be whole seconds, at least 1');
   return seconds;
 }
 

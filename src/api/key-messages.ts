@@ -20,7 +20,7 @@ import { checkNote } from './note.ts';
 import { checkPageSize, pageSizeOf, readPageToken, writePageToken } from './page-token.ts';
 import { readRequestId } from './request-fields.ts';
 import { pageRoom } from './response-size.ts';
-import { millisecondsOf } from './responses.ts';
+import { readMillisecond } from './times.ts';
 import { checkAll } from './violations.ts';
 
 export function writeSigningKey(key: KeyRecord): MessageInitShape<typeof SigningKeySchema> {
@@ -127,13 +127,12 @@ export function readKeyInput({ kid, note }: { readonly kid: string; readonly not
 
 /** `sinceMs`: milliseconds since the epoch; undefined: as of now. */
 export function readRevocation({ kid, note, compromisedSince }: RevokeKeyRequest) {
-  const sinceMs = millisecondsOf(compromisedSince);
   checkAll(
     () => checkKid(kid),
     () => checkNote(note),
-    () => demand(sinceMs === undefined || sinceMs >= 0, 'compromised_since', 'must not be before 1970'),
+    () => readMillisecond('compromised_since', compromisedSince),
   );
-  return { key: { kid, note }, sinceMs };
+  return { key: { kid, note }, sinceMs: readMillisecond('compromised_since', compromisedSince) };
 }
 
 function checkKid(kid: string, field = 'kid'): void {

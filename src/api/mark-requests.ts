@@ -6,7 +6,7 @@ import { ID_FORMS } from '../token/index.ts';
 import { demand, invalid } from './invalid.ts';
 import { checkNote, isText } from './note.ts';
 import { checkReceiptFormat } from './request-fields.ts';
-import { millisecondsOf } from './responses.ts';
+import { readMillisecond } from './times.ts';
 import { checkAll } from './violations.ts';
 
 type Ids = keyof typeof ID_FORMS;
@@ -19,15 +19,16 @@ export function readMarkInput(
   const { note } = request;
   checkAll(
     () => checkNote(note),
-    () => checkSince(millisecondsOf(request.compromisedSince)),
+    () => readMillisecond('compromised_since', request.compromisedSince),
+    () => checkSinceOfTask(request),
     () => readSubject(request, ids),
     () => checkReceiptFormat(request.receiptFormat),
   );
   return { subject: readSubject(request, ids), note };
 }
 
-function checkSince(sinceMs: number | undefined): void {
-  demand(sinceMs === undefined || sinceMs >= 0, 'compromised_since', 'must not be before 1970');
+function checkSinceOfTask({ subject, compromisedSince }: MarkCompromisedRequest): void {
+  demand(subject.case !== 'task' || compromisedSince === undefined, 'compromised_since', 'goes with kid only');
 }
 
 function readSubject(request: MarkCompromisedRequest, ids: Ids): CompromisedSubject {
@@ -36,10 +37,9 @@ function readSubject(request: MarkCompromisedRequest, ids: Ids): CompromisedSubj
     if (subject.value === '' || !isText(subject.value)) {
       throw invalid('kid', 'must have 1 to 256 characters and no control characters');
     }
-    return { kind: 'key', kid: subject.value, sinceMs: millisecondsOf(request.compromisedSince) };
+    return { kind: 'key', kid: subject.value, sinceMs: readMillisecond('compromised_since', request.compromisedSince) };
   }
   if (subject.case !== 'task') throw invalid('subject', 'is required: a task or a kid');
-  demand(request.compromisedSince === undefined, 'compromised_since', 'goes with kid only');
   const { jti, wid } = subject.value;
   // As the service accepts them in tokens: a mark on anything else would be for nothing.
   const { pattern, one } = ID_FORMS[ids];

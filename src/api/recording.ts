@@ -11,6 +11,7 @@ import { writeEntry, writeReceipt } from './entry-messages.ts';
 import { demand } from './invalid.ts';
 import { provenanceFor } from './provenance-messages.ts';
 import { checkReceiptFormat } from './request-fields.ts';
+import { readDurationMs } from './times.ts';
 import { checkAll } from './violations.ts';
 
 export async function answerRecording(
@@ -39,8 +40,5 @@ export async function answerRecording(
 
 /** In milliseconds. */
 function readWait(wait: Duration | undefined): number {
-  if (wait === undefined) return 0;
-  const { seconds, nanos } = wait;
-  demand(seconds >= 0n && nanos >= 0 && nanos <= 999_999_999, 'wait', 'must not be negative');
-  return Math.min(1_000 * Number(seconds) + nanos / 1_000_000, MAX_WAIT_MS);
+  return Math.min(readDurationMs('wait', wait) ?? 0, MAX_WAIT_MS);
 }

@@ -1,7 +1,6 @@
 // Between messages and the domain: what goes out. Nothing is decided here.
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import {
   APPEND_STEPS,
   type AppendDryRun,
@@ -167,9 +166,4 @@ export function writeIssueDryRun(
     ...(token === undefined ? {} : { claims: writeClaims(token.claims), kid: token.kid, level: Level[token.level] }),
     ...(dag === undefined ? {} : { dagReport: writeReport(dag, details) }),
   };
-}
-
-/** The first whole millisecond at or after a timestamp; undefined for none. */
-export function millisecondsOf(timestamp: Timestamp | undefined): number | undefined {
-  return timestamp === undefined ? undefined : Number(timestamp.seconds) * 1000 + Math.ceil(timestamp.nanos / 1e6);
 }

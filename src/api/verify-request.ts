@@ -1,6 +1,5 @@
 // Reads what Verify is asked for.
 
-import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import type { VerifyInput } from '../authority/index.ts';
 import {
   DagMode,
@@ -12,6 +11,7 @@ import {
   type VerifyRequest,
 } from '../gen/ect/v1/authority_pb.ts';
 import { Level } from '../gen/ect/v1/token_pb.ts';
+import { HASH_RULE, isHashClaim, isParty, PARTY_RULE } from '../token/index.ts';
 import { known } from './enums.ts';
 import { demand, invalid } from './invalid.ts';
 import {
@@ -23,6 +23,7 @@ import {
   readPredecessors,
   readRequestId,
 } from './request-fields.ts';
+import { readSecond } from './times.ts';
 import { faultsOf, type Reader, readAll } from './violations.ts';
 
 export function readVerifyInput(request: VerifyRequest, faultsIn: FaultsIn<VerifyInput> = noFaults): VerifyInput {
@@ -48,9 +49,10 @@ function verifyReaders(request: VerifyRequest): readonly Reader<VerifyRequest>[]
     { read: () => readDagMode(request), cleared: { dagMode: DagMode.UNSPECIFIED } },
     { read: () => readRequestId(request.requestId), cleared: { requestId: '' } },
     { read: () => readLevel('minimum_level', request.minimumLevel), cleared: { minimumLevel: Level.UNSPECIFIED } },
-    { read: () => readAsOf(request.asOf), cleared: { asOf: undefined } },
-    { read: () => readBinding(request.inputBinding), cleared: { inputBinding: NOTHING } },
-    { read: () => readBinding(request.outputBinding), cleared: { outputBinding: NOTHING } },
+    { read: () => readSecond('as_of', request.asOf), cleared: { asOf: undefined } },
+    { read: () => checkAudience(request.audience), cleared: { audience: SOME_PARTY } },
+    { read: () => readExpectedHash(request.inputBinding), cleared: { inputBinding: NOTHING } },
+    { read: () => readExpectedHash(request.outputBinding), cleared: { outputBinding: NOTHING } },
   ];
 }
 
@@ -59,6 +61,7 @@ function verifyInputOf(request: VerifyRequest): VerifyInput {
   known('replay_mode', request.replayMode, ReplayModeSchema);
   known('verify_mode', request.verifyMode, VerifyModeSchema);
   if (request.token === '') throw invalid('token', 'is required');
+  checkAudience(request.audience);
   return {
     token: request.token,
     audience: request.audience,
@@ -68,19 +71,9 @@ function verifyInputOf(request: VerifyRequest): VerifyInput {
     requestId: readRequestId(request.requestId),
     minimumLevel: readLevel('minimum_level', request.minimumLevel),
     mode: request.verifyMode === VerifyMode.REPORT ? 'report' : 'enforce',
-    asOf: readAsOf(request.asOf),
+    asOf: readSecond('as_of', request.asOf),
     ...readBindings(request),
   };
-}
-
-/** The second that the moment lies in: now is never in the future. */
-function readAsOf(timestamp: Timestamp | undefined): number | undefined {
-  if (timestamp === undefined) return undefined;
-  const { seconds, nanos } = timestamp;
-  if (seconds < 0n || seconds > BigInt(Number.MAX_SAFE_INTEGER) || nanos < 0 || nanos > 999_999_999) {
-    throw invalid('as_of', 'must be a time since 1970');
-  }
-  return Number(seconds);
 }
 
 function readDagMode({ dagMode, predecessorTokens }: VerifyRequest): 'none' | 'partial' | 'complete' {
@@ -110,9 +103,25 @@ function readBindings(request: VerifyRequest): Pick<VerifyInput, 'inputHash' | '
   const input = inputBinding.case === 'input' ? inputBinding.value : undefined;
   const output = outputBinding.case === 'output' ? outputBinding.value : undefined;
   return {
-    inputHash: input === undefined ? readBinding(inputBinding) : undefined,
-    outputHash: output === undefined ? readBinding(outputBinding) : undefined,
+    inputHash: input === undefined ? readExpectedHash(inputBinding) : undefined,
+    outputHash: output === undefined ? readExpectedHash(outputBinding) : undefined,
     input,
     output,
   };
 }
+
+/** A hash that no claim can be would never match: that is a fault of the request, and no verdict on the token. */
+function readExpectedHash(binding: VerifyRequest['inputBinding'] | VerifyRequest['outputBinding']): string | undefined {
+  const expected = readBinding(binding);
+  const field = binding.case === 'inpHash' ? 'inp_hash' : 'out_hash';
+  demand(expected === undefined || isHashClaim(expected), field, HASH_RULE);
+  return expected;
+}
+
+/** The same for a verifier that no token can name. */
+function checkAudience(audience: string): void {
+  demand(audience === '' || isParty(audience), 'audience', PARTY_RULE);
+}
+
+/** Instead of a name that is rejected, so that it is not missed as well. */
+const SOME_PARTY = 'urn:some:party';

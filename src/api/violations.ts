@@ -47,6 +47,11 @@ export function rejectIf(rejection: Rejection | undefined): void {
   if (rejection !== undefined) throw new EctError(rejection);
 }
 
+/** Rejects where there is something to reject, with all of it. */
+export function checkFaults(faults: readonly Rejection[]): void {
+  checkAll(...faults.map((fault) => () => rejectIf(fault)));
+}
+
 /** What a check rejects, as values. */
 export function rejectionsOf(check: () => unknown): readonly Rejection[] {
   try {
@@ -56,6 +61,12 @@ export function rejectionsOf(check: () => unknown): readonly Rejection[] {
     if (!(error instanceof EctError)) throw error;
     return [error.rejection];
   }
+}
+
+/** What a part of a request is rejected for, with its fields named from the outside. */
+export function within(path: string, rejection: Rejection): Rejection {
+  const { violations = [{ field: fieldOf(rejection), description: rejection.message }] } = rejection;
+  return new EctError({ ...rejection, violations }).within(path).rejection;
 }
 
 /**
@@ -86,8 +97,14 @@ function withoutRepeats([first, ...others]: readonly [Rejection, ...Rejection[]]
   Rejection,
   ...Rejection[],
 ] {
-  const seen = new Set([first.message]);
-  return [first, ...others.filter(({ message }) => !seen.has(message) && seen.add(message))];
+  const seen = new Set([whatIsWrong(first)]);
+  return [first, ...others.filter((rejection) => seen.size < seen.add(whatIsWrong(rejection)).size)];
+}
+
+/** The same fault may be found twice, and the same text may be about two fields. */
+function whatIsWrong({ violations, ...rejection }: Rejection): string {
+  const fields = violations?.map(({ field }) => field) ?? [fieldOf(rejection)];
+  return `${fields.join(' ')} ${rejection.message}`;
 }
 
 function fieldOf({ reason, metadata: facts }: Rejection): string {

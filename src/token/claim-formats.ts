@@ -84,7 +84,7 @@ function faultAt(field: string, rejection: Rejection | undefined): readonly Reje
 function audienceFaults(aud: readonly string[]): readonly Rejection[] {
   if (aud.length === 0 || aud.length > MAX_AUDIENCES) return faultAt('aud', checkAudience(aud));
   return aud.flatMap((party, at) => {
-    const rule = `[${at}] must have 1 to ${MAX_URI_BYTES} bytes and no control characters`;
+    const rule = `[${at}] ${PARTY_RULE}`;
     return isParty(party) ? [] : faultAt(`aud[${at}]`, reject('CLAIM_INVALID', `aud${rule}.`, { claim: 'aud' }));
   });
 }
@@ -125,7 +125,10 @@ function checkAudience(aud: readonly string[]): Rejection | undefined {
     : broken('aud', `must have entries of 1 to ${MAX_URI_BYTES} bytes without control characters`);
 }
 
-function isParty(party: string): boolean {
+export const PARTY_RULE = `must have 1 to ${MAX_URI_BYTES} bytes and no control characters`;
+
+/** Whether an `aud` can have this entry. */
+export function isParty(party: string): boolean {
   // A character has three bytes at most, so those of a short name need not be counted.
   const isShort = 3 * party.length <= MAX_URI_BYTES || Buffer.byteLength(party) <= MAX_URI_BYTES;
   return party !== '' && isShort && !CONTROL.test(party);
@@ -171,13 +174,20 @@ function checkPredecessors({ pred, jti }: Pick<TypedClaims, 'pred' | 'jti'>, ids
   return pred.includes(jti) ? reject('PRED_INVALID', 'pred names the task itself.') : undefined;
 }
 
+export const HASH_RULE = 'must be a SHA-256 as 43 characters of base64url';
+
+/** Whether a hash claim of either draft can be this. */
+export function isHashClaim(value: string): boolean {
+  return value !== '' && checkHash('inp_hash', value, '00') === undefined;
+}
+
 /** SHA-256 without a name in front; in -00 also the longer hashes under their names. */
 function checkHash(claim: 'inp_hash' | 'out_hash', value: string, draft: Draft): Rejection | undefined {
   if (value === '' || SHA_256.test(value)) return undefined;
   const [, name = '', rest = ''] = draft === '00' ? (/^(sha-384|sha-512):(.*)$/s.exec(value) ?? []) : [];
   return name !== '' && decodeBase64url(rest)?.length === LONGER_HASH_BYTES[name as keyof typeof LONGER_HASH_BYTES]
     ? undefined
-    : broken(claim, 'must be a SHA-256 as 43 characters of base64url');
+    : broken(claim, HASH_RULE);
 }
 
 function checkExtension(ext: JsonObject | undefined): Rejection | undefined {

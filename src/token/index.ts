@@ -1,13 +1,17 @@
 export {
   checkFormats,
   formatFaults,
+  HASH_RULE,
   ID_FORMS,
+  isHashClaim,
+  isParty,
   MAX_AUDIENCES,
   MAX_EXEC_ACT_CHARACTERS,
   MAX_EXT_BYTES,
   MAX_EXT_DEPTH,
   MAX_PREDECESSORS,
   MAX_URI_BYTES,
+  PARTY_RULE,
 } from './claim-formats.ts';
 export type { Claims, Jti, TypedClaims } from './claims.ts';
 export { type CompactToken, readCompact } from './compact.ts';

@@ -131,12 +131,17 @@ describe('running items', () => {
 
   test.each([0, 1001])('%d items are rejected', (count) => {
     const rejected = { reason: 'REQUEST_INVALID', metadata: { field: 'items' } };
-    expect(() => checkBatch(itemsOf(count))).toThrow(expect.objectContaining(rejected));
+    expect(() => checkBatch(itemsOf(count), () => undefined)).toThrow(expect.objectContaining(rejected));
   });
 
   test('each reference that is too long is named, beside what else is wrong with the batch', () => {
     const long = { reference: 'é'.repeat(65), request: 3 };
-    const check = () => checkBatch([...itemsOf(3), long, long], () => readName('request_id', 'x'.repeat(129)));
+    const check = () =>
+      checkBatch(
+        [...itemsOf(3), long, long],
+        () => undefined,
+        () => readName('request_id', 'x'.repeat(129)),
+      );
     const fields = ['request_id', 'items[3].reference', 'items[4].reference'];
     expect(check).toThrow(
       expect.objectContaining({ violations: fields.map((field) => expect.objectContaining({ field })) }),

@@ -200,7 +200,10 @@ function requestsOf(method: string): readonly object[] {
 /** The reason why a call of the method fails, and those of its items. */
 async function failures(found: AnyService, method: DescMethodUnary, request: object) {
   try {
-    const answer = (await found.procedures[method.localName]?.(create(method.input, request as Record<string, unknown>) as never, CALL)) as {
+    const answer = (await found.procedures[method.localName]?.(
+      create(method.input, request as Record<string, unknown>) as never,
+      CALL,
+    )) as {
       readonly results?: readonly { readonly result: { readonly case: string; readonly value: Status } }[];
     };
     const items = (answer.results ?? []).filter(({ result }) => result.case === 'error');

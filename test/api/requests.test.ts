@@ -165,9 +165,9 @@ describe('ttl', () => {
     expect(fieldOf(() => issueInput({ ttl: { seconds, nanos } }))).toBe('ttl');
   });
 
-  test('T17: no ttl, however large, overflows: the lifetime is rejected when the token is drafted', async () => {
+  test('T17: no ttl that a Duration can hold overflows: the lifetime is rejected when the token is drafted', async () => {
     const { context } = await makeAuthority();
-    for (const seconds of [86_401n, 2n ** 53n, MAX]) {
+    for (const seconds of [86_401n, 315_576_000_000n]) {
       const bytes = toBinary(
         IssueRequestSchema,
         create(IssueRequestSchema, { execAct: 'a', aud: ['urn:a'], ttl: { seconds } }),

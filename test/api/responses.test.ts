@@ -1,8 +1,8 @@
 import { create, fromBinary, toBinary, toJson } from '@bufbuild/protobuf';
-import { timestampDate, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { writeListedEntry } from '../../src/api/entry-messages.ts';
-import { millisecondsOf, writeAppended, writeClaims, writeVerdict } from '../../src/api/responses.ts';
+import { writeAppended, writeClaims, writeVerdict } from '../../src/api/responses.ts';
 import {
   type Appended,
   append,
@@ -257,32 +257,5 @@ describe('an entry', () => {
   test('without a salt its receipt has none', () => {
     const { receipt } = writeAppended({ ...appended, receipt: { ...appended.receipt, salt: null } });
     expect(receipt?.proof?.value).not.toHaveProperty('salt');
-  });
-});
-
-describe('times of a query', () => {
-  const at = (seconds: bigint, nanos: number) => millisecondsOf({ ...timestampFromMs(0), seconds, nanos });
-
-  test('none is none', () => {
-    expect(millisecondsOf(undefined)).toBeUndefined();
-  });
-
-  test.each([
-    [0n, 0, 0],
-    [1n, 0, 1000],
-    [1n, 1_000_000, 1001],
-    [-1n, 999_000_000, -1],
-  ])('%d s and %d ns are %d ms', (seconds, nanos, expected) => {
-    expect(at(seconds, nanos)).toBe(expected);
-  });
-
-  test('between two milliseconds the later one is meant: what was recorded in the earlier one was before', () => {
-    expect(at(1n, 1)).toBe(1001);
-    expect(at(1n, 999_999)).toBe(1001);
-    expect(at(1n, 999_999_999)).toBe(2000);
-  });
-
-  test('the greatest and the least that a message can hold are finite', () => {
-    for (const seconds of [2n ** 63n - 1n, -(2n ** 63n)]) expect(Number.isFinite(at(seconds, 0))).toBe(true);
   });
 });

@@ -43,6 +43,25 @@ describe('Verify', () => {
     expect(fieldOf(() => verifyInput(along(101)))).toBe('predecessor_tokens');
   });
 
+  test.each([
+    ['inp_hash', { inputBinding: { case: 'inpHash', value: 'junk' } }],
+    ['out_hash', { outputBinding: { case: 'outHash', value: `sha-256:${'A'.repeat(43)}` } }],
+    ['audience', { audience: 'urn:a\n' }],
+    ['audience', { audience: `urn:${'a'.repeat(2045)}` }],
+    ['minimum_level', { minimumLevel: 9 }],
+  ] as const)(
+    'an expectation that no token can meet is a fault of the request, and no verdict: %s',
+    (field, fields) => {
+      expect(fieldOf(() => verifyInput(fields as object))).toBe(field);
+    },
+  );
+
+  test('a hash of either draft may be expected', () => {
+    for (const value of ['A'.repeat(43), `sha-512:${'A'.repeat(86)}`]) {
+      expect(verifyInput({ inputBinding: { case: 'inpHash', value } }).inputHash).toBe(value);
+    }
+  });
+
   test('replay is left out only when that is said', () => {
     const modes = [ReplayMode.UNSPECIFIED, ReplayMode.RECORD, ReplayMode.SKIP];
     expect(modes.map((replayMode) => verifyInput({ replayMode }).replay)).toEqual(['record', 'record', 'skip']);

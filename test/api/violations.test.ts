@@ -195,7 +195,8 @@ describe('a batch', () => {
   });
 
   test('names everything that is wrong with itself', async () => {
-    const items = [{ reference: 'x'.repeat(129) }];
+    const sound = { execAct: 'a', aud: ['urn:a'] };
+    const items = [{ reference: 'x'.repeat(129), request: sound }];
     const issuing = create(BatchIssueRequestSchema, { items, requestId: 'a b' });
     expect(fieldsIn(await errorOf(() => authority.batchIssue(issuing, call)))).toEqual([
       'request_id',
@@ -203,6 +204,41 @@ describe('a batch', () => {
     ]);
     const verifying = create(BatchVerifyRequestSchema, { items: [], requestId: 'short' });
     expect(fieldsIn(await errorOf(() => authority.batchVerify(verifying, call)))).toEqual(['items', 'request_id']);
+  });
+
+  test('names the faults of its items too, where it is rejected as a whole', async () => {
+    const issuing = create(BatchIssueRequestSchema, {
+      requestId: 'a b',
+      items: [
+        { request: { execAct: 'a', aud: ['urn:a'] } },
+        { request: { ttl: { seconds: 0n } } },
+        {},
+        { request: {} },
+      ],
+    });
+    const error = await errorOf(() => authority.batchIssue(issuing, call));
+    expect(error.reason).toBe('REQUEST_INVALID');
+    expect(error.metadata).toEqual({ field: 'request_id' });
+    expect(fieldsIn(error)).toEqual([
+      'request_id',
+      'items[1].request.ttl',
+      'items[1].request.aud',
+      'items[1].request.exec_act',
+      'items[2].request',
+      'items[3].request.aud',
+      'items[3].request.exec_act',
+    ]);
+    const verifying = create(BatchVerifyRequestSchema, { requestId: 'short', items: [{ request: { token: 'x' } }] });
+    expect(fieldsIn(await errorOf(() => authority.batchVerify(verifying, call)))).toEqual([
+      'request_id',
+      'items[0].request.audience',
+    ]);
+    const reference = 'x'.repeat(129);
+    const appending = create(BatchAppendLedgerRequestSchema, { items: [{ reference, request: {} }] });
+    expect(fieldsIn(await errorOf(() => authority.batchAppendLedger(appending, call)))).toEqual([
+      'items[0].reference',
+      'items[0].request.token',
+    ]);
   });
 });
 
@@ -234,6 +270,15 @@ describe('every other request', () => {
       note,
     });
     expect(fieldsIn(messageOf(() => readMarkInput(mark, 'uuid')))).toEqual(['note', 'task.jti', 'task.wid']);
+    const dated = create(MarkCompromisedRequestSchema, {
+      subject: { case: 'task', value: { jti: '', wid: 'W' } },
+      compromisedSince: { seconds: 1n },
+    });
+    expect(fieldsIn(messageOf(() => readMarkInput(dated, 'uuid')))).toEqual([
+      'compromised_since',
+      'task.jti',
+      'task.wid',
+    ]);
   });
 
   test('of a reader of the ledger names each field that is wrong', async () => {

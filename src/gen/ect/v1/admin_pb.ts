@@ -384,8 +384,8 @@ export type RevokeKeyRequest = Message<"ect.v1.RevokeKeyRequest"> & {
   note: string;
 
   /**
-   * Since when the key is compromised: what the ledger recorded before that time stays valid, also as evidence. In whole seconds.
-   * Absent, or in the future: as of now. An earlier time can be stated later, a later one cannot.
+   * Since when the key is compromised: what the ledger recorded before that time stays valid, also as evidence. Fractions of a
+   * second are ignored. Absent, or in the future: as of now. An earlier time can be stated later, a later one cannot.
    *
    * @generated from field: google.protobuf.Timestamp compromised_since = 3;
    */
@@ -464,8 +464,8 @@ export type MarkCompromisedRequest = Message<"ect.v1.MarkCompromisedRequest"> & 
   note: string;
 
   /**
-   * With `kid` only: since when the key is compromised. In whole seconds. Absent, or in the future: as of now. An earlier time can be
-   * stated later, a later one cannot.
+   * With `kid` only: since when the key is compromised. Fractions of a second are ignored. Absent, or in the future: as of now. An
+   * earlier time can be stated later, a later one cannot.
    *
    * @generated from field: google.protobuf.Timestamp compromised_since = 4;
    */
