@@ -2,6 +2,7 @@
 // with little to do is next, however much the others have queued.
 
 import type { Account } from './accounts.ts';
+import { CostEstimate } from './cost-estimate.ts';
 import { FairQueue } from './fair-queue.ts';
 import { Turn } from './turn.ts';
 
@@ -15,8 +16,6 @@ const LIGHT_BEGUN = 4;
 /** Of calls that compute much more than others (pages, walks): each holds what it has read until it is written. Of all, and of one. */
 const MAX_HEAVY_BEGUN = 8;
 const MAX_ACCOUNT_HEAVY_BEGUN = 4;
-/** What a call of weight 1 is taken to compute, in milliseconds, with all that it does after its first wait. */
-const MS_PER_WEIGHT = 0.1;
 /** What an account that has been quiet gets before the others, in weights. */
 const CREDIT = 20;
 /** A call costs as much as this many bytes of request. */
@@ -51,12 +50,14 @@ export class CallScheduler {
   readonly #turn: Turn;
   #begun = 0;
   #heavyBegun = 0;
-  /** What the calls that this turn has begun are expected to compute. */
-  #expectedMs = 0;
+  readonly #estimate = new CostEstimate();
+  /** Of the calls that this turn has begun. */
+  #begunCost = 0;
 
   constructor(now?: () => number) {
-    this.#turn = new Turn(() => {
-      this.#expectedMs = 0;
+    this.#turn = new Turn((spentMs) => {
+      this.#estimate.learn(this.#begunCost, spentMs);
+      this.#begunCost = 0;
       this.#runQueue();
     }, now);
   }
@@ -109,7 +110,7 @@ export class CallScheduler {
     account.begunCalls++;
     if (isHeavy) this.#heavyBegan(account);
     if (begin()) {
-      this.#expectedMs += cost * MS_PER_WEIGHT;
+      this.#begunCost += cost;
       return;
     }
     // It has ended while it waited.
@@ -145,9 +146,9 @@ export class CallScheduler {
     return isHeavy && (this.#heavyBegun >= MAX_HEAVY_BEGUN || account.heavyCalls >= MAX_ACCOUNT_HEAVY_BEGUN);
   }
 
-  /** What calls compute after their first wait shows only when the turn is over, so it is foreseen by their weight. */
+  /** What calls compute after their first wait shows only when the turn is over, so it is foreseen by their cost. */
   #hasTime(nextCost: number): boolean {
-    if (this.#expectedMs > 0 && this.#expectedMs + nextCost * MS_PER_WEIGHT > TURN_MS) return false;
+    if (this.#begunCost > 0 && this.#estimate.ms(this.#begunCost + nextCost) > TURN_MS) return false;
     return this.#turn.spentMs() <= TURN_MS;
   }
 

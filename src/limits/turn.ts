@@ -2,15 +2,16 @@
 
 export class Turn {
   readonly #now: () => number;
-  readonly #onEnd: () => void;
+  readonly #onEnd: (spentMs: number) => void;
   #began: number | undefined;
   readonly #end = () => {
+    const spentMs = this.spentMs();
     this.#began = undefined;
-    this.#onEnd();
+    this.#onEnd(spentMs);
   };
 
-  /** `onEnd` is called after the poll phase of each turn in which `spentMs` was called. */
-  constructor(onEnd: () => void, now: () => number = () => performance.now()) {
+  /** `onEnd` is called after the poll phase of each turn in which `spentMs` was called, with what it would return then. */
+  constructor(onEnd: (spentMs: number) => void, now: () => number = () => performance.now()) {
     this.#onEnd = onEnd;
     this.#now = now;
   }
