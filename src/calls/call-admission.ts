@@ -8,7 +8,7 @@ import { type Account, MAX_ACCOUNT_CALLS, type Resources } from '../limits/index
 import type { Events } from '../telemetry/events.ts';
 import type { Access } from './call.ts';
 import { asEctError } from './errors.ts';
-import type { PresentedCall } from './open-call.ts';
+import type { OpenCall, PresentedCall } from './open-call.ts';
 import {
   OVERLOADED,
   TOO_MANY_OWN_CALLS,
@@ -17,7 +17,7 @@ import {
   TOO_MANY_PUBLIC,
   TOO_MANY_STREAMS,
 } from './overload.ts';
-import type { Penalty } from './penalty.ts';
+import { LONG_THROTTLE_MS, NO_PENALTY, type Penalty, THROTTLE_MS } from './penalty.ts';
 
 export interface CallAdmissionOptions {
   readonly events: Events;
@@ -47,6 +47,11 @@ export interface Admission {
 const UNIDENTIFIED_COST = 20;
 /** The cost of a rejected public request: these need no identity, so that each connection has its own bucket. */
 export const PUBLIC_REJECTION_COST = 10;
+
+/** As many bytes that were read in vain cost as much as one rejection. */
+const BYTES_PER_REJECTION = 16 * 1024;
+/** The longest pause of a connection for what was read in vain, in milliseconds. */
+const MAX_DEBT_MS = 5_000;
 
 export const ANONYMOUS: Caller = { kind: 'anonymous' };
 
@@ -131,9 +136,23 @@ export function createCallAdmission(
 
   /** A caller that continues while its calls are rejected is throttled, so that it does not cost more than its share. */
   function rejection(account: Account, caller: Caller, error: EctError, cost = 1): Rejection {
-    if (account.rejections.take(performance.now(), cost)) return { error, caller, penalty: 'none' };
+    if (account.rejections.take(performance.now(), cost)) return { error, caller, penalty: NO_PENALTY };
     onLimit('rejections');
-    return { error, caller, penalty: cost >= PUBLIC_REJECTION_COST ? 'rest' : 'throttle' };
+    return { error, caller, penalty: cost >= PUBLIC_REJECTION_COST ? LONG_THROTTLE_MS : THROTTLE_MS };
+  }
+
+  /**
+   * Charges a call that is rejected for overload after its request was read. When the account owes more than its rejections allow,
+   * the connection is not read until that is paid, or for a short time if it may carry the calls of other callers.
+   */
+  function readInVain(call: OpenCall): void {
+    const { rejections } = call.account;
+    const now = performance.now();
+    rejections.charge(now, call.requestBytes / BYTES_PER_REJECTION);
+    const debtMs = rejections.waitMs(now, 0);
+    if (debtMs === 0) return;
+    onLimit('rejections');
+    call.penalty = Math.min(debtMs, accountOf(call.socket) === call.account ? MAX_DEBT_MS : THROTTLE_MS);
   }
 
   /** After an authentication failure a retry is useless, so the limit is low. */
@@ -145,7 +164,7 @@ export function createCallAdmission(
     const isBearable =
       accounts.ofConnection(socket).rejections.take(now, UNIDENTIFIED_COST) &&
       accounts.unidentified.rejections.take(now);
-    if (isBearable) return { error, caller: ANONYMOUS, penalty: 'none' };
+    if (isBearable) return { error, caller: ANONYMOUS, penalty: NO_PENALTY };
     onLimit('rejections');
     return { error, caller: ANONYMOUS, penalty: 'disconnect' };
   }
@@ -159,5 +178,5 @@ export function createCallAdmission(
     }
   }
 
-  return { admit, admitCaller, accountOf, rejection, tooManyCallsOf, tooManyStreamsOf };
+  return { admit, admitCaller, accountOf, rejection, readInVain, tooManyCallsOf, tooManyStreamsOf };
 }

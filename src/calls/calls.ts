@@ -138,6 +138,7 @@ export function createCalls(options: CallsOptions) {
    */
   function enter(call: OpenCall, bytes: number, begin: () => void): void {
     call.stage = 'waiting';
+    call.requestBytes = bytes;
     unread.delete(call);
     if (call.stopped !== undefined) throw fail(call, call.stopped);
     // Health checks and administrators must get through, also while their account has many calls.
@@ -150,6 +151,7 @@ export function createCalls(options: CallsOptions) {
     if (!admission.admits(account, call.remainingMs)) {
       onLimit('open_calls');
       account.rejections.take(performance.now());
+      mayCall.readInVain(call);
       throw fail(call, tooManyCallsOf(account));
     }
     admission.begun(account);

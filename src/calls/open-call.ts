@@ -10,7 +10,7 @@ import type { Events } from '../telemetry/events.ts';
 import type { Access, Call } from './call.ts';
 import { codeName, codeOf } from './errors.ts';
 import { TOO_MANY_ARRIVING } from './overload.ts';
-import type { Penalty } from './penalty.ts';
+import { NO_PENALTY, type Penalty } from './penalty.ts';
 
 export type Protocol = 'grpc' | 'grpc-web' | 'connect';
 
@@ -49,7 +49,7 @@ export class OpenCall implements Call, UnreadCall {
   /** Reserves memory for a response; set by the transport. Returns whether there is room. */
   reserve: ((bytes: number) => boolean) | undefined;
   /** The penalty for the connection of a rejected call. */
-  penalty: Penalty = 'none';
+  penalty: Penalty = NO_PENALTY;
   /** Called when it ends, if its caller has a concurrency limit. */
   leave: (() => void) | undefined;
   /** Whether admission counts the call as open. */

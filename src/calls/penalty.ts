@@ -1,15 +1,25 @@
-// Penalties for connections with too many rejected requests.
+// What a connection has to bear whose requests are rejected again and again.
 
-/** `throttle`: the connection is not read from for a while; `rest`: for a longer while. `disconnect`: it is closed. */
-export type Penalty = 'none' | 'throttle' | 'rest' | 'disconnect';
+/** For so many milliseconds nothing is read from it (0: it bears nothing), or it is closed. */
+export type Penalty = number | 'disconnect';
+
+export const NO_PENALTY = 0;
+
+/** For a connection whose account had too many calls rejected. */
+export const THROTTLE_MS = 100;
 
 /**
- * How long a throttled connection is not read from, in milliseconds. Public requests come from connections without an identity: rejecting
- * a flood of them must cost as little as possible, and probes of an orchestrator stay far below the limit.
+ * The same for requests that are public. A flood of them comes from a connection that proves nothing: rejecting it must cost next to
+ * nothing, and a probe of an orchestrator comes far below the limit.
  */
-const PAUSE_MS = { throttle: 100, rest: 1_000 } as const;
+export const LONG_THROTTLE_MS = 1_000;
 
-/** The pause of a penalty; undefined: none. */
-export function pauseOf(penalty: Penalty): number | undefined {
-  return penalty === 'throttle' || penalty === 'rest' ? PAUSE_MS[penalty] : undefined;
+/** Resolves after the pause of a penalty, or when the peer is gone: a transport that cannot pause a connection delays its response. */
+export async function penaltyPaid(penalty: Penalty, gone: AbortSignal): Promise<void> {
+  if (penalty === 'disconnect' || penalty === NO_PENALTY || gone.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, penalty).unref();
+  gone.addEventListener('abort', () => resolve(), { once: true });
+  await promise;
+  clearTimeout(timer);
 }

@@ -7,6 +7,7 @@ import type { Caller } from '../authority/index.ts';
 import type { Rejection } from '../calls/call-admission.ts';
 import type { ConnectionLimits } from '../calls/connection-limits.ts';
 import { OwnContext } from '../concurrency/own-context.ts';
+import { NO_PENALTY } from '../calls/penalty.ts';
 import { EctError, reject } from '../errors.ts';
 import {
   DEFAULT_LIMITS as CONNECTION_LIMITS,
@@ -211,7 +212,7 @@ export function createConnections(
     const judged = preflight === undefined ? requestCheck.judge(line, socket) : requestCheck.judgePublic(line, socket);
     if ('error' in judged) return rejectedWith(judged, method, contentType, origin);
     if (preflight === undefined) return judged;
-    return { answer: { status: 204, headers: preflight, body: undefined }, penalty: 'none' };
+    return { answer: { status: 204, headers: preflight, body: undefined }, penalty: NO_PENALTY };
   }
 
   function answerTooLarge(line: RequestLine, socket: Socket): Early {

@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { describe, expect, test, vi } from 'vitest';
 import type { AnyService } from '../../src/calls/call.ts';
 import { createCalls } from '../../src/calls/calls.ts';
-import { pauseOf } from '../../src/calls/penalty.ts';
+import { LONG_THROTTLE_MS, NO_PENALTY, type Penalty, THROTTLE_MS } from '../../src/calls/penalty.ts';
 import { EctError, reject } from '../../src/errors.ts';
 import { CallScheduler } from '../../src/limits/call-scheduler.ts';
 import { type Account, createResources, DEFAULT_PROCESS_LIMITS, MAX_ACCOUNT_CALLS } from '../../src/limits/index.ts';
@@ -163,7 +163,7 @@ describe('A1: a request is judged by its headers', () => {
     const rejection = rejectionOf(calls, arrival, 'callers', 1);
     expect(rejection).toMatchObject({ error: { reason: 'CALLER_UNTRUSTED' }, caller });
     const penalties = Array.from({ length: 2_000 }, () => rejectionOf(calls, arrival, 'callers', 1)?.penalty);
-    expect(new Set(penalties)).toEqual(new Set(['none', 'throttle']));
+    expect(new Set(penalties)).toEqual(new Set([NO_PENALTY, THROTTLE_MS]));
   });
 
   test('what is public looks at no credential', () => {
@@ -183,7 +183,7 @@ describe('A1: a request is judged by its headers', () => {
     identify.mockImplementation(untrusted);
     const own = { ...arrival, socket: new Socket() };
     let calm = 0;
-    while (rejectionOf(calls, own, 'callers', 1)?.penalty === 'none') calm++;
+    while (rejectionOf(calls, own, 'callers', 1)?.penalty === NO_PENALTY) calm++;
     expect(calm).toBeGreaterThanOrEqual(10);
     expect(calm).toBeLessThan(100);
     expect(rejectionOf(calls, own, 'callers', 1)?.penalty).toBe('disconnect');
@@ -193,8 +193,8 @@ describe('A1: a request is judged by its headers', () => {
   test('a caller that goes on though it is rejected is not read from for a while', () => {
     const { calls } = setUp(() => ({}));
     let calm = 0;
-    let penalty: string | undefined;
-    for (; penalty !== 'throttle'; calm++) penalty = rejectionOf(calls, arrival, 'admin', 1)?.penalty;
+    let penalty: Penalty | undefined;
+    for (; penalty !== THROTTLE_MS; calm++) penalty = rejectionOf(calls, arrival, 'admin', 1)?.penalty;
     expect(calm).toBeGreaterThanOrEqual(1_000);
   });
 
@@ -207,12 +207,12 @@ describe('A1: a request is judged by its headers', () => {
     expect(rejectionOf(calls, own, 'public', 0.05, 'stream')).toMatchObject({
       error: { reason: 'QUOTA_EXCEEDED', metadata: { quota: 'open_streams_per_connection', limit: '16' } },
     });
-    let penalty: string | undefined;
-    for (let asked = 0; penalty !== 'rest' && asked < 1_000; asked++) {
+    let penalty: Penalty | undefined;
+    for (let asked = 0; penalty !== LONG_THROTTLE_MS && asked < 1_000; asked++) {
       penalty = rejectionOf(calls, own, 'public', 0.05, 'stream')?.penalty;
     }
-    expect(penalty).toBe('rest');
-    expect(pauseOf('rest')).toBeGreaterThan(pauseOf('throttle')!);
+    expect(penalty).toBe(LONG_THROTTLE_MS);
+    expect(LONG_THROTTLE_MS).toBeGreaterThan(THROTTLE_MS);
     expect(rejectionOf(calls, { ...arrival, socket: new Socket() }, 'public', 0.05, 'stream')).toBeUndefined();
   });
 

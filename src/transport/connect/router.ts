@@ -11,6 +11,7 @@ import type { Calls } from '../../calls/calls.ts';
 import { readConnectTimeout, readGrpcTimeout } from '../../calls/deadline.ts';
 import { pathOf } from '../../calls/method-table.ts';
 import type { Arrival, OpenCall, Protocol } from '../../calls/open-call.ts';
+import { penaltyPaid } from '../../calls/penalty.ts';
 import { EctError, reject } from '../../errors.ts';
 import type { Events } from '../../telemetry/events.ts';
 import { asResponse, connectError, problem, rejectionMessage } from '../rejections.ts';
@@ -48,7 +49,10 @@ export function createConnectRouter(services: readonly AnyService[], calls: Call
     const memory = calls.resources.memory.open(call.account, evict);
     const reserve = (bytes: number) => memory.grow(bytes);
     const room = new ResponseMemory(memory, request.reserveAnswer);
-    const response = serve(route, { calls, call, reserve }, room, events, request, gone.signal);
+    const response = serve(route, { calls, call, reserve }, room, events, request, gone.signal).then(async (answer) => {
+      await penaltyPaid(call.penalty, gone.signal);
+      return answer;
+    });
     return {
       response,
       close: () => {

@@ -1,6 +1,6 @@
 // Responds to a request that its headers decide: nothing of it is kept, and it does not reach a router.
 
-import { type Penalty, pauseOf } from '../../calls/penalty.ts';
+import type { Penalty } from '../../calls/penalty.ts';
 import { type Receiver, type Stream, writeHeaderBlock } from '../../http2-server/index.ts';
 import type { RejectionMessage } from '../rejections.ts';
 
@@ -51,7 +51,6 @@ export class RejectedStream implements Receiver {
 
 /** Applies the penalty of a rejected request to its connection. */
 export function applyPenalty(stream: Stream, penalty: Penalty): void {
-  const pauseMs = pauseOf(penalty);
-  if (pauseMs !== undefined) stream.throttle(pauseMs);
-  else if (penalty === 'disconnect') stream.disconnect();
+  if (penalty === 'disconnect') stream.disconnect();
+  else if (penalty > 0) stream.throttle(penalty);
 }

@@ -5,7 +5,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Caller } from '../../authority/index.ts';
 import type { Rejection } from '../../calls/call-admission.ts';
-import { type Penalty, pauseOf } from '../../calls/penalty.ts';
+import { NO_PENALTY, type Penalty } from '../../calls/penalty.ts';
 import { EctError, reject } from '../../errors.ts';
 import type { BrowserRequest } from '../browser-rules.ts';
 import { asResponse, type RejectionMessage } from '../rejections.ts';
@@ -81,7 +81,7 @@ export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
       // Node discards a short body, and the next request follows it; reading a long one costs more than a new connection.
       const isShort = Number(headers['content-length'] ?? Number.NaN) <= SHORT_BODY_BYTES;
       const isRead = (request as IncomingMessage).complete || isShort;
-      if (early.penalty !== 'none' || !isRead) response.setHeader('connection', 'close');
+      if (early.penalty !== NO_PENALTY || !isRead) response.setHeader('connection', 'close');
       write(early, response);
     }
   };
@@ -93,10 +93,10 @@ function writeHttp2(early: Early, response: Http2ServerResponse): void {
   const { session } = stream;
   // Discards the rest of the body.
   stream.resume();
-  const pauseMs = pauseOf(early.penalty);
-  if (pauseMs === undefined) write(early, response);
-  else setTimeout(() => write(early, response), pauseMs).unref();
-  if (early.penalty !== 'disconnect' || session === undefined) return;
+  const { penalty } = early;
+  if (penalty === 'disconnect' || penalty === NO_PENALTY) write(early, response);
+  else setTimeout(() => write(early, response), penalty).unref();
+  if (penalty !== 'disconnect' || session === undefined) return;
   stream.once('close', () => session.close());
   setTimeout(() => session.destroy(), DISCONNECT_MS).unref();
 }

@@ -1,0 +1,92 @@
+// H17: a call that is rejected for overload after its request was read is paid for by what was read.
+
+import { Socket } from 'node:net';
+import { describe, expect, test, vi } from 'vitest';
+import type { AnyService } from '../../src/calls/call.ts';
+import { createCalls } from '../../src/calls/calls.ts';
+import type { OpenCall } from '../../src/calls/open-call.ts';
+import { NO_PENALTY, penaltyPaid, THROTTLE_MS } from '../../src/calls/penalty.ts';
+import { createResources, DEFAULT_PROCESS_LIMITS } from '../../src/limits/index.ts';
+import { workload } from '../support/callers.ts';
+import { arrival, noRequest, setUp } from './arrivals.ts';
+
+const KIB = 1024;
+
+/** Calls of a service whose responses never have room, each from a connection of its own. */
+function setUpFull(options: { readonly behindProxy?: boolean } = {}) {
+  const resources = createResources(DEFAULT_PROCESS_LIMITS);
+  const { service, events, endOfStreams, identify } = setUp(() => ({}), 'callers', resources);
+  const limits: string[] = [];
+  const authenticate = () => workload('spiffe://example.com/behind');
+  const calls = createCalls({
+    events,
+    identify,
+    ...(options.behindProxy && { authenticate }),
+    endOfStreams: endOfStreams.signal,
+    resources: { ...resources, onLimit: (limit) => void limits.push(limit) },
+  });
+  const full: AnyService = { ...service, answerBytes: { getKeySet: () => 1024 } };
+  const rejectedAfter = async (bytes: number): Promise<OpenCall> => {
+    const call = calls.open({ ...arrival, socket: new Socket() }, 'unary', undefined);
+    call.requestBytes = bytes;
+    call.reserve = () => false;
+    await expect(calls.run(full, 'getKeySet', noRequest, call)).rejects.toMatchObject({ reason: 'SERVICE_OVERLOADED' });
+    return call;
+  };
+  return { rejectedAfter, limits };
+}
+
+/** Rejects calls of so many bytes and returns their penalties. */
+async function penaltiesOf(rejectedAfter: (bytes: number) => Promise<OpenCall>, calls: number, bytes: number) {
+  const penalties: unknown[] = [];
+  for (let call = 0; call < calls; call++) penalties.push((await rejectedAfter(bytes)).penalty);
+  return penalties;
+}
+
+describe('H17: what was read in vain', () => {
+  test('small requests have no penalty, however many are rejected', async () => {
+    const { rejectedAfter } = setUpFull();
+    expect(new Set(await penaltiesOf(rejectedAfter, 500, 500))).toEqual(new Set([NO_PENALTY]));
+  });
+
+  test('after 16 MiB each further connection of the account is not read until its share is paid, up to 5 s', async () => {
+    const { rejectedAfter, limits } = setUpFull();
+    const penalties = await penaltiesOf(rejectedAfter, 200, 1024 * KIB);
+    expect(penalties.slice(0, 15), 'what a batch client may lose').toEqual(
+      Array.from({ length: 15 }, () => NO_PENALTY),
+    );
+    const later = penalties.slice(20) as number[];
+    // 1 MiB costs 64 rejections, of which an account has 500 a second.
+    for (const [at, pause] of later.slice(1, 20).entries()) expect(pause).toBeGreaterThan(later[at]!);
+    expect(later[10]! - later[0]!).toBeGreaterThan(1_000);
+    expect(Math.max(...later)).toBe(5_000);
+    expect(limits).toContain('rejections');
+  });
+
+  test('a connection that carries the calls of many callers stops for 100 ms only', async () => {
+    const { rejectedAfter } = setUpFull({ behindProxy: true });
+    const penalties = (await penaltiesOf(rejectedAfter, 200, 1024 * KIB)) as number[];
+    expect(Math.max(...penalties)).toBe(THROTTLE_MS);
+  });
+
+  test('where a connection cannot be paused, its response waits as long, but for no peer that has gone', async () => {
+    const peer = new AbortController();
+    const paid: string[] = [];
+    const wait = (name: string, penalty: number, signal: AbortSignal) =>
+      penaltyPaid(penalty, signal).then(() => paid.push(name));
+    const waits = [
+      wait('5 s', 5_000, new AbortController().signal),
+      wait('gone', 4_000, peer.signal),
+      wait('none', NO_PENALTY, new AbortController().signal),
+    ];
+    await waits[2];
+    expect(paid).toEqual(['none']);
+    peer.abort();
+    await waits[1];
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(paid).toEqual(['none', 'gone']);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(paid).toEqual(['none', 'gone', '5 s']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
