@@ -6,8 +6,8 @@ import type { Duplex } from 'node:stream';
 import type { Caller } from '../authority/index.ts';
 import type { Rejection } from '../calls/call-admission.ts';
 import type { ConnectionLimits } from '../calls/connection-limits.ts';
-import { OwnContext } from '../concurrency/own-context.ts';
 import { NO_PENALTY } from '../calls/penalty.ts';
+import { OwnContext } from '../concurrency/own-context.ts';
 import { EctError, reject } from '../errors.ts';
 import {
   DEFAULT_LIMITS as CONNECTION_LIMITS,
