@@ -31,8 +31,9 @@ import { appendDetailBytes, DetailBudget, issueDetailBytes, verdictDetailBytes }
 import { writeFinding } from './findings.ts';
 import { writeGraphReport } from './graph-messages.ts';
 import { readIssueInput } from './issue-request.ts';
+import { graphBytes } from './page-sizes.ts';
 import { readRequestId } from './request-fields.ts';
-import { appendedBytes, graphBytes, issuedBytes, verdictBytes } from './response-size.ts';
+import { appendedBytes, issuedBytes, verdictBytes } from './response-size.ts';
 import { writeAppendDryRun, writeAppended, writeIssueDryRun, writeIssued, writeVerdict } from './responses.ts';
 import { readVerifyInput } from './verify-request.ts';
 import { checkFaults, ofField, rejectIf } from './violations.ts';

@@ -7,9 +7,9 @@ import type { Ledger, LedgerRecord, RecordQuery } from '../ledger/index.ts';
 import { listKinds } from './entry-kinds.ts';
 import { writeListedEntry } from './entry-messages.ts';
 import type { EntryQuery } from './entry-query.ts';
+import { pageRoom } from './page-sizes.ts';
 import { writePageToken } from './page-token.ts';
 import { provenanceFor } from './provenance-messages.ts';
-import { pageRoom } from './response-size.ts';
 
 /** What it costs to write an entry, in steps of a pace: some microseconds. */
 const STEPS_PER_ENTRY = 40;

@@ -21,9 +21,9 @@ export const FIELD_OVERHEAD = 4;
 /** What a finding takes, at most. */
 export function findingBytes(rejection: Rejection): number {
   const { message, metadata: facts } = rejection;
-  let bytes = 3 * FIELD_OVERHEAD + Buffer.byteLength(message) + remedyOf(rejection).length;
+  let bytes = 3 * FIELD_OVERHEAD + Buffer.byteLength(message) + Buffer.byteLength(remedyOf(rejection));
   for (const [name, fact] of Object.entries(facts)) {
-    bytes += 3 * FIELD_OVERHEAD + name.length + Buffer.byteLength(fact);
+    bytes += 3 * FIELD_OVERHEAD + Buffer.byteLength(name) + Buffer.byteLength(fact);
   }
   return bytes;
 }

@@ -2,12 +2,13 @@
 // has a minimum number of bytes, and more details are included while the batch has room for them.
 
 import { create } from '@bufbuild/protobuf';
-import { anyPack, anyUnpack } from '@bufbuild/protobuf/wkt';
+import { type Any, anyPack, anyUnpack } from '@bufbuild/protobuf/wkt';
 import { toStatus } from '../calls/errors.ts';
-import type { EctError } from '../errors.ts';
-import { BadRequestSchema } from '../gen/google/rpc/error_details_pb.ts';
+import type { EctError, Rejection } from '../errors.ts';
+import { BadRequestSchema, ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
 import { type Status, StatusSchema } from '../gen/google/rpc/status_pb.ts';
 import type { DetailBudget } from './detail-budget.ts';
+import { FIELD_OVERHEAD, findingBytes, writeFinding, writeReason } from './findings.ts';
 
 /** What an error has in any case. */
 export const ERROR_BYTES = 1_024;
@@ -28,7 +29,7 @@ function sizeOf({ message, details }: Status): number {
 
 /** Half of the bytes at most are the message; the last violations go first, then whole details. ErrorInfo stays. */
 function shortened({ code, message, details: [info, ...others] }: Status): Status {
-  const kept = info === undefined ? [] : [info];
+  const kept = info === undefined ? [] : [withShortMetadata(info)];
   const short = { code, message: cut(message, ERROR_BYTES / 2), details: kept };
   for (const detail of others) {
     kept.push(detail);
@@ -49,3 +50,27 @@ function cut(text: string, bytes: number): string {
     .toString('utf8', 0, bytes - 3)
     .replace(/\uFFFD+$/, '')}…`;
 }
+
+/** An ErrorInfo of at most half of the bytes: each value of its metadata is cut to its share. */
+function withShortMetadata(info: Any): Any {
+  if (info.value.length <= ERROR_BYTES / 2 - AROUND_BYTES) return info;
+  const unpacked = anyUnpack(info, ErrorInfoSchema);
+  if (unpacked === undefined) return info;
+  const { reason, domain, metadata } = unpacked;
+  const names = Object.keys(metadata);
+  const fixed = names.reduce((sum, name) => sum + name.length + AROUND_BYTES, info.typeUrl.length + 6 * AROUND_BYTES);
+  const share = (ERROR_BYTES / 2 - fixed) / names.length;
+  const short = Object.fromEntries(names.map((name) => [name, cut(metadata[name]!, share)]));
+  return anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason, domain, metadata: short }));
+}
+
+/** Why a token of a batch is not valid. It has ERROR_BYTES too; without room for more its message is cut. */
+export function toItemFinding(rejection: Rejection, room: DetailBudget | undefined): ReturnType<typeof writeFinding> {
+  const excess = findingBytes(rejection) + FIELD_OVERHEAD - ERROR_BYTES;
+  if (excess <= 0 || room === undefined || room.take(excess)) return writeFinding(rejection);
+  const bytes = Buffer.byteLength(rejection.message) - excess;
+  if (bytes < LEAST_MESSAGE_BYTES) return writeReason(rejection);
+  return writeFinding({ ...rejection, message: cut(rejection.message, bytes) });
+}
+
+const LEAST_MESSAGE_BYTES = 64;

@@ -17,9 +17,9 @@ import { KEY_STATES } from './entry-messages.ts';
 import { demand } from './invalid.ts';
 import { sizeOfKey } from './key-sizes.ts';
 import { checkNote } from './note.ts';
+import { pageRoom } from './page-sizes.ts';
 import { checkPageSize, pageSizeOf, readPageToken, writePageToken } from './page-token.ts';
 import { readRequestId } from './request-fields.ts';
-import { pageRoom } from './response-size.ts';
 import { readMillisecond } from './times.ts';
 import { checkAll } from './violations.ts';
 

@@ -3,7 +3,7 @@
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { ManagedKeySchema } from '../gen/ect/v1/admin_pb.ts';
 import type { KeyManager } from '../key-manager/index.ts';
-import { pageBytes } from './response-size.ts';
+import { pageBytes } from './page-sizes.ts';
 
 /** Of a key in a list, its state and its times; and what is around the list. */
 const STATE_BYTES = 160;
@@ -14,7 +14,7 @@ export function keySetBytes(
   { keySet, published }: Pick<KeyManager, 'keySet' | 'published'>,
   verifierKey: string,
 ): number {
-  return 2 * keySet.length + STATE_BYTES * published.length + verifierKey.length + AROUND_BYTES;
+  return 2 * Buffer.byteLength(keySet) + STATE_BYTES * published.length + Buffer.byteLength(verifierKey) + AROUND_BYTES;
 }
 
 export function keyPageBytes(pageSize: number): number {

@@ -21,10 +21,10 @@ import { readEntryPage } from './entry-page.ts';
 import { entriesAPage, readEntryQuery, readIndex } from './entry-query.ts';
 import { writeWholeReport } from './graph-messages.ts';
 import { demand, invalid } from './invalid.ts';
+import { pageBytes, workflowBytes } from './page-sizes.ts';
 import { provenanceFor } from './provenance-messages.ts';
 import { answerRecording } from './recording.ts';
 import { checkReceiptFormat } from './request-fields.ts';
-import { pageBytes, workflowBytes } from './response-size.ts';
 import { checkAll, inField } from './violations.ts';
 
 /** Serves the ledger to authenticated callers. */

@@ -31,6 +31,7 @@ import type { DetailBudget } from './detail-budget.ts';
 import { writeEntry, writeReceipt } from './entry-messages.ts';
 import { findingBytes, writeFinding, writeReason } from './findings.ts';
 import { writeReport } from './graph-messages.ts';
+import { toItemFinding } from './item-errors.ts';
 
 /**
  * The claims of a token as the API spells them, whichever draft it is of.
@@ -80,7 +81,7 @@ export function writeVerdict(
   const { rejection, token, dag, level, equivocation } = verdict;
   return {
     valid: rejection === undefined,
-    ...(rejection === undefined ? {} : { finding: writeFinding(rejection) }),
+    ...(rejection === undefined ? {} : { finding: toItemFinding(rejection, details) }),
     level: level === undefined ? Level.UNSPECIFIED : Level[level],
     kid: token?.kid ?? '',
     ...(token === undefined ? {} : { claims: writeClaims(token.claims) }),

@@ -62,9 +62,11 @@ export function structBytes(text: Buffer): number {
 
 const [COLON, COMMA, OPEN_BRACKET, OPEN_BRACE] = [0x3a, 0x2c, 0x5b, 0x7b];
 
-/** The payload of a signed token, or an unsigned one as it is. */
+/** The payload of a token, signed or not. An unsigned one is JSON, also after white space, or its base64url. */
 export function payloadOf(token: string): Buffer {
-  if (token.startsWith('{')) return Buffer.from(token);
+  if (UNSIGNED.test(token)) return Buffer.from(token);
   const [header = '', payload = header] = token.split('.', 2);
   return Buffer.from(payload, 'base64url');
 }
+
+const UNSIGNED = /^[\t\n\r ]*\{/;

@@ -38,7 +38,7 @@ export async function rememberToken(
   const scope = keyScope(caller, issued.requestDigest);
   const kept = await writeFor(
     context,
-    { caller, use: 'idempotency', bytes: heldBytes(minted.text.length) },
+    { caller, use: 'idempotency', bytes: heldBytes(Buffer.byteLength(minted.text)) },
     () => context.idempotency.remember(scope, input.requestId, issued, keepUntil, context.earliest()),
     ({ token }) => token === minted.text,
   );

@@ -91,7 +91,10 @@ function questionOf(context: AuthorityContext, caller: Caller, input: VerifyInpu
 /** Before any signature is checked. The size is that of a token without a signature, or a little more. */
 function demandReplayRoom(context: AuthorityContext, caller: Caller, input: VerifyInput): void {
   if (input.replay !== 'record' || input.asOf !== undefined || context.replay === undefined) return;
-  const bytes = heldBytes(Math.min(input.token.length, context.policy.token.maxTokenBytes), input.requestId.length);
+  const bytes = heldBytes(
+    Math.min(Buffer.byteLength(input.token), context.policy.token.maxTokenBytes),
+    input.requestId.length,
+  );
   checkWriteQuota(context, { caller, use: 'replay', bytes });
 }
 

@@ -11,6 +11,8 @@ import { contextOf, type Task, type TaskName } from './task.ts';
 export const MAX_DRAWN_TASKS = 1_000;
 /** @internal Exported because tests compute with it. */
 export const MAX_DRAWN_LINKS = 5_000;
+/** Predecessors that were not found. Each task may name a hundred, so they have a limit of their own: the size of a drawing is bounded. */
+const MAX_DRAWN_MISSING = 1_000;
 
 /** What it costs to sort twice as many tasks, in steps. */
 const STEPS_PER_SORT = 5_000;
@@ -49,6 +51,7 @@ export async function drawGraph(
   const ids = new Map(drawn.map((position, nth) => [position, `t${nth}`]));
   const absentIds = new Map<string, { readonly id: string; readonly jti: string }>();
   const links: DrawnLink[] = [];
+  let isCut = tasks.length > MAX_DRAWN_TASKS;
 
   for (const [position, to] of ids) {
     const task = tasks[position]!;
@@ -58,6 +61,10 @@ export async function drawGraph(
       if (from !== undefined) {
         links.push({ from, to, isMissing: false });
       } else if (absent.has(name)) {
+        if (!absentIds.has(name) && absentIds.size >= MAX_DRAWN_MISSING) {
+          isCut = true;
+          continue;
+        }
         const missing = absentIds.get(name) ?? { id: `m${absentIds.size}`, jti };
         absentIds.set(name, missing);
         links.push({ from: missing.id, to, isMissing: true });
@@ -75,7 +82,7 @@ export async function drawGraph(
   });
   for (const { id, jti } of absentIds.values())
     nodes.push({ id, lines: ['not found', jti], look: 'missing', isTainted: false });
-  if (tasks.length > MAX_DRAWN_TASKS || links.length > MAX_DRAWN_LINKS) {
+  if (isCut || links.length > MAX_DRAWN_LINKS) {
     nodes.push({ id: 'note', lines: ['The graph is larger than this drawing.'], look: 'note', isTainted: false });
   }
   return { nodes, links: links.slice(0, MAX_DRAWN_LINKS) };

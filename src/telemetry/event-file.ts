@@ -25,7 +25,7 @@ export class EventFile {
   }
 
   write(text: string): void {
-    if (this.#waitingBytes + text.length > this.#maxWaitingBytes) {
+    if (this.#waitingBytes + Buffer.byteLength(text) > this.#maxWaitingBytes) {
       this.#lostPieces++;
       return;
     }

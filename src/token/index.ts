@@ -18,7 +18,7 @@ export { type CompactToken, readCompact } from './compact.ts';
 export type { Draft } from './drafts.ts';
 export { digestOfToken, hashClaim } from './hash.ts';
 export { type Level, type LevelPolicy, requiredLevel } from './level.ts';
-export { mintUnsigned, prepareToken, sealedBytes, sealToken, type Unsealed } from './mint.ts';
+export { mintUnsigned, prepareToken, SEALED_BYTES, sealedBytes, sealToken, type Unsealed } from './mint.ts';
 export { peekClaims, peekKey, peekLinks } from './peek.ts';
 export { type Decision, type PolicyClaims, policyFaults, policyIn } from './policy-claims.ts';
 export { isRejection } from './read-claims.ts';

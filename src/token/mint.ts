@@ -89,15 +89,24 @@ function checkLength(bytes: number, maxTokenBytes: number): void {
 /** 64 bytes as base64url. */
 const SIGNATURE_CHARACTERS = 86;
 
+/** What a token of ours has besides its payload: the longer header of the two drafts, the signature and the dots. */
+export const SEALED_BYTES = sealedBytes({
+  header: encodeHeader({ alg: 'ES256', kid: 'k'.repeat(43) }, '00'),
+  payload: '',
+});
+
 const encodedHeaders = { '00': new WeakMap<PublicJwk, string>(), '01': new WeakMap<PublicJwk, string>() };
 
 /** The header is the same for every token of a key in one draft, so it is encoded once. */
 function encodedHeader(jwk: PublicJwk, draft: Draft): string {
   let encoded = encodedHeaders[draft].get(jwk);
   if (encoded === undefined) {
-    const header = { alg: jwk.alg, typ: TYPES[draft], kid: jwk.kid };
-    encoded = Buffer.from(JSON.stringify(header), 'utf8').toString('base64url');
+    encoded = encodeHeader(jwk, draft);
     encodedHeaders[draft].set(jwk, encoded);
   }
   return encoded;
+}
+
+function encodeHeader({ alg, kid }: { readonly alg: string; readonly kid: string }, draft: Draft): string {
+  return Buffer.from(JSON.stringify({ alg, typ: TYPES[draft], kid }), 'utf8').toString('base64url');
 }

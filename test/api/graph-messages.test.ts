@@ -1,9 +1,10 @@
 import { create, toBinary, toJson } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { writeGraphReport, writeReport, writeWholeReport } from '../../src/api/graph-messages.ts';
-import { examineWorkflow, taskMark } from '../../src/dag/index.ts';
+import { graphBytes } from '../../src/api/page-sizes.ts';
+import { examineWorkflow, renderDot, renderMermaid, taskMark } from '../../src/dag/index.ts';
 import { REASONS } from '../../src/errors.ts';
-import { ValidateDAGResponseSchema } from '../../src/gen/ect/v1/authority_pb.ts';
+import { GraphFormat, ValidateDAGRequestSchema, ValidateDAGResponseSchema } from '../../src/gen/ect/v1/authority_pb.ts';
 import { ErrorReason } from '../../src/gen/ect/v1/error_reason_pb.ts';
 import { DagReportSchema, DagStatus, Level, TaintSource } from '../../src/gen/ect/v1/token_pb.ts';
 import { chain, marking, task } from '../dag/graphs.ts';
@@ -100,6 +101,28 @@ describe('large reports', () => {
     const { tainted, omitted } = writeWholeReport(report);
     expect({ tainted: tainted?.length, omitted }).toEqual({ tainted: 8_000, omitted: 0 });
     expect(writeReport(report).omitted).toBeGreaterThan(7_000);
+  });
+
+  test('R10: a graph with the longest drawing is within its bound, and says that it is cut', async () => {
+    const tasks = Array.from({ length: 1_000 }, (_, at) =>
+      task(
+        `${at}`.padEnd(256, '~'),
+        Array.from({ length: 10 }, (_, nth) => `${at}.${nth}`.padEnd(256, '"')),
+        { exec_act: '\u{1f600}'.repeat(256) },
+      ),
+    );
+    const report = await examineWorkflow(tasks, undefined, {
+      marks: marking(tasks.map(({ jti }) => taskMark('', jti))),
+    });
+    const request = create(ValidateDAGRequestSchema, { graphFormat: GraphFormat.DOT });
+    for (const drawing of [await renderDot(report), await renderMermaid(report)]) {
+      const answer = create(ValidateDAGResponseSchema, { ...writeGraphReport(report), drawing });
+      const bytes = toBinary(ValidateDAGResponseSchema, answer).length;
+      expect(bytes).toBeGreaterThan(CLIENT_DEFAULT_BYTES / 2);
+      expect(bytes).toBeLessThanOrEqual(graphBytes(request));
+      expect(drawing).toContain('The graph is larger than this drawing.');
+    }
+    expect(graphBytes(request)).toBeLessThanOrEqual(CLIENT_DEFAULT_BYTES);
   });
 
   test('a circle of 10,000 tasks is one violation whose tasks are cut in a verdict', async () => {

@@ -178,7 +178,7 @@ export type AuthorityLimits = Message<"ect.v1.AuthorityLimits"> & {
   batchMessageBytes: number;
 
   /**
-   * Bytes of a response.
+   * Bytes of a response in its binary form.
    *
    * @generated from field: int32 answer_bytes = 3;
    */
@@ -1315,7 +1315,8 @@ export type ValidateDAGResponse = Message<"ect.v1.ValidateDAGResponse"> & {
   leaves: TaskName[];
 
   /**
-   * The drawing, if `graph_format` is set: at most 1,000 tasks and 5,000 links. If there are more, the drawing says so.
+   * The drawing, if `graph_format` is set: at most 1,000 tasks, 1,000 predecessors that were not found, and 5,000 links. If there are
+   * more, the drawing says so.
    *
    * @generated from field: string drawing = 6;
    */
@@ -1752,7 +1753,8 @@ export const GraphFormatSchema: GenEnum<GraphFormat> = /*@__PURE__*/
  * value of ErrorReason without its prefix and whose `domain` is `ect-authority`. Messages are at most 256 KiB, those of the batch methods
  * and of ValidateDAG at most 4 MiB; a deadline over 60 s counts as 60 s. Where several limits apply, the smallest counts: 1,000
  * items share the 4 MiB of their message. A call whose response could be larger than 4 MiB is rejected with MESSAGE_TOO_LARGE
- * before any work is done. GetAuthority returns every limit that is in force. A call whose response was lost can be repeated: with
+ * before any work is done. This limit of a response counts its binary form, in every protocol: its JSON form can be twice as large. A
+ * repeated call is rejected for it only if the first one was. GetAuthority returns every limit that is in force. A call whose response was lost can be repeated: with
  * the same `request_id`, or, for AppendLedger and BatchAppendLedger, which need none, with the same token.
  *
  * A message that cannot be parsed is rejected as a whole, including a batch, before any work is done. This includes JSON with an
