@@ -1,56 +1,74 @@
-// What every adapter that remembers something once has in common: how it names a scope, and how it judges a second use.
+// The shared parts of the tables of expiring keys: their keys and values, and the rule of a second use.
 
 import { hash } from 'node:crypto';
 import type { Claim, TokenUse } from '../authority/index.ts';
 
-/** What is remembered under a key. */
+/** The value under a key. */
 export interface StoredValue {
   /** 32 bytes that identify the content. */
   readonly digest: Uint8Array;
-  /** A short name that goes with it; empty for none. */
+  /** A short name; empty for none. */
   readonly label: string;
   readonly content: string;
 }
 
-/** The two things that are remembered once: uses of tokens, and tokens that were issued under request ids. */
+/** A key to store, with its value; `keepUntil` and `now` in seconds since the epoch. */
+export interface KeyClaim {
+  /** 32 bytes: see expiringKey. */
+  readonly key: Uint8Array;
+  readonly value: StoredValue;
+  readonly keepUntil: number;
+  readonly now: number;
+}
+
+/** A durable table of expiring keys. */
+export interface ExpiringKeys {
+  /** The value of the key, if its row has not expired at `now`. */
+  get(key: Uint8Array, now: number): Promise<StoredValue | undefined>;
+  /** Stores the key unless an unexpired row has it; then returns that row. Atomic across all processes that share the storage. */
+  putIfAbsent(claim: KeyClaim): Promise<StoredValue | undefined>;
+  close(): Promise<void>;
+}
+
+/** The kinds of expiring keys: uses of tokens, and issued tokens by request id. */
 export type ExpiringKeyKind = 'uses' | 'issued';
 export const EXPIRING_KEY_KINDS: readonly ExpiringKeyKind[] = ['uses', 'issued'];
 
-/** A row as a store keeps it; `keepUntil` in seconds since the epoch. */
+/** A stored row; `keepUntil` in seconds since the epoch. */
 export interface ExpiringKeyRow extends StoredValue {
-  /** 32 bytes: the scope. */
+  /** 32 bytes: see expiringKey. */
   readonly key: Uint8Array;
   readonly keepUntil: number;
 }
 
-/** All that a store remembers once, row by row: what a copy needs. No service may have the store open. */
+/** All rows of a store, for a copy. No service may have the store open. */
 export interface ExpiringKeyRows {
   /** At most `limit` rows after a key, in the order of keys. After an empty key: the first ones. */
   after(kind: ExpiringKeyKind, key: Uint8Array, limit: number): Promise<readonly ExpiringKeyRow[]>;
-  /** Adds rows, durably. Of two rows under one key the one that is kept longer stays. */
+  /** Adds rows, durably. Of two rows with one key the one with the later expiry stays. */
   add(kind: ExpiringKeyKind, rows: readonly ExpiringKeyRow[]): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * The key of a scope, 32 bytes. The parts are attacker-controlled, so they are joined as JSON, where no part can spell a
- * border between two; the hash keeps a key small whatever they hold.
+ * Hashes the parts of a key to 32 bytes. The parts are attacker-controlled, so they are joined as JSON, in which their boundaries are
+ * unambiguous; the hash limits the size.
  */
 export function expiringKey(...parts: readonly string[]): Buffer {
   return hash('sha256', JSON.stringify(parts), 'buffer');
 }
 
-/** The key of the scope in which a token is used once. */
+/** The key of the use of a token. */
 export function useKey({ audience, iss, wid, jti }: TokenUse): Buffer {
   return expiringKey(audience, iss, wid, jti);
 }
 
-/** What is remembered of a use. */
+/** The value of a use. */
 export function valueOfUse({ digest, requestId, signingInput }: TokenUse): StoredValue {
   return { digest, label: requestId, content: signingInput };
 }
 
-/** What a use is, given the earlier use under its key; `undefined` if it was the first. */
+/** The outcome of a claim, given the earlier use under its key; `undefined`: it is the first. */
 export function claimOf(use: TokenUse, stored: StoredValue | undefined): Claim {
   if (stored === undefined) return 'fresh';
   if (Buffer.compare(stored.digest, use.digest) !== 0) return { firstSigningInput: stored.content };

@@ -1,6 +1,6 @@
-// A ledger store that is written no more once it is known to be damaged: what is damaged must not be signed anew, and a
-// look-up that cannot be trusted must not decide what is new. What is found is answered, since it can be proven by itself. That
-// something is not there rests on an index, and is answered no more.
+// A ledger store that rejects writes while damage is known: damaged entries must not be signed again, and an unreliable lookup must not
+// decide what is new. Existing entries are returned, because they can be proven. Missing entries are not reported, because that depends
+// on an index.
 
 import { EctError, reject } from '../errors.ts';
 import type {
@@ -14,13 +14,13 @@ import type {
   Seal,
 } from '../ledger/index.ts';
 
-/** Where damage is known. */
+/** Where damage is recorded. */
 export interface KnownDamage {
   isFound(): boolean;
   found(damage: { readonly index: number | null; readonly fault: string }): void;
 }
 
-/** Passes everything on, takes note of LEDGER_CORRUPT, and rejects commits and negative answers from then on. */
+/** Passes all calls on, records LEDGER_CORRUPT, and then rejects commits and negative results. */
 export class GuardedLedgerStore implements LedgerStore {
   readonly #inner: LedgerStore;
   readonly #damage: KnownDamage;
@@ -41,7 +41,7 @@ export class GuardedLedgerStore implements LedgerStore {
     return this.#damage.isFound();
   }
 
-  // Of two processes that make a ledger at the same time one is rejected, and nothing is damaged.
+  // Of two processes that create a ledger at the same time one is rejected, which is not damage.
   initialise(head: Head, identity: string): Promise<void> {
     return this.#inner.initialise(head, identity);
   }
@@ -60,7 +60,7 @@ export class GuardedLedgerStore implements LedgerStore {
 
   async lookUp(scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]> {
     const records = await this.#noting(this.#inner.lookUp(scope, names, reach));
-    // What is found elsewhere is the answer only where the scope itself has nothing.
+    // The result of another scope is only valid if the scope itself has none.
     if (records.some((record) => record?.scope !== scope)) this.#rejectAbsence();
     return records;
   }
@@ -68,7 +68,7 @@ export class GuardedLedgerStore implements LedgerStore {
   async list(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> {
     const { scope, author, fromMs, beforeMs } = query;
     if ([scope, author, fromMs, beforeMs].some((condition) => condition !== undefined)) {
-      // An entry that the index does not lead to would be missing from it. Damage may be found while it is read.
+      // An entry that the index misses would be missing from the list. Reading may also find damage.
       this.#rejectAbsence();
       const records = await this.#noting(this.#inner.list(query, signal));
       this.#rejectAbsence();
@@ -77,9 +77,9 @@ export class GuardedLedgerStore implements LedgerStore {
     return this.#noting(this.#listWithoutGap(query, signal));
   }
 
-  /** By the index alone: what is there has consecutive ones, so an entry that is missing shows. */
+  /** By the index alone: indexes are consecutive, so a missing entry shows. */
   async #listWithoutGap(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> {
-    // Before the entries: others may come in meanwhile. It is a read more, for who has reason to doubt.
+    // Before the entries, because others may be added in between. One more read, only while damage is known.
     const size = this.isDamaged() ? ((await this.#inner.head())?.size ?? 0) : undefined;
     const records = await this.#inner.list(query, signal);
     const missing = missingFrom(records, query, size);
@@ -113,8 +113,8 @@ export class GuardedLedgerStore implements LedgerStore {
 }
 
 /**
- * The index that a list without conditions lacks; undefined where it has each that it should. `size` is that of the ledger before the
- * list was read, where it was asked; without it the list may end too early.
+ * The first index missing from a list without filters; undefined if none is. `size` is the size of the ledger before the list was read,
+ * if it was read; without it the list may end too early.
  */
 function missingFrom(
   records: readonly LedgerRecord[],

@@ -1,8 +1,8 @@
-// What every adapter keeps of the promise that a look-up is bounded.
+// The maximum size of a lookup, for every adapter.
 
 import { MAX_LOOKUP_NAMES } from '../ledger/index.ts';
 
-/** A caller that hands in more has forgotten to divide them: a bug of ours (TypeError). */
+/** A larger lookup is a bug of the caller (TypeError). */
 export function rejectManyNames(names: readonly string[]): void {
   if (names.length > MAX_LOOKUP_NAMES) throw new TypeError(`A look-up takes at most ${MAX_LOOKUP_NAMES} names.`);
 }

@@ -1,5 +1,5 @@
-// The high-water mark of a ledger in a file of its own. Each process has a slot of three pages, which it writes in turn: one is
-// on the disk, one is on its way there, one is being written. So a page that a power failure tears is never the only one.
+// The high-water mark of a ledger in its own file. Each process has a slot of three pages, which it writes in turn: one is durable, one
+// is being synced, one is being written. So a page torn by a power failure is never the only one.
 
 import {
   closeSync,
@@ -23,18 +23,18 @@ const PAGES = 3;
 const SLOT_BYTES = PAGES * PAGE_BYTES;
 
 /**
- * How long after it was raised the mark is on the disk, in milliseconds, and the time of a sync. Only a crash of the machine makes
- * a difference: the entries are on the disk before, so the mark is then behind them by this time at most.
+ * The mark is durable this long after it was raised, in milliseconds, plus the time of a sync. Only a crash of the machine matters: the
+ * entries are durable before, so the mark is then behind them by at most this time.
  */
 const SYNC_AFTER_MS = 1_000;
 
 export class MarkFile implements HighWaterMark {
   readonly #path: string;
-  /** Where the pages of this process begin. */
+  /** The offset of the pages of this process. */
   readonly #offset: number;
   /** Whether there was no mark when the file was opened. */
   readonly isNew: boolean;
-  /** Unreadable pages, as the process of the first slot has found them: the other pages are used instead, which may be older. */
+  /** The number of unreadable pages, as found by the process of the first slot: the other pages are used instead, and may be older. */
   readonly damagedPages: number;
   #handle: number;
   #page: number;
@@ -48,22 +48,22 @@ export class MarkFile implements HighWaterMark {
     this.#offset = slot * SLOT_BYTES;
     const before = pagesOf(path);
     this.isNew = keptIn(before).length === 0;
-    // Another process may have been writing one just then.
+    // Another process may have been writing one at that moment.
     this.damagedPages = slot > 0 || countDamaged(before) === 0 ? 0 : MarkFile.damagedPages(path);
     this.#handle = openFile(path);
     const own = Array.from({ length: PAGES }, (_, page) => before[slot * PAGES + page]);
-    // The newest page of the previous process of this slot stays until there is a newer one on the disk.
+    // The newest page of the previous process of this slot stays until a newer one is durable.
     const sizes = own.map((page) => sizeIn(page));
     this.#page = (sizes.indexOf(Math.max(...sizes)) + 1) % PAGES;
     for (const [page, bytes] of own.entries()) {
-      // Space that is there already: a full disk does not stop what is only overwritten.
+      // Allocates the space now, so that a full disk does not prevent overwriting.
       if (bytes?.length !== PAGE_BYTES) this.#writePage(page, Buffer.alloc(PAGE_BYTES));
     }
     fsyncSync(this.#handle);
     syncDirectory(dirname(path));
   }
 
-  /** Opens the mark at `path`, and makes the file where there is none. No two processes that run have one `slot`, from 0. */
+  /** Opens the mark at `path`, and creates the file if it does not exist. Each running process has its own `slot`, from 0. */
   static open(path: string, slot: number): MarkFile {
     try {
       return new MarkFile(path, slot);
@@ -72,18 +72,18 @@ export class MarkFile implements HighWaterMark {
     }
   }
 
-  /** What is kept at `path`, read only. Empty where nothing is there. HistoryLost where nothing of it is whole. */
+  /** Reads the mark at `path`. Empty if there is none. HistoryLost if no page is intact. */
   static read(path: string): readonly KeptCheckpoint[] {
     try {
       return keptIn(pagesOf(path));
     } catch (error) {
       if (!(error instanceof HistoryLost)) throw error;
-      // A running service may have been writing its first page just then.
+      // A running service may have been writing its first page at that moment.
       return keptIn(pagesOf(path));
     }
   }
 
-  /** How many pages at `path` hold something that cannot be read. */
+  /** The number of unreadable pages at `path`. */
   static damagedPages(path: string): number {
     return countDamaged(pagesOf(path));
   }
@@ -114,7 +114,7 @@ export class MarkFile implements HighWaterMark {
     this.#timer ??= setTimeout(() => this.#startSync(), SYNC_AFTER_MS).unref();
   }
 
-  /** Brings the mark to the disk, and closes the file. */
+  /** Syncs the mark, and closes the file. */
   async close(): Promise<void> {
     if (this.#timer !== undefined) this.#startSync();
     await this.#syncing;
@@ -136,7 +136,7 @@ export class MarkFile implements HighWaterMark {
     try {
       this.#reopenIfReplaced();
       if (this.#failure !== undefined) return await this.#syncAnew();
-      // What is raised from now on touches neither the page that is being synced nor the one that was synced before.
+      // Later marks go to a page that is neither being synced nor was synced last.
       this.#page = (this.#page + 1) % PAGES;
       await synced(this.#handle);
     } catch (error) {
@@ -145,7 +145,7 @@ export class MarkFile implements HighWaterMark {
     }
   }
 
-  /** After a failure a second sync alone would report success without having written anything. Nothing is raised meanwhile. */
+  /** After a failure, another sync alone would report success without having written anything. No mark is raised meanwhile. */
   async #syncAnew(): Promise<void> {
     if (this.#newest !== undefined) this.#writePage(this.#page, pageOf(this.#newest));
     await synced(this.#handle);
@@ -153,11 +153,11 @@ export class MarkFile implements HighWaterMark {
     this.#failure = undefined;
   }
 
-  /** A mark that was deleted is made again: the store that it is about is still there. */
+  /** Creates a deleted mark again: the store that it belongs to still exists. */
   #reopenIfReplaced(): void {
     const directory = dirname(this.#path);
     if (this.#newest === undefined || inodeAt(this.#path) === fstatSync(this.#handle, { bigint: true }).ino) return;
-    // Without the directory nothing is recorded either.
+    // Without the directory no entry is recorded either.
     if (inodeAt(directory) === undefined) return;
     const handle = openFile(this.#path);
     closeSync(this.#handle);
@@ -187,7 +187,7 @@ function inodeAt(path: string): bigint | undefined {
   return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
 }
 
-// A new name is durable only when its directory is.
+// A new name is durable only after its directory was synced.
 function syncDirectory(directory: string): void {
   const handle = openSync(directory, constants.O_RDONLY);
   try {

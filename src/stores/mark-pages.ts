@@ -1,4 +1,4 @@
-// The pages of a high-water mark: each holds one checkpoint and its checksum, so that a page that is torn or damaged is known by itself.
+// The pages of a high-water mark: each has one checkpoint and its checksum, so that a torn or damaged page is detected.
 
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
@@ -6,13 +6,13 @@ import { demandFile } from '../files/file-type.ts';
 import { HistoryLost, type KeptCheckpoint } from '../ledger/index.ts';
 
 export const PAGE_BYTES = 4_096;
-/** Twice what 256 workers write, three pages each. A larger file is not one of this service, and is not read. */
+/** Twice the size that 256 workers write, three pages each. A larger file was not written by this service, and is not read. */
 const MAX_BYTES = 2 * 256 * 3 * PAGE_BYTES;
 
 export function pagesOf(path: string): readonly Buffer[] {
   let bytes: Buffer;
   try {
-    // A FIFO would be waited for.
+    // Opening a FIFO would block.
     demandFile(path);
     if (statSync(path).size > MAX_BYTES) throw new HistoryLost('damaged mark', undefined, 0);
     bytes = readFileSync(path);
@@ -24,7 +24,7 @@ export function pagesOf(path: string): readonly Buffer[] {
   return Array.from({ length: count }, (_, page) => bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES));
 }
 
-/** What the pages hold. A page that is torn is left out; where none is whole, but some are not empty, the file is damaged. */
+/** Reads the pages. Torn ones are left out; if none is intact, but some are not empty, the file is damaged. */
 export function keptIn(pages: readonly Buffer[]): readonly KeptCheckpoint[] {
   const kept = pages.map(readPage).filter((page) => page !== undefined);
   if (kept.length === 0 && countDamaged(pages) > 0) throw new HistoryLost('damaged mark', undefined, 0);
@@ -35,7 +35,7 @@ export function countDamaged(pages: readonly Buffer[]): number {
   return pages.filter((page) => page.some((byte) => byte !== 0) && readPage(page) === undefined).length;
 }
 
-/** The checksum of the rest in hex, the time, and the signed note, with zeros behind them. */
+/** The checksum of the rest in hex, the time, and the signed note, padded with zeros. */
 export function pageOf({ checkpoint, recordedAtMs }: KeptCheckpoint): Buffer {
   const text = `${new Date(recordedAtMs).toISOString()}\n${checkpoint}`;
   const page = Buffer.alloc(PAGE_BYTES);
@@ -56,7 +56,7 @@ function checksumOf(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** The second line of a checkpoint; -1 where a page holds none. */
+/** The second line of a checkpoint; -1 if the page has none. */
 export function sizeIn(page: Buffer | undefined): number {
   const kept = page && readPage(page);
   return kept === undefined ? -1 : Number(kept.checkpoint.split('\n')[1]);

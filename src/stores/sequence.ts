@@ -1,12 +1,12 @@
-// One commit, apart from where it is kept: which candidates are new, what the seal makes of them, and whether that is a
-// continuation of the head. Every adapter calls this while it holds its sequencer lock.
+// The rules of a commit for every adapter: which candidates are new, how they are sealed, and whether the result continues the head.
+// Adapters call this while they hold the lock of the sequencer.
 
 import type { Candidate, CommitResult, Head, LedgerRecord, Seal, SealedBatch, TreeNode } from '../ledger/index.ts';
 import { subtreeCount } from './tree-layout.ts';
 
 /**
- * Seals the candidates that are not existing yet. `existing` is what the store found under each candidate's scope and name.
- * Pure. Exceptions of `seal` pass through; a batch that does not continue the head is a bug of the caller (TypeError).
+ * Seals the new candidates. `existing` are the records that the store found under the scope and name of each candidate. Pure. Exceptions
+ * of `seal` pass through; a batch that does not continue the head is a bug of the caller (TypeError).
  */
 export function sequence(
   head: Head,
@@ -51,7 +51,7 @@ function checkContinues(head: Head, fresh: readonly Candidate[], batch: SealedBa
   checkNodes(batch.nodes, head.size, size);
 }
 
-/** Each leaf, then what it completes: a right child (an odd index) is the last that its parent waits for. */
+/** Each leaf, followed by the nodes that it completes: a right child (an odd index) completes its parent. */
 function checkNodes(nodes: readonly TreeNode[], from: number, to: number): void {
   let place = 0;
   for (let leaf = from; leaf < to; leaf++) {

@@ -1,17 +1,16 @@
-// Where the hashes of a tree are kept: with the leaf that completes them, since that is when they are written.
+// Stores the hashes of a tree with the leaf that completes them, because they are written with it.
 
 import type { TreeNode } from '../ledger/index.ts';
 
 /**
- * The leaf that completes a subtree: its last one. The hashes that a leaf completes are kept together, from the leaf
- * hash up, so the subtree at `level` is in place `level`. They are written with the entry and never looked at again
- * before a proof needs them.
+ * The leaf that completes a subtree: its last one. The hashes that a leaf completes are stored together, from the leaf hash up, so the
+ * subtree at `level` has position `level`. They are written with the entry, and read only for proofs.
  */
 export function completingLeaf({ level, index }: Pick<TreeNode, 'level' | 'index'>): number {
   return (index + 1) * 2 ** level - 1;
 }
 
-/** The hashes of a batch's nodes, by the leaf that completes them. */
+/** The hashes of the nodes of a batch, by the leaf that completes them. */
 export function hashesByLeaf(nodes: readonly TreeNode[]): readonly (readonly Uint8Array[])[] {
   const leaves: Uint8Array[][] = [];
   for (const { level, hash } of nodes) {
@@ -21,12 +20,12 @@ export function hashesByLeaf(nodes: readonly TreeNode[]): readonly (readonly Uin
   return leaves;
 }
 
-/** How many perfect subtrees make up a tree of `size` leaves: the number of one bits. */
+/** The number of perfect subtrees of a tree with `size` leaves: the number of one bits. */
 export function subtreeCount(size: number): number {
   return onesOf32(size | 0) + onesOf32(Math.floor(size / 2 ** 32));
 }
 
-// Adds up neighbouring bits, then pairs, then halves of bytes; the product gathers the bytes in the highest.
+// Adds neighbouring bits, then pairs, then halves of bytes; the multiplication adds the bytes.
 function onesOf32(word: number): number {
   const pairs = word - ((word >>> 1) & 0x55555555);
   const nibbles = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);

@@ -1,10 +1,10 @@
-// The head of a store that a ledger is being copied into. No key has signed it, so nothing starts over it.
+// The head of an incomplete copy of a ledger. It is not signed, so that no service starts with it.
 
 import type { Head } from '../ledger/index.ts';
 
 const NOTE = 'unfinished copy\n';
 
-/** The head that a copy uses until its last entry, which brings the signed one. */
+/** The head until the last entry, which brings the signed one. */
 export function unfinishedHead(tree: Pick<Head, 'size' | 'frontier' | 'recordedAtMs'>): Head {
   const { size, frontier, recordedAtMs } = tree;
   return { size, frontier, recordedAtMs, checkpoint: NOTE };

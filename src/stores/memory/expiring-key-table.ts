@@ -1,17 +1,17 @@
-// Things remembered once, for a time, in bounded memory. The replay guard and the issue memo are both made of it.
+// A table of expiring keys in bounded memory, for the replay guard and the idempotency store.
 
 import type { StoredValue } from '../expiring-keys.ts';
 
 interface Row extends StoredValue {
   readonly key: string;
-  /** Seconds since the epoch; the row counts up to and including this second. */
+  /** Seconds since the epoch; the row is valid up to and including this second. */
   readonly keepUntil: number;
 }
 
-/** Each call forgets two expired rows, so it keeps up with any rate of new rows at a constant cost a call. */
+/** Each call deletes two expired rows, which keeps up with any rate of new rows at a constant cost. */
 const FORGET_PER_CALL = 2;
 
-/** Rows by key, and a heap of them by the end of their time. A row that counts is never dropped to make room. */
+/** Rows by key, and a heap of them by expiry. An unexpired row is never deleted to make room. */
 export class ExpiringKeyTable {
   readonly #capacity: number;
   /** Characters of content that still fit. */
@@ -19,14 +19,14 @@ export class ExpiringKeyTable {
   readonly #rows = new Map<string, Row>();
   readonly #heap: Row[] = [];
 
-  /** Keeps at most `capacity` rows. Over `contentCharacters` in all, a row is kept without its content. */
+  /** Stores at most `capacity` rows. Beyond `contentCharacters` in total, a row is stored without its content. */
   constructor(capacity: number, contentCharacters = Number.POSITIVE_INFINITY) {
     if (!Number.isSafeInteger(capacity) || capacity < 1) throw new TypeError('The capacity is a whole number above 0.');
     this.#capacity = capacity;
     this.#room = contentCharacters;
   }
 
-  /** What holds the key at `now`, if anything. */
+  /** The value of the key, if its row has not expired at `now`. */
   get(key: Uint8Array, now: number): StoredValue | undefined {
     const row = this.#rows.get(nameOf(key));
     return row !== undefined && row.keepUntil >= now ? row : undefined;
@@ -53,7 +53,7 @@ export class ExpiringKeyTable {
     return undefined;
   }
 
-  /** Takes the oldest row off the heap where its time is over; false where it still counts. */
+  /** Removes the oldest row from the heap if it has expired; false if it has not. */
   #forgetOne(now: number): boolean {
     const oldest = this.#heap[0];
     if (oldest === undefined || oldest.keepUntil >= now) return false;

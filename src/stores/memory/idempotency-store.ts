@@ -1,11 +1,11 @@
-// Request ids in memory: a retry after a restart of the service gets a new token.
+// The idempotency store in memory: a retry after a restart of the service gets a new token.
 
 import type { IdempotencyStore, IdempotentResult } from '../../authority/index.ts';
 import { EctError, reject } from '../../errors.ts';
 import { expiringKey, type StoredValue } from '../expiring-keys.ts';
 import { ExpiringKeyTable } from './expiring-key-table.ts';
 
-/** Holds at most `capacity` keys. When all of them are live, a new one is rejected: IDEMPOTENCY_UNAVAILABLE. */
+/** Stores at most `capacity` request ids. If all of them are unexpired, a new one is rejected: IDEMPOTENCY_UNAVAILABLE. */
 export class MemoryIdempotencyStore implements IdempotencyStore {
   readonly #issued: ExpiringKeyTable;
   #closed = false;
@@ -43,7 +43,7 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
   }
 
   #rejectIfClosed(): void {
-    if (this.#closed) throw unavailable('The memory of request ids is closed.');
+    if (this.#closed) throw unavailable('The idempotency store is closed.');
   }
 }
 
@@ -52,7 +52,7 @@ function issuedOf(value: StoredValue): IdempotentResult {
 }
 
 function storeFull(): EctError {
-  return unavailable('The memory of request ids is full of ids that still count.');
+  return unavailable('The idempotency store is full of unexpired request ids.');
 }
 
 function unavailable(message: string): EctError {

@@ -1,4 +1,4 @@
-// The stores that live in the memory of one process.
+// The stores in the memory of one process.
 
 export { MemoryIdempotencyStore } from './idempotency-store.ts';
 export { MemoryLedgerStore } from './ledger-store.ts';

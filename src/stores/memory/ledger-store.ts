@@ -21,7 +21,7 @@ import { completingLeaf, hashesByLeaf } from '../tree-layout.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** Keeps everything, contents included, in the memory of this process. A commit is one synchronous step. */
+/** Stores everything, including contents, in the memory of this process. A commit is one synchronous step. */
 export class MemoryLedgerStore implements LedgerStore, DocumentStore {
   #head: Head | undefined;
   #identity: string | undefined;
@@ -30,7 +30,7 @@ export class MemoryLedgerStore implements LedgerStore, DocumentStore {
   /** By the leaf that completes them. */
   readonly #hashes: (readonly Uint8Array[])[] = [];
   readonly #byName = new Map<string, Map<string, LedgerRecord>>();
-  /** By name, the record whose scope comes first, of those that have one. */
+  /** By name, the record with the first scope. */
   readonly #elsewhere = new Map<string, LedgerRecord>();
   readonly #documents = new Map<string, LedgerDocument>();
   readonly #byScope = new Map<string, LedgerRecord[]>();
@@ -167,7 +167,7 @@ function gather(lists: Map<string, LedgerRecord[]>, key: string, record: LedgerR
   else list.push(record);
 }
 
-// Both fields never fall from one record to the next, so the first match is found by halving.
+// Both fields never decrease from one record to the next, so this is a binary search.
 function firstAtLeast(records: readonly LedgerRecord[], field: 'index' | 'recordedAtMs', least: number): number {
   let [low, high] = [0, records.length];
   while (low < high) {
@@ -178,7 +178,7 @@ function firstAtLeast(records: readonly LedgerRecord[], field: 'index' | 'record
   return low;
 }
 
-// Bytes of a candidate are often a view of the whole request; a copy lets the request go.
+// Bytes of a candidate are often a view of the whole request; the copy frees the request.
 function ownCopy(record: LedgerRecord): LedgerRecord {
   return {
     ...record,

@@ -1,4 +1,4 @@
-// A replay guard in memory: as strong as any other while the process lives, and empty after a restart.
+// The replay guard in memory: complete while the process lives, and empty after a restart.
 
 import type { Claim, ReplayGuard, TokenUse } from '../../authority/index.ts';
 import { EctError, reject } from '../../errors.ts';
@@ -6,12 +6,12 @@ import { claimOf, useKey, valueOfUse } from '../expiring-keys.ts';
 import { ExpiringKeyTable } from './expiring-key-table.ts';
 
 /**
- * Characters of signing inputs that are kept, about as many bytes. Over that a use counts all the same, and an
- * equivocation with it shows one signing input instead of two.
+ * The total size of stored signing inputs in characters, which is about the size in bytes. Beyond it a use still counts, and an
+ * equivocation shows only one signing input.
  */
 const EVIDENCE_CHARACTERS = 256 * 1024 * 1024;
 
-/** Holds at most `capacity` uses. When all of them are live, a new one is rejected: REPLAY_GUARD_FULL. */
+/** Stores at most `capacity` uses. If all of them are unexpired, a new one is rejected: REPLAY_GUARD_FULL. */
 export class MemoryReplayGuard implements ReplayGuard {
   readonly #uses: ExpiringKeyTable;
   #closed = false;

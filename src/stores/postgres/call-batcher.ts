@@ -1,8 +1,8 @@
-// Calls that share a statement: those that arrive while one is under way, or within a pause, go together with the next one.
+// Batches calls into statements: calls that arrive while a statement runs, or within a pause, share the next one.
 
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** A call whose answer is open. */
+/** A call without a result. */
 export interface CallBatch<Item, Answer> {
   readonly item: Item;
   resolve(answer: Answer): void;
@@ -16,7 +16,7 @@ export class CallBatcher<Item, Answer> {
   #waiting: CallBatch<Item, Answer>[] = [];
   #running: Promise<void> | undefined;
 
-  /** `run` returns each of a group of `most` at most; what it throws is the answer of those that have none. */
+  /** `run` settles each call of a group of at most `most`; if it throws, the remaining calls get the error. */
   constructor(run: (group: readonly CallBatch<Item, Answer>[]) => Promise<void>, most: number, pauseMs = 0) {
     this.#run = run;
     this.#most = most;
@@ -30,13 +30,13 @@ export class CallBatcher<Item, Answer> {
     });
   }
 
-  /** Waits for all that were added. */
+  /** Waits for all added calls. */
   async end(): Promise<void> {
     await this.#running;
   }
 
   async #runAll(): Promise<void> {
-    // At least one turn of the event loop, so that all who were woken together are gathered.
+    // Waits one turn of the event loop, so that calls of the same turn are batched.
     for (await this.#rest(); this.#waiting.length > 0; await this.#rest()) {
       const group = this.#waiting.splice(0, this.#most);
       try {

@@ -1,9 +1,7 @@
 // The clock of the server, which all replicas share.
 
+import { LEDGER } from '../store-reasons.ts';
 import type { PostgresDatabase } from './database.ts';
-import type { StoreReasons } from './failures.ts';
-
-const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
 
 /** Times in milliseconds. The server read its clock at `steadyMs`, give or take `marginMs`. */
 export interface ServerTime {
@@ -14,7 +12,7 @@ export interface ServerTime {
 
 /** Reads it over a connection that is open already, so that the round trip is that of one statement. */
 export function readServerTime(database: PostgresDatabase, steadyMs: () => number): Promise<ServerTime> {
-  return database.use(REASONS).repeatedly(async (session) => {
+  return database.use(LEDGER).repeatedly(async (session) => {
     const sentMs = steadyMs();
     const [answer] = await session.all({
       name: 'clock',

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promi
 import type { QueryConfig, QueryResult } from 'pg';
 import { answeredBy, deadlineMs, timeLeftMs } from '../../concurrency/call-deadline.ts';
 import { EctError } from '../../errors.ts';
+import type { StoreReasons } from '../store-reasons.ts';
 import { Connections, type DatabaseNotices, type TakenConnection } from './connections.ts';
 import {
   DatabaseDown,
@@ -15,7 +16,6 @@ import {
   isUnanswered,
   OutOfTime,
   StoreClosed,
-  type StoreReasons,
   translated,
   UnfitDatabase,
 } from './failures.ts';

@@ -1,17 +1,17 @@
-// Whether a server keeps what it has acknowledged, and its tables are those of this release. Asked on each new connection: after
-// a failover it leads to another server.
+// Checks whether a server keeps acknowledged commits, and whether its tables are those of this release. Called for each new connection,
+// which may lead to another server after a failover.
 
 import type { ClientBase } from 'pg';
 import { StandbyServer, UnfitDatabase } from './failures.ts';
 import { SCHEMA, SCHEMA_VERSION } from './layout.ts';
 
 /**
- * A call that was given up ends its connection. The server looks whether that is there while it waits or works, so that locks
- * of such a call are not held for long. Some systems cannot look; there the timeouts of the session end it.
+ * A cancelled call closes its connection. The server checks for that while it waits or works, so that locks of such a call are released
+ * soon. Some systems do not support the check; there the timeouts of the session end the call.
  */
 const WATCH_CLIENT = "SET client_connection_check_interval = '250ms'";
 
-/** Throws UnfitDatabase with the next step, or what the driver throws. */
+/** Throws UnfitDatabase with the next step, or an error of the driver. */
 export async function examineServer(client: Pick<ClientBase, 'query'>): Promise<void> {
   const isWatched = client.query(WATCH_CLIENT).catch(() => undefined);
   const { rows } = await client.query<Readonly<Record<string, unknown>>>({
@@ -36,7 +36,7 @@ export async function examineServer(client: Pick<ClientBase, 'query'>): Promise<
 export const STANDBY =
   'The PostgreSQL server is a standby: set ECT_POSTGRES_URL to the primary, or name both, with a comma between them.';
 
-/** The oldest major version that the statements are tried with, as the server counts it. */
+/** The oldest major version that the statements are tested with, in the numbering of the server. */
 const OLDEST_VERSION = 150_000;
 
 function serverFault(found: Readonly<Record<string, unknown>>): string | undefined {

@@ -1,10 +1,10 @@
-// What became of statements about things remembered once that commit by themselves, also where the connection was lost.
+// Determines the outcome of autocommitted statements on expiring keys, also after the connection was lost.
 
 import type { StoredValue } from '../expiring-keys.ts';
 import type { DatabaseUse } from './database.ts';
 import { write } from './own-commits.ts';
 
-/** A row as somebody wanted to have it. */
+/** A row that a call wanted to store. */
 export interface WantedRow {
   readonly key: Uint8Array;
   readonly value: StoredValue;
@@ -12,8 +12,8 @@ export interface WantedRow {
 }
 
 /**
- * Whether each row is there exactly as it was wanted. It is written again as it is, so that the answer is as durable as that of a first
- * write: what a standby has not confirmed may be seen, and still be lost.
+ * Whether each row exists exactly as requested. It is written again unchanged, so that the result is as durable as that of a first write:
+ * a commit that a standby has not confirmed may be visible and still be lost.
  */
 export async function confirmRows(
   use: DatabaseUse,

@@ -2,15 +2,10 @@
 
 import type { ExpiringKeyKind, ExpiringKeyRow, ExpiringKeyRows } from '../expiring-keys.ts';
 import { bigintArray, byteaArray } from './binary-arrays.ts';
+import { EXPIRING_KEYS } from '../store-reasons.ts';
 import type { DatabaseUse, PostgresDatabase, Statement } from './database.ts';
 import { expiringKeyRowOf, KINDS } from './expiring-key-table.ts';
-import { OutcomeUnknown, type StoreReasons } from './failures.ts';
-
-const REASONS: StoreReasons = {
-  unavailable: 'REPLAY_GUARD_UNAVAILABLE',
-  corrupt: 'ONCE_CORRUPT',
-  what: 'memory of used tokens',
-};
+import { OutcomeUnknown } from './failures.ts';
 
 export class PostgresExpiringKeyRows implements ExpiringKeyRows {
   readonly #use: DatabaseUse;
@@ -18,7 +13,7 @@ export class PostgresExpiringKeyRows implements ExpiringKeyRows {
 
   /** `database` must stay open for as long as the rows. */
   constructor(database: PostgresDatabase, ledger = 'main') {
-    this.#use = database.use(REASONS);
+    this.#use = database.use(EXPIRING_KEYS);
     this.#ledger = ledger;
   }
 

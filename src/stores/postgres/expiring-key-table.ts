@@ -1,23 +1,16 @@
 // Things remembered once, for a time, durably. The replay guard and the issue memo are both made of it.
 
 import { answeredBy, deadlineMs, underDeadline } from '../../concurrency/call-deadline.ts';
-import type { ExpiringKeyKind, ExpiringKeyRow, StoredValue } from '../expiring-keys.ts';
+import type { ExpiringKeyKind, ExpiringKeyRow, ExpiringKeys, KeyClaim, StoredValue } from '../expiring-keys.ts';
+import type { Row } from '../ledger-rows.ts';
+import { Sweep } from '../sweep.ts';
 import { bigintArray, byteaArray } from './binary-arrays.ts';
 import type { DatabaseUse, Statement } from './database.ts';
 import { bytesOf, confirmRows } from './expiring-key-outcome.ts';
-import { ExpiringKeySweep } from './expiring-key-sweep.ts';
+import { sweepKeys } from './expiring-key-sweep.ts';
 import { isOutcomeOpen } from './failures.ts';
 import type { Lease } from './lease.ts';
-import type { Row } from './ledger-rows.ts';
 import { write } from './own-commits.ts';
-
-/** What one call wants to hold; `keepUntil` and `now` in seconds since the epoch. */
-interface KeyClaim {
-  readonly key: Uint8Array;
-  readonly value: StoredValue;
-  readonly keepUntil: number;
-  readonly now: number;
-}
 
 interface Waiting extends KeyClaim {
   /** By when its caller must be answered. */
@@ -53,12 +46,12 @@ const MAX_GROUP = 256;
  * Rows by key. Claims that arrive in the same turn of the event loop share one statement, so one commit serves them all; each
  * is answered only after it.
  */
-export class ExpiringKeyTable {
+export class ExpiringKeyTable implements ExpiringKeys {
   readonly #use: DatabaseUse;
   readonly #ledger: string;
   readonly #kind: number;
   readonly #isOwn: (value: StoredValue) => boolean;
-  readonly #sweep: ExpiringKeySweep;
+  readonly #sweep: Sweep;
   #waiting: Waiting[] = [];
   #answering: Promise<void> | undefined;
 
@@ -71,12 +64,12 @@ export class ExpiringKeyTable {
     this.#ledger = ledger;
     this.#kind = KINDS[name];
     this.#isOwn = IS_OWN[name];
-    this.#sweep = new ExpiringKeySweep(use, { ledger, kind: this.#kind }, earliest, lease);
+    this.#sweep = new Sweep({ step: (now) => sweepKeys(use, { ledger, kind: this.#kind }, now, lease), earliest });
   }
 
   /** What holds the key at `now`, if anything. */
   async get(key: Uint8Array, now: number): Promise<StoredValue | undefined> {
-    this.#sweep.tell(now);
+    this.#sweep.noteTime(now);
     const { rows } = await this.#use.read(this.#readHolders([key]));
     const [holder] = rows.map(holderOf);
     return holder !== undefined && holder.keepUntil >= now ? holder : undefined;
@@ -84,7 +77,7 @@ export class ExpiringKeyTable {
 
   /** Stores the key unless it exists; then returns the existing row. Atomic across all processes that share the database. */
   putIfAbsent(claim: KeyClaim): Promise<StoredValue | undefined> {
-    this.#sweep.tell(claim.now);
+    this.#sweep.noteTime(claim.now);
     const answerByMs = deadlineMs();
     const outcome = new Promise<StoredValue | undefined>((resolve, reject) => {
       this.#waiting.push({ ...claim, answerByMs, resolve, reject });

@@ -1,39 +1,32 @@
-// What an error of PostgreSQL means to us. The server's own sentence stays in `cause`; values of rows, which its details may
-// quote, and the connection itself go nowhere.
+// Maps errors of PostgreSQL to reasons. The message of the server stays in `cause`; values of rows, which its details may quote, and the
+// connection are dropped.
 
 import { DatabaseError } from 'pg';
 import { EctError, type Rejection, reject } from '../../errors.ts';
 import { DatabaseUnavailable } from '../database-unavailable.ts';
-
-/** The reasons that a store gives for its failures. */
-export interface StoreReasons {
-  readonly unavailable: 'LEDGER_UNAVAILABLE' | 'REPLAY_GUARD_UNAVAILABLE' | 'IDEMPOTENCY_UNAVAILABLE';
-  readonly corrupt: 'LEDGER_CORRUPT' | 'ONCE_CORRUPT';
-  /** What is kept, for messages: `ledger`. */
-  readonly what: string;
-}
+import type { StoreReasons } from '../store-reasons.ts';
 
 /** The database cannot be used as it is. The message says what to do, and holds no secret. */
 export class UnfitDatabase extends Error {
   override readonly name = 'UnfitDatabase';
 }
 
-/** No server answers, or none takes connections yet. */
+/** No server responds, or none accepts connections yet. */
 export class DatabaseOutOfReach extends UnfitDatabase {}
 
-/** The server follows another one, and is not the primary. */
+/** The server is a standby. */
 export class StandbyServer extends UnfitDatabase {}
 
 /**
- * No server can be used for now. The message says of each why, for the operator, and `cause` is the reason that counts. Callers are told when to
- * come back.
+ * No server can be used now. The message lists the causes for the operator, and `cause` is the decisive one. Callers get a delay before a
+ * retry.
  */
 export class DatabaseDown extends Error {
   override readonly name = 'DatabaseDown';
-  /** Whether it is an outage that was reported already. */
+  /** Whether the outage was reported already. */
   readonly isRepeated: boolean = false;
 
-  /** The same for those who come later. */
+  /** The same error for later calls. */
   repeated(): DatabaseDown {
     return Object.assign(new DatabaseDown(this.message, { cause: this.cause }), { isRepeated: true });
   }
@@ -44,7 +37,7 @@ export class NoFreeConnection extends Error {
   override readonly name = 'NoFreeConnection';
 }
 
-/** The call has no time left. Nothing was sent. */
+/** The deadline of the call leaves no time. Nothing was sent. */
 export class OutOfTime extends Error {
   override readonly name = 'OutOfTime';
 }
@@ -54,7 +47,7 @@ export class OutcomeUnknown extends Error {
   override readonly name = 'OutcomeUnknown';
 }
 
-/** The head is not the one that was read: nothing was written. */
+/** The head has changed since it was read: nothing was written. */
 export class HeadMoved extends Error {
   override readonly name = 'HeadMoved';
 }
@@ -127,10 +120,10 @@ const SENTENCES: Readonly<Record<Failure, (what: string) => string>> = {
     `The database of the ${what} does not prove by TLS that it is the right one: check ECT_POSTGRES_CA_FILE and the name in ECT_POSTGRES_URL.`,
 };
 
-/** The longest pause until the servers are asked again. */
+/** The longest pause until the servers are tried again. */
 const RETRY_SECONDS = '1';
 
-/** The failure as the store's own error. What is no failure of the database (a rejection, a bug) comes back unchanged. */
+/** The failure as the error of the store. Other errors (a rejection, a bug) are returned unchanged. */
 export function translated(error: unknown, reasons: StoreReasons): unknown {
   const failure = failureOf(error);
   if (failure === undefined) return error;
@@ -139,7 +132,7 @@ export function translated(error: unknown, reasons: StoreReasons): unknown {
     const rejection =
       inner instanceof EctError ? inner.rejection : reject(reasons.unavailable, SENTENCES.other(reasons.what));
     const later = { ...rejection, metadata: { ...rejection.metadata, retry_after_seconds: RETRY_SECONDS } };
-    // An outage is reported once, when it begins, and not for each call that it rejects.
+    // An outage is reported once, when it starts, not for each call that it rejects.
     return failed(later, reasons, error.isRepeated ? {} : { cause: cleaned(error) });
   }
   const reason = failure === 'full' ? 'STORAGE_FULL' : failure === 'corrupt' ? reasons.corrupt : reasons.unavailable;
@@ -152,30 +145,30 @@ function failed(rejection: Rejection, { unavailable }: StoreReasons, options: Er
   return isUnavailable ? new DatabaseUnavailable(rejection, options) : new EctError(rejection, options);
 }
 
-/** Whether the transaction has certainly left nothing behind, so that it may run again. */
+/** Whether the transaction has certainly written nothing, so that it may be repeated. */
 export function isRepeatable(error: unknown): boolean {
   if (error instanceof HeadMoved) return true;
   if (error instanceof OutcomeUnknown) return false;
   return isLost(error) || (error instanceof DatabaseError && error.code?.startsWith('40') === true);
 }
 
-/** Whether a failure, as the store tells it, leaves open what was written. */
+/** Whether the outcome of a write is unknown. */
 export function isOutcomeOpen(error: unknown): boolean {
   return error instanceof EctError && error.cause instanceof Error && error.cause.name === OutcomeUnknown.name;
 }
 
-/** Whether no server answered, or none takes connections yet. */
+/** Whether no server responded, or none accepts connections yet. */
 export function isOutOfReach(error: unknown): boolean {
   const failure = failureOf(error);
   return failure === 'away' || failure === 'busy';
 }
 
-/** Whether the server is well, and has no connection left. */
+/** Whether the server works, but has no free connection. */
 export function isConnectionShort(error: unknown): boolean {
   return failureOf(error) === 'taken';
 }
 
-/** What is wrong, for an operator. */
+/** The cause, for an operator. */
 export function sentenceOf(error: unknown): string {
   return error instanceof UnfitDatabase ? error.message : SENTENCES[failureOf(error) ?? 'other']('service');
 }
@@ -187,14 +180,14 @@ function isLost(error: unknown): boolean {
   return /^Connection terminated(?! due to)|not queryable$/.test(error.message) || LOST_CODES.has(codeOf(error) ?? '');
 }
 
-/** Whether the server rejected a statement: the connection goes on. */
+/** Whether the server rejected a statement: the connection can still be used. */
 export function isServerAnswer(error: unknown): boolean {
   return error instanceof DatabaseError && !isLost(error);
 }
 
 const LOST_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
 
-/** The error as it may be logged: what the server said, and its code. */
+/** The error for the log: the message of the server, and its code. */
 export function cleaned(error: unknown): Error {
   if (!(error instanceof Error)) return new Error('unknown failure');
   const cause = error.cause === undefined ? {} : { cause: cleaned(error.cause) };
@@ -204,7 +197,7 @@ export function cleaned(error: unknown): Error {
   return code === undefined ? copy : Object.assign(copy, { code });
 }
 
-/** Whether the database, or the way to it, failed. */
+/** Whether the database, or the connection to it, failed. */
 export function isOfDatabase(error: unknown): boolean {
   return !(error instanceof UnfitDatabase) && failureOf(error) !== undefined;
 }
@@ -220,14 +213,14 @@ function failureOf(error: unknown): Failure | undefined {
   if (error instanceof DatabaseDown) return failureOf(error.cause) ?? 'other';
   if (error instanceof DatabaseError) {
     const code = error.code ?? '';
-    // PostgreSQL itself knows these parameters.
+    // Parameters of PostgreSQL itself.
     if (code === '08P01' && error.message.startsWith('unsupported startup parameter')) return 'pooled';
     return FAILURES[code] ?? FAILURES[code.slice(0, 3)] ?? FAILURES[code.slice(0, 2)] ?? 'other';
   }
   return error instanceof Error ? driverFailure(error) : undefined;
 }
 
-/** Errors of the driver have no class of their own: these are the sentences that it has, and the codes of sockets and TLS. */
+/** Errors of the driver have no class: these are its messages, and the codes of sockets and TLS. */
 function driverFailure(error: Error): Failure | undefined {
   const code = codeOf(error) ?? '';
   if (/^(?:SASL|SCRAM)/.test(error.message)) return 'denied';
@@ -239,7 +232,7 @@ function driverFailure(error: Error): Failure | undefined {
 
 const ANSWER_TIMEOUT = 'Query read timeout';
 
-/** Whether the server left a statement without an answer. */
+/** Whether the server did not respond to a statement. */
 export function isUnanswered(error: unknown): boolean {
   return error instanceof Error && error.message === ANSWER_TIMEOUT;
 }

@@ -1,33 +1,31 @@
-// A lease on the work that one of all replicas does for the others. The server says when it ends; a number that grows with each holder
-// (the fencing token) goes into what the work writes, so that one who has lost the lease without noticing writes nothing.
+// A lease on background work that one replica does for all. The server determines when it expires; a fencing token, which increases with
+// each holder, is part of each write, so that a replica that lost the lease without noticing writes nothing.
 
 import { randomUUID } from 'node:crypto';
+import { LEDGER } from '../store-reasons.ts';
 import type { DatabaseUse, PostgresDatabase } from './database.ts';
-import type { StoreReasons } from './failures.ts';
 
-const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
-
-/** How long the lease of a dead process still excludes the others, in milliseconds. */
+/** How long the lease of a dead process excludes the others, in milliseconds. */
 const LEASE_MS = 15_000;
-/** A third of it: one attempt may fail. */
+/** A third of it, so that one attempt may fail. */
 const RENEW_MS = 5_000;
 
 export interface LeaseOptions {
   readonly ledger?: string;
-  /** Whether this process can do the work: one that cannot leaves it to others. */
+  /** Whether this process can do the work: if not, it leaves the lease to others. */
   readonly isFit: () => boolean;
-  /** Called when this process has got the lease, and when it has it no more. Must not throw. */
+  /** Called when this process gets or loses the lease. Must not throw. */
   readonly onChanged: (token: number | undefined) => void;
   readonly lifeMs?: number;
 }
 
-/** Who holds it. */
+/** The id of the holder. */
 export interface Lease {
-  /** The fencing token; undefined: another process holds it, or none. */
+  /** The fencing token; undefined: this process does not hold the lease. */
   readonly token: number | undefined;
 }
 
-/** In SQL, after `AND`: whether the token in this parameter is still the one of the lease. Without a token it always holds. */
+/** An SQL condition, after `AND`: the token in this parameter is that of the current lease. Without a token it is true. */
 export function isFenced(parameter: string): string {
   return `(${parameter}::bigint IS NULL OR EXISTS (SELECT 1 FROM ect.leases l
              WHERE l.ledger = $1 AND l.name = 'background' AND l.token = ${parameter} AND l.expires_at > clock_timestamp()))`;
@@ -46,9 +44,9 @@ export class PostgresLease implements Lease {
   #renewing: Promise<void> = Promise.resolve();
   #isClosing = false;
 
-  /** Tries to get it at once, and from then on. `database` must stay open for as long as the lease. */
+  /** Tries to get the lease at once and then periodically. `database` must stay open as long as the lease. */
   constructor(database: PostgresDatabase, { ledger = 'main', isFit, onChanged, lifeMs = LEASE_MS }: LeaseOptions) {
-    this.#use = database.use(REASONS);
+    this.#use = database.use(LEDGER);
     this.#ledger = ledger;
     this.#isFit = isFit;
     this.#onChanged = onChanged;
@@ -56,12 +54,12 @@ export class PostgresLease implements Lease {
     this.#renewIn(0);
   }
 
-  /** By the monotonic clock of this process since before the server was asked, so that it never ends later here than there. */
+  /** The expiry by the monotonic clock, measured from before the request, so that it is never later here than on the server. */
   get token(): number | undefined {
     return this.#current !== undefined && performance.now() < this.#current.untilMs ? this.#current.token : undefined;
   }
 
-  /** Gives it back, so that another process need not wait for its end. */
+  /** Releases the lease, so that another process need not wait for its expiry. */
   async close(): Promise<void> {
     this.#isClosing = true;
     clearTimeout(this.#timer);
@@ -72,7 +70,7 @@ export class PostgresLease implements Lease {
 
   #renewIn(pauseMs: number): void {
     this.#timer = setTimeout(() => {
-      // What fails is tried again. Until then the lease ends by itself.
+      // Failures are retried. Meanwhile the lease may expire.
       this.#renewing = this.#renew()
         .catch(() => undefined)
         .then(() => {

@@ -1,21 +1,19 @@
-// Looks for damage in the tables of a ledger: whether each index leads to its entries, whether the head is about the tree, and whether
-// what makes the tables append-only is still there. Nothing of what is found is changed.
+// Searches the tables of a ledger for damage: whether each index finds its entries, whether the head fits the tree, and whether the
+// triggers that make the tables append-only exist. It changes nothing.
 
 import { headFault, type LedgerRecord } from '../../ledger/index.ts';
+import { LEDGER } from '../store-reasons.ts';
 import type { DatabaseUse, PostgresDatabase } from './database.ts';
-import type { StoreReasons } from './failures.ts';
 import { APPEND_ONLY_TRIGGERS, INDEXES } from './layout.ts';
 import { wholeNumber } from './ledger-rows.ts';
 import { PostgresLedgerStore } from './ledger-store.ts';
 
-const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
-
-/** The tables whose triggers and indexes are looked for. */
+/** The tables whose triggers and indexes are checked. */
 const APPEND_ONLY = ['entries', 'head', 'identities', 'documents']
   .map((table) => `'ect.${table}'::regclass`)
   .join(', ');
 
-/** Something that is wrong, at an entry or (index null) with the tables as a whole. */
+/** A fault of an entry or (index null) of the tables as a whole. */
 interface Damage {
   readonly index: number | null;
   readonly fault: string;
@@ -26,9 +24,9 @@ export class PostgresLedgerExaminer {
   readonly #ledger: string;
   readonly #store: PostgresLedgerStore;
 
-  /** `database` must stay open for as long as the examiner. */
+  /** `database` must stay open as long as the examiner. */
   constructor(database: PostgresDatabase, ledger = 'main') {
-    this.#use = database.use(REASONS);
+    this.#use = database.use(LEDGER);
     this.#ledger = ledger;
     this.#store = new PostgresLedgerStore(database, ledger);
   }
@@ -79,7 +77,7 @@ export class PostgresLedgerExaminer {
     return stray === 0 ? [] : [`${stray} entries lie behind the head`];
   }
 
-  /** Somebody who may drop a trigger may also do what it stops. */
+  /** A role that may drop a trigger may also do what it prevents. */
   async #layoutFaults(): Promise<readonly string[]> {
     const { rows: triggers } = await this.#use.read({
       text: `SELECT t.tgname AS name FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid

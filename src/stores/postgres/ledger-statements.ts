@@ -1,10 +1,11 @@
 // The SQL of a ledger. `ledger` is always $1, so that the rows of several ledgers stay separate.
 
 import type { Candidate, Head, LedgerDocument, SealedBatch } from '../../ledger/index.ts';
+import { HASH_BYTES } from '../ledger-rows.ts';
 import { completingLeaf, hashesByLeaf } from '../tree-layout.ts';
 import { bigintArray, byteaArray } from './binary-arrays.ts';
 import type { Statement } from './database.ts';
-import { ENTRY_COLUMNS, ENTRY_COLUMNS_WITH_CONTENT, HASH_BYTES } from './ledger-rows.ts';
+import { ENTRY_COLUMNS, ENTRY_COLUMNS_WITH_CONTENT } from './ledger-rows.ts';
 
 /** Each statement must see what was committed before it, so a transaction has no snapshot of its own. */
 export const BEGIN: Statement = { text: 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE' };

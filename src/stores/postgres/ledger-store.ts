@@ -15,11 +15,13 @@ import type {
   Seal,
   SealedBatch,
 } from '../../ledger/index.ts';
+import { corrupt, documentOf, hashOf, type Row, text } from '../ledger-rows.ts';
 import { rejectManyNames } from '../lookup-limit.ts';
 import { sequence } from '../sequence.ts';
+import { LEDGER } from '../store-reasons.ts';
 import type { DatabaseUse, PostgresDatabase, Session, Statement } from './database.ts';
-import { HeadMoved, isServerAnswer, OutcomeUnknown, type StoreReasons } from './failures.ts';
-import { corrupt, documentOf, hashOf, headOf, type Row, recordOf, text, wholeNumber } from './ledger-rows.ts';
+import { HeadMoved, isServerAnswer, OutcomeUnknown } from './failures.ts';
+import { headOf, recordOf, wholeNumber } from './ledger-rows.ts';
 import {
   BEGIN,
   COMMIT,
@@ -41,8 +43,6 @@ import {
 } from './ledger-statements.ts';
 import { write } from './own-commits.ts';
 
-const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
-
 /** Rows that the database looks through before it is asked whether the caller is still there. */
 const ROWS_PER_SCAN = 2_000;
 /** No entry has a higher index. */
@@ -61,7 +61,7 @@ export class PostgresLedgerStore implements LedgerStore, DocumentStore {
 
   /** The ledger of this name in the database, which must stay open for as long as the store. */
   constructor(database: PostgresDatabase, ledger = 'main') {
-    this.#use = database.use(REASONS);
+    this.#use = database.use(LEDGER);
     this.#ledger = ledger;
   }
 

@@ -1,4 +1,4 @@
-// How the tables come into a database: by a command of the operator, as a role that may create them. Never by the service.
+// Creates and migrates the tables: by a command of the operator, in a role that may create them. The service never does.
 
 import { Client, type ClientConfig, escapeIdentifier } from 'pg';
 import { STANDBY } from './examine-server.ts';
@@ -7,10 +7,10 @@ import { grants, MIGRATIONS, SCHEMA, SCHEMA_VERSION } from './layout.ts';
 import { describeServers, type ServerAddress } from './primary-search.ts';
 import { type PostgresTarget, serversOf, tlsOptions } from './target.ts';
 
-/** What is to be done: make the tables where there are none, or bring those that are there to the version of this release. */
+/** `init` creates the tables, `migrate` brings existing ones to the version of this release. */
 export interface SchemaOptions {
   readonly kind: 'init' | 'migrate';
-  /** The role of the service, which is given what it needs; undefined: rights stay as they are. */
+  /** The role of the service, which gets its privileges; undefined: privileges stay unchanged. */
   readonly role: string | undefined;
 }
 
@@ -24,7 +24,7 @@ export interface SchemaChange {
 const ADVISORY_LOCK = 0x454354;
 const CONNECT_MS = 5_000;
 
-/** All or nothing, under a lock. UnfitDatabase where it cannot be done, with what to do instead. */
+/** Changes all or nothing, under a lock. UnfitDatabase if it is impossible, with the next step. */
 export async function changeSchema(target: PostgresTarget, options: SchemaOptions): Promise<SchemaChange> {
   let client: Client | undefined;
   try {
@@ -45,7 +45,7 @@ async function openPrimary(target: PostgresTarget): Promise<Client> {
   const faults: unknown[] = [];
   for (const server of servers) {
     const client = new Client(clientOptions(target, server));
-    // A lost connection reaches the statement that waits.
+    // The waiting statement gets the error of a lost connection.
     client.on('error', () => undefined);
     try {
       await client.connect();
@@ -75,7 +75,7 @@ function clientOptions({ database, user, password, tls }: PostgresTarget, { host
 }
 
 async function changeIn(client: Client, { kind, role }: SchemaOptions): Promise<SchemaChange> {
-  // Where anything fails the connection ends, and with it the transaction.
+  // An error ends the connection, and with it the transaction.
   await client.query('BEGIN');
   await client.query('SELECT pg_advisory_xact_lock($1)', [ADVISORY_LOCK]);
   const from = await versionIn(client);

@@ -1,21 +1,19 @@
-// Whether a ledger goes on elsewhere: copied from the database, it must not be continued in it.
+// Whether a ledger was copied to another store, so that it must not continue in this database.
 
+import { LEDGER } from '../store-reasons.ts';
 import type { DatabaseUse, PostgresDatabase } from './database.ts';
-import type { StoreReasons } from './failures.ts';
-
-const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
 
 export class MovedLedger {
   readonly #use: DatabaseUse;
   readonly #ledger: string;
 
-  /** `database` must stay open for as long as this. */
+  /** `database` must stay open as long as this object. */
   constructor(database: PostgresDatabase, ledger = 'main') {
-    this.#use = database.use(REASONS);
+    this.#use = database.use(LEDGER);
     this.#ledger = ledger;
   }
 
-  /** Where it was copied to; undefined where it was not, or came back. */
+  /** The target of the copy; undefined if there was none, or the ledger was copied back. */
   async target(): Promise<string | undefined> {
     const { rows } = await this.#use.read({
       text: 'SELECT target FROM ect.moved WHERE ledger = $1',

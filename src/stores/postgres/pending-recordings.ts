@@ -13,19 +13,14 @@ import {
   tooManyPending,
 } from '../../authority/index.ts';
 import type { EctError, Rejection } from '../../errors.ts';
+import type { Row } from '../ledger-rows.ts';
 import { pendingKey, readFailure, writeFailure } from '../pending-recordings.ts';
+import { PENDING_RECORDINGS } from '../store-reasons.ts';
 import { type CallBatch, CallBatcher } from './call-batcher.ts';
 import type { DatabaseUse, PostgresDatabase } from './database.ts';
-import type { StoreReasons } from './failures.ts';
-import { type Row, wholeNumber } from './ledger-rows.ts';
+import { wholeNumber } from './ledger-rows.ts';
 import { write } from './own-commits.ts';
 import { counts, end, fail, forget, insert, open, read, take } from './pending-statements.ts';
-
-const REASONS: StoreReasons = {
-  unavailable: 'LEDGER_UNAVAILABLE',
-  corrupt: 'ONCE_CORRUPT',
-  what: 'pending recordings',
-};
 
 /** Most recordings in one statement. */
 const MAX_GROUP = 128;
@@ -50,7 +45,7 @@ export class PostgresPendingRecordings implements PendingRecordings {
 
   /** `database` must stay open as long as this object. */
   constructor(database: PostgresDatabase, ledger = 'main', limits: PendingLimits = PENDING_LIMITS) {
-    this.#use = database.use(REASONS);
+    this.#use = database.use(PENDING_RECORDINGS);
     this.#ledger = ledger;
     this.#limits = limits;
   }

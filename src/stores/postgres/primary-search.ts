@@ -1,9 +1,9 @@
-// Which of several servers is the primary, and whether there is one. One search at a time; while there is none, those who ask are
-// rejected at once and only one of them at a time asks the servers again.
+// Finds the primary among several servers. One search runs at a time; while there is no primary, calls are rejected at once, and only one
+// call at a time searches again.
 
 import { DatabaseDown, isConnectionShort, isOutOfReach, StandbyServer, sentenceOf } from './failures.ts';
 
-/** Where a server listens. */
+/** The address of a server. */
 export interface ServerAddress {
   /** A name, an address, or the directory of a Unix socket. */
   readonly host: string;
@@ -11,19 +11,19 @@ export interface ServerAddress {
 }
 
 export interface PrimarySearchOptions {
-  /** In the order in which they are asked. */
+  /** In the order in which they are tried. */
   readonly servers: readonly [ServerAddress, ...ServerAddress[]];
-  /** Resolves where the server is the primary and can be used, in bounded time. */
+  /** Resolves if the server is the primary and can be used, in bounded time. */
   readonly ask: (server: ServerAddress) => Promise<void>;
-  /** A primary was found. `downMs`: how long there had been none; undefined where another one was known until then. */
+  /** A primary was found. `downMs`: how long there was none; undefined if another one was known until then. */
   readonly onFound: (server: ServerAddress, downMs: number | undefined) => void;
-  /** From now on there is none. */
+  /** There is no primary any more. */
   readonly onLost: (cause: Error) => void;
-  /** Monotonic, in milliseconds. */
+  /** A monotonic clock, in milliseconds. */
   readonly nowMs?: () => number;
 }
 
-/** Pauses between two rounds of questions while there is no primary, in milliseconds: from the first to the longest. */
+/** Pauses between two searches while there is no primary, in milliseconds: the first and the longest. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1_000;
 
@@ -37,11 +37,11 @@ interface Outage {
 export class PrimarySearch {
   readonly #options: PrimarySearchOptions;
   readonly #nowMs: () => number;
-  /** Where new connections go. */
+  /** The server for new connections. */
   #current: ServerAddress | undefined;
-  /** The last one that was good. */
+  /** The last primary. */
   #last: ServerAddress | undefined;
-  /** Which one the next search asks first. */
+  /** The index of the server that the next search tries first. */
   #first: ServerAddress;
   #outage: Outage | undefined;
   #running: Promise<ServerAddress> | undefined;
@@ -51,7 +51,7 @@ export class PrimarySearch {
     this.#nowMs = options.nowMs ?? (() => performance.now());
     const [first, ...others] = options.servers;
     this.#first = first;
-    // Of one alone nothing is to be found out before a connection is made.
+    // A single server is found by connecting to it.
     if (others.length === 0) this.#current = first;
   }
 
@@ -65,17 +65,17 @@ export class PrimarySearch {
     return this.#outage !== undefined;
   }
 
-  /** What to tell those who cannot wait while there is no primary. */
+  /** The rejection for calls that cannot wait while there is no primary. */
   get rejection(): DatabaseDown | undefined {
     return this.#outage?.cause.repeated();
   }
 
-  /** Whether no server answers at all, so that connections which were made before are in doubt too. */
+  /** Whether no server responds at all, so that existing connections may be dead too. */
   get isSilent(): boolean {
     return this.#outage !== undefined && isOutOfReach(this.#outage.cause.cause);
   }
 
-  /** Where to connect. DatabaseDown where there is no primary: at once, where others know that already. */
+  /** The server to connect to. DatabaseDown if there is no primary: at once, if that is known already. */
   async find(): Promise<ServerAddress> {
     if (this.#current !== undefined && this.#outage === undefined) return this.#current;
     const isTooEarly = this.#outage !== undefined && this.#nowMs() < this.#outage.retryAtMs;
@@ -86,7 +86,7 @@ export class PrimarySearch {
     return this.#running;
   }
 
-  /** No connection to the server can be made, or it is no primary. */
+  /** The server cannot be connected to, or is not the primary. */
   failed(server: ServerAddress, cause: Error): void {
     if (server !== this.#current || isConnectionShort(cause)) return;
     const { servers } = this.#options;
@@ -95,14 +95,14 @@ export class PrimarySearch {
     if (servers.length === 1) this.#lose([cause]);
   }
 
-  /** The server has left a statement without an answer: it is asked whether it still is the primary. */
+  /** The server did not respond to a statement: checks whether it still is the primary. */
   suspect(server: ServerAddress): void {
     if (server !== this.#current || this.#running !== undefined) return;
     this.#running = this.#look(server);
     this.#running.catch(() => undefined);
   }
 
-  /** Asks each server once, from `first` on. */
+  /** Tries each server once, starting with `first`. */
   async #look(first: ServerAddress): Promise<ServerAddress> {
     const { servers, ask } = this.#options;
     const start = servers.indexOf(first);
@@ -133,7 +133,7 @@ export class PrimarySearch {
     if (isNews) this.#options.onFound(server, downMs);
   }
 
-  /** What to tell those who waited. */
+  /** The rejection for waiting calls. */
   #lose(causes: readonly Error[]): DatabaseDown {
     const before = this.#outage;
     const rounds = (before?.rounds ?? 0) + 1;
@@ -148,7 +148,7 @@ export class PrimarySearch {
     return cause;
   }
 
-  /** Of several servers each with what it said: one of them is the one that should be the primary. */
+  /** The causes of all servers: one of them should be the primary. */
   #describe(causes: readonly Error[]): DatabaseDown {
     const { servers } = this.#options;
     const [first = new Error('no server was asked')] = causes;
@@ -165,7 +165,7 @@ export function describeServers(servers: readonly ServerAddress[], causes: reado
   return `None of the servers can be used. ${said.join(' ')}`;
 }
 
-/** As an operator writes it. */
+/** The address as an operator writes it. */
 export function addressOf({ host, port }: ServerAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -1,4 +1,4 @@
-// So many at a time, and the others wait in the order in which they came, for as long as they have time.
+// A semaphore of a fixed size: calls that find no free slot wait, first come, first served, until their deadline.
 
 import { answeredBy } from '../../concurrency/call-deadline.ts';
 
@@ -10,7 +10,7 @@ export class Slots {
     this.#free = count;
   }
 
-  /** Takes a slot, which must be given back. Fails with what `late` says where none is free until `atMs`. */
+  /** Takes a slot, which must be released. Throws the error of `late` if none is free until `atMs`. */
   async take(atMs: number, late: () => unknown): Promise<void> {
     if (this.#free > 0) {
       this.#free--;

@@ -1,26 +1,26 @@
-// Where a database is, how long it may take, and what each session of ours is set to.
+// The address of a database, its timeouts, and the settings of each session.
 
 import type { ConnectionOptions } from 'node:tls';
 import type { ClientConfig } from 'pg';
 import type { ServerAddress } from './primary-search.ts';
 
-/** Where the database is, and who asks. */
+/** The address of the database, and the user. */
 export interface PostgresTarget extends ServerAddress {
-  /** Further servers: whichever of all is the primary is used. */
+  /** Further servers: the primary among all of them is used. */
   readonly others?: readonly ServerAddress[];
   readonly database: string;
   readonly user: string;
-  /** Asked for each connection, so that a password may change. It is behind a function, so that nothing that prints a Config shows it. */
+  /** Called for each connection, so that a password may change. A function, so that printing a Config does not show it. */
   readonly password: () => string | undefined | Promise<string | undefined>;
-  /** Certificates of the server are verified, by this CA (PEM) or by those that Node.js trusts; undefined: without TLS. */
+  /** Certificates of the server are verified with this CA (PEM), or with those of Node.js; undefined: no TLS. */
   readonly tls: { readonly ca: string | undefined } | undefined;
-  /** What the server lists connections as. Default: as those of a service. */
+  /** The application name on the server. Default: that of a service. */
   readonly program?: string;
 }
 
 /** Timeouts of a database, in milliseconds. */
 export interface Timeouts {
-  /** Until there is a connection, also where others have all of them. */
+  /** Until there is a connection, including the wait for a free one. */
   readonly connectMs: number;
   readonly idleInTransactionMs: number;
   readonly lockMs: number;
@@ -28,12 +28,12 @@ export interface Timeouts {
   readonly answerMs: number;
 }
 
-/** What the connections of a service are called. */
+/** The application name of the connections of a service. */
 export const SERVICE_PROGRAM = 'ect-authority';
 
 /**
- * Whatever the role or the database has. Statements by themselves must see what was committed before them. And each of ours is
- * answered by the index that fits: a plan that was made while a table was nearly empty would go on to read all of it when it has grown.
+ * These override settings of the role and the database. Autocommitted statements must see what was committed before. And a plan that was
+ * made while a table was nearly empty must not become a sequential scan when it has grown.
  */
 const SESSION_SETTINGS = {
   default_transaction_isolation: 'read committed',
@@ -47,7 +47,7 @@ const SESSION_OPTIONS = Object.entries(SESSION_SETTINGS)
   .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
   .join(' ');
 
-/** What a server that is busy needs to be examined, in milliseconds. */
+/** The time to examine a busy server, in milliseconds. */
 const LEAST_EXAMINE_MS = 2_000;
 
 /** All servers of a target, in their order. */
@@ -55,7 +55,7 @@ export function serversOf({ host, port, others = [] }: PostgresTarget): readonly
   return [{ host, port }, ...others];
 }
 
-/** What each connection is made with; `connectMs` is for one server. */
+/** The options of each connection; `connectMs` is for one server. */
 export function clientOptions(target: PostgresTarget, timeouts: Timeouts, connectMs: number): ClientConfig {
   const { host, port, database, user, password, tls, program = SERVICE_PROGRAM } = target;
   return {
@@ -63,21 +63,21 @@ export function clientOptions(target: PostgresTarget, timeouts: Timeouts, connec
     port,
     database,
     user,
-    // Where there is none, the driver would look for it in the environment and in files.
+    // Without this the driver would read the password from the environment and from files.
     password: async () => (await password()) ?? '',
     ssl: tlsOptions(tls),
     application_name: program,
     options: SESSION_OPTIONS,
     connectionTimeoutMillis: connectMs,
     ...timeLimits(timeouts),
-    // Of the examination of the server; what a session sends has a limit of its own.
+    // The limit of the examination; statements of a session have a limit of their own.
     query_timeout: Math.max(connectMs, LEAST_EXAMINE_MS),
     keepAlive: true,
     pipeline: true,
   };
 }
 
-/** The same for a session whose pooler does not pass them on. */
+/** The same settings for a session whose pooler does not forward them. */
 export function sessionSettings(timeouts: Timeouts): Readonly<Record<string, string>> {
   const limits = Object.entries(timeLimits(timeouts)).map(([name, ms]) => [name, `${ms}`]);
   return { ...SESSION_SETTINGS, ...Object.fromEntries(limits) };
@@ -91,7 +91,7 @@ function timeLimits({ idleInTransactionMs, lockMs, statementMs }: Timeouts) {
   };
 }
 
-/** The certificate of the server is always verified, and its name. */
+/** The certificate of the server and its name are always verified. */
 export function tlsOptions(tls: PostgresTarget['tls']): ConnectionOptions | false {
   if (tls === undefined) return false;
   return { ...(tls.ca === undefined ? {} : { ca: tls.ca }), rejectUnauthorized: true };

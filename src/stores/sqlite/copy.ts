@@ -1,48 +1,43 @@
-// A copy of one database as it is at one moment, also while a service writes it.
+// Copies a database as of one moment, also while a service writes it.
 
 import { type BigIntStats, closeSync, existsSync, fdatasyncSync, openSync, realpathSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
+import { EXPIRING_KEYS, LEDGER } from '../store-reasons.ts';
 import { EXPIRING_KEY_LAYOUT } from './expiring-key-layout.ts';
-import { diskFailed, type StoreReasons, translated } from './failures.ts';
+import { diskFailed, type FileReasons, translated } from './failures.ts';
 import type { Layout } from './layout.ts';
 import { LEDGER_LAYOUT } from './ledger-layout.ts';
 import { openReadOnlyDatabase } from './open-database.ts';
 
 /**
- * All pages in one step, which is one read transaction of the source: its writers go on and cannot restart the copy. With a step
- * of 100 pages, as `sqlite3 .backup` takes them, a source that is written all the time is never copied to its end.
+ * Copies all pages in one step, which is one read transaction of the source: its writers continue, and cannot restart the copy. With
+ * steps of 100 pages, as in `sqlite3 .backup`, the copy of a continuously written source never ends.
  */
 const ALL_PAGES = 2 ** 31 - 1;
-/** A service may start and stop again while a file is read that no process had open before. */
+/** A service may start and stop while a file is read that no process had open before. */
 const MAX_ATTEMPTS = 3;
 
-const LEDGER: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
-const ONCE: StoreReasons = {
-  unavailable: 'REPLAY_GUARD_UNAVAILABLE',
-  corrupt: 'ONCE_CORRUPT',
-  what: 'memory of used tokens',
-};
-
 /**
- * Copies the ledger at `from` into the empty file at `to`: every commit that was durable when the copy began is in it, and each
- * commit is in it as a whole or not at all. What the copy shows is durable in the source when this returns. STORAGE_FULL where there is no space at `to`.
+ * Copies the ledger at `from` into the empty file at `to`. The copy contains every commit that was durable when it began, and each commit
+ * completely or not at all. When this returns, everything in the copy is durable in the source. STORAGE_FULL if there is no space at
+ * `to`.
  */
 export function copyLedger(from: string, to: string): Promise<void> {
   return copy(from, to, LEDGER_LAYOUT, LEDGER);
 }
 
-/** The same for the file of what is remembered once. */
+/** The same for `once.db`. */
 export function copyOnce(from: string, to: string): Promise<void> {
-  return copy(from, to, EXPIRING_KEY_LAYOUT, ONCE);
+  return copy(from, to, EXPIRING_KEY_LAYOUT, EXPIRING_KEYS);
 }
 
-async function copy(path: string, to: string, layout: Layout, purpose: StoreReasons): Promise<void> {
+async function copy(path: string, to: string, layout: Layout, purpose: FileReasons): Promise<void> {
   const reasons = { ...purpose, file: basename(path) };
-  // SQLite makes the companions of a database beside what a link leads to.
+  // SQLite creates the companion files of a database beside the target of a link.
   const from = realpathSync(path);
   for (let attempt = 1; ; attempt++) {
-    // A database that no process has open is read as a file, so that SQLite creates no other file.
+    // A database that no process has open is read as a plain file, so that SQLite creates no other file.
     const before = existsSync(`${from}-wal`) ? undefined : versionOf(from);
     await copyPages(from, to, layout, reasons, before !== undefined);
     if (before === undefined || attempt === MAX_ATTEMPTS) break;
@@ -55,13 +50,13 @@ async function copyPages(
   from: string,
   to: string,
   layout: Layout,
-  reasons: StoreReasons,
+  reasons: FileReasons,
   isAtRest: boolean,
 ): Promise<void> {
   const source = openReadOnlyDatabase(from, layout, reasons, isAtRest);
   try {
     await backup(source.connection, to, { rate: ALL_PAGES });
-    // A commit can be read before it is on the disk, and what a crash of the machine can take back must not be shown.
+    // A commit can be read before it is durable, and the copy must not contain what a crash can revert.
     if (!isAtRest) syncFile(`${from}-wal`, reasons);
   } catch (error) {
     throw translated(error, reasons);
@@ -70,8 +65,8 @@ async function copyPages(
   }
 }
 
-/** A backup is read in directories that cannot be written, and nothing is to be made beside it. */
-export function leaveWalMode(path: string, reasons: StoreReasons): void {
+/** A backup may be read in a read-only directory, so that SQLite must create no files beside it. */
+export function leaveWalMode(path: string, reasons: FileReasons): void {
   let connection: DatabaseSync | undefined;
   try {
     connection = new DatabaseSync(path);
@@ -83,8 +78,8 @@ export function leaveWalMode(path: string, reasons: StoreReasons): void {
   }
 }
 
-/** SQLite holds no lock on a write-ahead file that would go when it is closed here. */
-function syncFile(path: string, reasons: StoreReasons): void {
+/** Closing this file releases no lock: SQLite has none on a write-ahead file. */
+function syncFile(path: string, reasons: FileReasons): void {
   let handle: number | undefined;
   try {
     handle = openSync(path, 'r');
@@ -97,7 +92,7 @@ function syncFile(path: string, reasons: StoreReasons): void {
   }
 }
 
-/** Another one after each change of the file. */
+/** Another value after each change of the file. */
 function versionOf(path: string): string | undefined {
   const stats: BigIntStats | undefined = statSync(path, { bigint: true, throwIfNoEntry: false });
   return stats && `${stats.ino} ${stats.size} ${stats.mtimeNs}`;

@@ -1,24 +1,24 @@
-// A database file whose end is missing. SQLite itself rejects one that lacks whole pages; where only a part of the last page is
-// missing it takes that for zeros, and reads what was never written.
+// Detects a truncated database file. SQLite rejects a file that lacks whole pages; if only a part of the last page is missing, it reads
+// zeros that were never written.
 
 import { statSync } from 'node:fs';
 import { EctError, reject } from '../../errors.ts';
 import { readStart } from '../../files/bounded-read.ts';
-import type { StoreReasons } from './failures.ts';
+import type { FileReasons } from './failures.ts';
 
 /** The header of SQLite's file format, section 1.3. */
 const HEADER_BYTES = 100;
 const PAGE_SIZE_AT = 16;
 const CHANGES_AT = 24;
 const PAGES_AT = 28;
-/** The number of changes at which the number of pages was written. */
+/** The change counter at which the number of pages was written. */
 const COUNTED_AT = 92;
-/** How a page of 64 KiB is written. */
+/** How a page size of 64 KiB is written. */
 const LARGEST_PAGE = 1;
 
 /** Rejects a file that is shorter than its header says. Other processes may be writing it. */
-export function rejectCutFile(path: string, reasons: StoreReasons): void {
-  // Looked at twice: in between another process may have moved pages, and removed the write-ahead file that they were in.
+export function rejectCutFile(path: string, reasons: FileReasons): void {
+  // Checked twice, because another process may move pages and remove the write-ahead file in between.
   if (missingBytes(path) === 0) return;
   const missing = missingBytes(path);
   if (missing === 0) return;
@@ -27,7 +27,7 @@ export function rejectCutFile(path: string, reasons: StoreReasons): void {
   throw new EctError(reject(reasons.corrupt, message));
 }
 
-/** 0 while there is a write-ahead file: what is missing may be in that, and about to be moved. */
+/** 0 while there is a write-ahead file: it may contain the missing pages. */
 function missingBytes(path: string): number {
   if (hasFrames(path)) return 0;
   const header = readStart(path, HEADER_BYTES);

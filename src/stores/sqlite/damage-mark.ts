@@ -1,19 +1,18 @@
-// That a ledger was found damaged, kept in a file beside it: so that every process that shares the ledger knows, and the next
-// one after a restart too.
+// Records that a ledger is damaged, in a file beside it, for all processes that share the ledger, and after a restart.
 
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import type { Damage } from './ledger-examiner.ts';
 
-/** Whether a ledger is damaged, as far as is known. */
+/** Whether a ledger is known to be damaged. */
 export class DamageMark {
   readonly #path: string;
   readonly #onFound: (damage: Damage) => void;
   #isFound: boolean;
-  /** Whether the file was there when it was looked for last, or was written since. */
+  /** Whether the file existed at the last check, or was written since. */
   #isOnDisk: boolean;
 
-  /** `path`: of the file that says so. `onFound` is called for everything that is found by this process. */
+  /** `path`: of the file. `onFound` is called for all damage that this process finds. */
   constructor(path: string, onFound: (damage: Damage) => void) {
     this.#path = path;
     this.#onFound = onFound;
@@ -25,7 +24,7 @@ export class DamageMark {
     return this.#isFound;
   }
 
-  /** From here on the ledger counts as damaged. */
+  /** Marks the ledger as damaged. */
   found(damage: Damage): void {
     this.#isFound = true;
     this.#onFound(damage);
@@ -34,16 +33,19 @@ export class DamageMark {
       writeFileSync(this.#path, `${JSON.stringify(damage)}\n`, { mode: 0o600 });
       this.#isOnDisk = true;
     } catch {
-      // The disk may be what is broken. This process knows all the same.
+      // The disk itself may be damaged. This process knows anyway.
     }
   }
 
-  /** The ledger was examined as a whole, and is sound. False where the file cannot be removed: then it counts as damaged. */
+  /**
+   * Removes the mark after the whole ledger was examined and is sound. False if the file cannot be removed: then the ledger still counts
+   * as damaged.
+   */
   clear(): boolean {
     try {
       rmSync(this.#path, { force: true });
     } catch {
-      // A directory in its place, or a disk that takes nothing: the next pass tries again.
+      // A directory in its place, or a disk that rejects writes: the next pass tries again.
       return false;
     }
     this.#isOnDisk = false;
@@ -51,7 +53,7 @@ export class DamageMark {
     return true;
   }
 
-  /** Takes in what other processes, or the operator, have done. */
+  /** Reads changes by other processes or the operator. */
   async look(): Promise<void> {
     const isThere = await access(this.#path).then(
       () => true,

@@ -1,4 +1,4 @@
-// One open SQLite file, read and written through its own functions. What has been written is answered when it is durable.
+// One open SQLite file, read and written through its own functions. A write returns when it is durable.
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -6,11 +6,11 @@ import { EctError, reject } from '../../errors.ts';
 import type { Backfill } from './backfill.ts';
 import {
   diskFailed,
+  type FileReasons,
   fileReplaced,
   forbidsWriting,
   isBusy,
   isCorruption,
-  type StoreReasons,
   stopsWriting,
   translated,
 } from './failures.ts';
@@ -22,31 +22,31 @@ import { WriteState } from './write-state.ts';
 /** How long a writer waits for another process, in milliseconds. */
 export const BUSY_TIMEOUT_MS = 2_000;
 
-/** How often a writer that does not wait inside its call asks again, in milliseconds: a commit takes about as long. */
+/** How often a writer outside the event loop's call tries again, in milliseconds: a commit takes about as long. */
 const ASK_AGAIN_MS = 1;
 
-/** What follows the commits of a connection that does not sync them. */
+/** What runs after the commits of a connection that does not sync them. */
 export interface AfterCommit {
   readonly disk: Pick<WriteAheadFile, 'sync' | 'close'> & Partial<Pick<WriteAheadFile, 'renew'>>;
   readonly backfill: Backfill;
-  /** What is written is durable only under the names by which it is found again. */
+  /** A write is durable only if the file is still under its name. */
   readonly files?: FilesInPlace;
   readonly watch?: StorageWatch | undefined;
 }
 
-/** An open file. Errors of the driver leave as EctError. */
+/** An open file. Errors of the driver become EctError. */
 export class SqliteDatabase implements WritableStore {
   /** For preparing statements. Use `read` and `write` to run them. */
   readonly connection: DatabaseSync;
-  readonly #reasons: StoreReasons;
+  readonly #reasons: FileReasons;
   readonly #begin: StatementSync;
   readonly #beginImmediate: StatementSync;
   readonly #commit: StatementSync;
   readonly #afterCommit: AfterCommit | undefined;
   readonly #writes: WriteState;
 
-  /** Where nothing is to follow a commit, the connection itself makes it durable (`synchronous=FULL`), or only reads. */
-  constructor(connection: DatabaseSync, reasons: StoreReasons, afterCommit?: AfterCommit) {
+  /** If nothing runs after a commit, the connection itself syncs it (`synchronous=FULL`), or only reads. */
+  constructor(connection: DatabaseSync, reasons: FileReasons, afterCommit?: AfterCommit) {
     this.connection = connection;
     this.#reasons = reasons;
     this.#afterCommit = afterCommit;
@@ -69,14 +69,14 @@ export class SqliteDatabase implements WritableStore {
     }
   }
 
-  /** Runs statements that see one state of the file, whatever others write meanwhile. */
+  /** Runs statements in one read transaction. */
   snapshot<T>(work: () => T): T {
     return this.#transaction(this.#begin, work);
   }
 
   /**
-   * Runs `work` under the write lock of the file, and commits. Whatever goes wrong, an exception of `work` included,
-   * nothing of it stays. The whole process waits for the lock. It is durable where the connection itself syncs.
+   * Runs `work` under the write lock of the file, and commits. After any error, including an exception of `work`, nothing is written. The
+   * whole process waits for the lock. The commit is durable if the connection itself syncs.
    */
   write<T>(work: () => T): T {
     this.#writes.rejectUnsafe();
@@ -84,14 +84,13 @@ export class SqliteDatabase implements WritableStore {
   }
 
   /**
-   * The same, and returns when it is durable. While another process holds the lock, and while the disk writes, this one goes on
-   * with its other calls. After an error that leaves the disk in doubt every further write is rejected until `checkWrites`
-   * has made writing safe again.
+   * The same, and returns when it is durable. While another process has the lock, and while the disk writes, other calls of this process
+   * continue. After an error with an unknown state of the disk all further writes are rejected until `checkWrites` has repaired it.
    */
   async writeDurably<T>(work: () => T): Promise<T> {
     const giveUpMs = performance.now() + BUSY_TIMEOUT_MS;
     this.#writes.rejectUnsafe();
-    // What is rejected after it was written could never be shown again.
+    // An entry of a rejected commit would be visible later, so it is rejected before.
     this.#rejectReplaced();
     while (!this.#beginNow(giveUpMs)) {
       await pause(ASK_AGAIN_MS);
@@ -105,30 +104,30 @@ export class SqliteDatabase implements WritableStore {
   }
 
   /**
-   * Returns when all that this connection has written or read is durable. A commit can be read, here and by other processes,
-   * before it is on the disk: whoever shows what a crash could take back asks for this first. Rejected where the files have been
-   * deleted or replaced: then no start would find what was written. It goes on when they are back.
+   * Returns when everything that this connection has written or read is durable. A commit can be read, here and by other processes,
+   * before it is durable: call this before showing it. Rejects if the files were deleted or replaced, because a restart would not find
+   * the writes. Continues when they are back.
    */
   async sync(): Promise<void> {
     if (this.#afterCommit === undefined) return;
     this.#writes.rejectUnsafe();
     try {
-      // The commit point: when this has returned, what was written is on the disk.
+      // The commit point: when this returns, the writes are durable.
       await this.#afterCommit.disk.sync();
     } catch (error) {
-      // A second sync would report success without having written anything.
+      // Another sync would report success without having written anything.
       this.#writes.failed(error, 'sync');
       throw diskFailed(error, this.#reasons);
     }
     this.#rejectReplaced();
   }
 
-  /** The name of a file of this database that was deleted or replaced since it was opened; undefined where none was. */
+  /** The name of a file of this database that was deleted or replaced since it was opened; undefined if none was. */
   replacedFile(): string | undefined {
     return this.#afterCommit?.files?.replaced();
   }
 
-  /** Throws where the file is known to be damaged: that it does not hold something must not decide about anything new. */
+  /** Throws if the file is known to be damaged: then a missing row must not decide about anything new. */
   rejectDamaged(): void {
     if (this.#afterCommit?.watch?.isDamaged(this.#name) !== true) return;
     const { corrupt, what } = this.#reasons;
@@ -147,10 +146,10 @@ export class SqliteDatabase implements WritableStore {
   async checkWrites(): Promise<void> {
     if (this.isWritable() && this.#writes.isRecent) return;
     if (this.#writes.unsafe !== undefined) await this.#makeSafe();
-    // What is damaged is left as it is, whatever the disk would take.
+    // A damaged file is not written, whatever the disk would accept.
     if (this.#afterCommit?.watch?.isDamaged(this.#name) === true) return;
     const version = Number(this.connection.prepare('PRAGMA user_version').get()?.['user_version']);
-    // SQLite writes the page that holds it whether it is another one or not.
+    // SQLite writes the page in any case, even if its content is the same.
     await this.writeDurably(() => this.connection.exec(`PRAGMA user_version=${version}`));
     try {
       await this.#afterCommit?.backfill.retry();
@@ -160,8 +159,7 @@ export class SqliteDatabase implements WritableStore {
   }
 
   /**
-   * Closes the file when nothing works on it in the background. The last one who closes it moves all pages, so that a file whose
-   * pages are in doubt is left open.
+   * Closes the file after its background work. The last process to close it moves all pages, so a file with unreliable pages stays open.
    */
   async end(): Promise<void> {
     await this.#afterCommit?.backfill.rest();
@@ -190,7 +188,7 @@ export class SqliteDatabase implements WritableStore {
     return this.#finish(work);
   }
 
-  /** Whether the write lock could be had at once. From `giveUpMs` on, that it could not is an error. */
+  /** Whether the write lock was free. From `giveUpMs` on, a busy lock is an error. */
   #beginNow(giveUpMs: number): boolean {
     try {
       this.connection.exec('PRAGMA busy_timeout=0');
@@ -206,7 +204,7 @@ export class SqliteDatabase implements WritableStore {
     }
   }
 
-  /** Runs `work` in the transaction that has begun. */
+  /** Runs `work` in the current transaction. */
   #finish<T>(work: () => T): T {
     try {
       const result = work();
@@ -225,18 +223,18 @@ export class SqliteDatabase implements WritableStore {
   }
 
   /**
-   * Makes sure that what the write-ahead file holds is on the disk, after an error that left this in doubt. What SQLite failed
-   * to write was rolled back, and the next commit writes it over; what failed to be synced is written anew.
+   * Makes sure that the content of the write-ahead file is durable, after an error with an unknown state of the disk. Failed writes were
+   * rolled back, and the next commit overwrites them; pages whose sync failed are written again.
    */
   async #makeSafe(): Promise<void> {
     if (this.connection.isTransaction) {
-      // It would swallow the next one's work, and cannot be ended.
+      // An open transaction would absorb the next one, and cannot be ended.
       this.#afterCommit?.watch?.lost(this.#name);
       return this.#writes.rejectUnsafe();
     }
     if (this.#writes.unsafe?.isRepairable !== true) return this.#goOnIfSound();
     const giveUpMs = performance.now() + BUSY_TIMEOUT_MS;
-    // SQLite counts outside of transactions only: another process may still add frames, or begin the file anew.
+    // SQLite counts frames outside transactions only: another process may still add some, or restart the file.
     const frames = this.#countFrames();
     try {
       while (!this.#beginNow(giveUpMs)) await pause(ASK_AGAIN_MS);
@@ -256,11 +254,11 @@ export class SqliteDatabase implements WritableStore {
     }
   }
 
-  /** Damage is not repaired by writing. It is over when all of the file was examined, and nothing was found. */
+  /** Writing does not repair damage. It ends when the whole file was examined without a fault. */
   #goOnIfSound(): void {
     const isDamaged = this.#afterCommit?.watch?.isDamaged(this.#name) ?? true;
     if (isDamaged || !isCorruption(this.#writes.unsafe?.cause)) this.#writes.rejectUnsafe();
-    // What was read of it then is not trusted.
+    // Pages that were read meanwhile are not trusted.
     this.connection.exec('PRAGMA shrink_memory');
     this.#writes.repaired();
   }
@@ -273,7 +271,7 @@ export class SqliteDatabase implements WritableStore {
     try {
       if (this.connection.isOpen && this.connection.isTransaction) this.connection.exec('ROLLBACK');
     } catch (error) {
-      // A transaction that cannot be ended would swallow the next one's work.
+      // A transaction that cannot be ended would absorb the next one.
       this.#writes.forbid(error);
     }
   }

@@ -7,13 +7,17 @@ import { EctError } from '../../errors.ts';
 import { pendingKey } from '../pending-recordings.ts';
 import type { SqliteDatabase } from './database.ts';
 import { EXPIRING_KEY_LAYOUT, type ExpiringKeyTableSpec } from './expiring-key-layout.ts';
-import type { StoreReasons } from './failures.ts';
+import type { FileReasons } from './failures.ts';
 import { layoutOf } from './layout.ts';
 import { openReadOnlyDatabase } from './open-database.ts';
 import { schemaFault } from './schema-check.ts';
 
 /** Distinguishes damage from a failure of the disk. */
-const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'memory of uses' };
+const REASONS: FileReasons = {
+  unavailable: 'LEDGER_UNAVAILABLE',
+  corrupt: 'LEDGER_CORRUPT',
+  what: 'store of used tokens',
+};
 
 /** Rows of one part of a pass, and the row id after which the next part begins; undefined after the last. */
 export interface ExaminedRows {

@@ -1,28 +1,21 @@
-// Brings what one file remembers once into another: a use that either of them knows stays used, and an order that either of them
-// has is carried out.
+// Merges one `once.db` into another: a use in either stays used, and a pending recording in either is completed.
 
+import { EXPIRING_KEYS } from '../store-reasons.ts';
 import { EXPIRING_KEY_LAYOUT, type ExpiringKeyTableName } from './expiring-key-layout.ts';
-import type { StoreReasons } from './failures.ts';
 import { openDatabase } from './open-database.ts';
 
-const REASONS: StoreReasons = {
-  unavailable: 'REPLAY_GUARD_UNAVAILABLE',
-  corrupt: 'ONCE_CORRUPT',
-  what: 'memory of used tokens',
-};
-
 const COLUMNS = 'key, digest, label, content, keep_until';
-/** A row that the first file lacks, or would forget earlier than the other. */
+/** A row that the first file lacks, or has with an earlier expiry. */
 const lackedOf = (table: ExpiringKeyTableName) => `
   FROM other.${table} AS theirs WHERE NOT EXISTS (
     SELECT 1 FROM main.${table} AS mine WHERE mine.key = theirs.key AND mine.keep_until >= theirs.keep_until)`;
 
 /**
- * Adds the rows of the file at `other` that the file at `path` lacks, in one transaction, and returns how many these were. Of two
- * rows under one key the one that is kept longer stays. No service may have either of them open.
+ * Adds the rows of the file at `other` that the file at `path` lacks, in one transaction, and returns their number. Of two rows with one
+ * key the one with the later expiry stays. No service may have either file open.
  */
 export async function addMissingKeys(path: string, other: string): Promise<number> {
-  const database = openDatabase(path, EXPIRING_KEY_LAYOUT, REASONS);
+  const database = openDatabase(path, EXPIRING_KEY_LAYOUT, EXPIRING_KEYS);
   try {
     const { connection } = database;
     database.read(() => connection.prepare('ATTACH DATABASE ? AS other').run(other));
@@ -37,7 +30,7 @@ export async function addMissingKeys(path: string, other: string): Promise<numbe
         const left = connection.prepare(`SELECT count(*) AS n ${lacked}`).get()?.['n'];
         if (left !== 0) throw new Error(`${String(left)} rows of ${table} were not taken over`);
       }
-      // One that was carried out since is carried out again: the ledger that goes with the other file may lack its entry.
+      // A recording that was completed since is completed again, because the ledger of the other file may lack its entry.
       const { changes } = connection.prepare('INSERT OR IGNORE INTO main.orders SELECT * FROM other.orders').run();
       return added + Number(changes);
     });

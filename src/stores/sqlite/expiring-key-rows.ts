@@ -1,16 +1,10 @@
-// All rows of a file of what is remembered once, for a copy.
+// All rows of an `once.db`, for a copy.
 
 import type { ExpiringKeyKind, ExpiringKeyRow, ExpiringKeyRows } from '../expiring-keys.ts';
+import { EXPIRING_KEYS } from '../store-reasons.ts';
 import type { SqliteDatabase } from './database.ts';
 import { EXPIRING_KEY_LAYOUT } from './expiring-key-layout.ts';
-import type { StoreReasons } from './failures.ts';
 import { openDatabase, openReadOnlyDatabase } from './open-database.ts';
-
-const REASONS: StoreReasons = {
-  unavailable: 'REPLAY_GUARD_UNAVAILABLE',
-  corrupt: 'ONCE_CORRUPT',
-  what: 'memory of used tokens',
-};
 
 export class SqliteExpiringKeyRows implements ExpiringKeyRows {
   readonly #database: SqliteDatabase;
@@ -19,14 +13,14 @@ export class SqliteExpiringKeyRows implements ExpiringKeyRows {
     this.#database = database;
   }
 
-  /** Opens the file at `path`, and creates it where there is none. */
+  /** Opens the file at `path`, and creates it if it does not exist. */
   static open(path: string): SqliteExpiringKeyRows {
-    return new SqliteExpiringKeyRows(openDatabase(path, EXPIRING_KEY_LAYOUT, REASONS));
+    return new SqliteExpiringKeyRows(openDatabase(path, EXPIRING_KEY_LAYOUT, EXPIRING_KEYS));
   }
 
   /** `isAtRest`: no process has it open for writing, so no other file is created. */
   static openReadOnly(path: string, isAtRest: boolean): SqliteExpiringKeyRows {
-    return new SqliteExpiringKeyRows(openReadOnlyDatabase(path, EXPIRING_KEY_LAYOUT, REASONS, isAtRest));
+    return new SqliteExpiringKeyRows(openReadOnlyDatabase(path, EXPIRING_KEY_LAYOUT, EXPIRING_KEYS, isAtRest));
   }
 
   async after(kind: ExpiringKeyKind, key: Uint8Array, limit: number): Promise<readonly ExpiringKeyRow[]> {

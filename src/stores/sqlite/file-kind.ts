@@ -1,5 +1,5 @@
-// Whether a file can be one of ours at all, by its first bytes (SQLite's file format, section 1.3). A file that never was
-// a ledger is a wrong path, which is another thing than a ledger that is damaged.
+// Checks the kind of a file by its first bytes (SQLite's file format, section 1.3). A file that never was a ledger is a wrong path, which
+// is not the same as a damaged ledger.
 
 import { readStart } from '../../files/bounded-read.ts';
 import { EXPIRING_KEY_LAYOUT } from './expiring-key-layout.ts';
@@ -10,19 +10,19 @@ const MAGIC = 'SQLite format 3\0';
 const HEADER_BYTES = 100;
 const APPLICATION_ID_AT = 68;
 
-/** Why the file at `path` is no ledger; undefined where it may be one. What the system rejects is thrown. */
+/** Why the file at `path` is not a ledger; undefined if it may be one. Errors of the file system are thrown. */
 export function ledgerKindFault(path: string): string | undefined {
   return kindFault(path, LEDGER_LAYOUT, 'ledger');
 }
 
-/** The same for the file of what is remembered once. */
+/** The same for `once.db`. */
 export function expiringKeyKindFault(path: string): string | undefined {
-  return kindFault(path, EXPIRING_KEY_LAYOUT, 'memory of used tokens');
+  return kindFault(path, EXPIRING_KEY_LAYOUT, 'store of used tokens');
 }
 
 function kindFault(path: string, { applicationId }: Layout, what: string): string | undefined {
   const header = readStart(path, HEADER_BYTES);
-  // A file that a service is about to fill.
+  // A service is about to fill this file.
   if (header.length === 0) return undefined;
   if (header.length < HEADER_BYTES || header.toString('latin1', 0, MAGIC.length) !== MAGIC) {
     return `${path} is not an SQLite file, so it is no ${what}, unless its first bytes were overwritten`;

@@ -1,4 +1,4 @@
-// The file on the disk, before SQLite sees it: who may read it, and whether it is there.
+// The file on the disk, before SQLite opens it: its existence and permissions.
 
 import { accessSync, closeSync, constants, existsSync, fchmodSync, fsyncSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -6,10 +6,10 @@ import { pathToFileURL } from 'node:url';
 import { EctError, reject } from '../../errors.ts';
 import { demandFile } from '../../files/file-type.ts';
 import { type FileUse, fileFault } from '../../files/system-faults.ts';
-import type { StoreReasons } from './failures.ts';
+import type { FileReasons } from './failures.ts';
 
-/** Makes sure that the file exists and that only its owner may read it (0600). Returns its absolute path. */
-export function createFile(path: string, reasons: StoreReasons): string {
+/** Creates the file if it does not exist, and makes it readable by its owner only (0600). Returns its absolute path. */
+export function createFile(path: string, reasons: FileReasons): string {
   const file = resolve(path);
   try {
     demandFile(file);
@@ -25,8 +25,8 @@ export function createFile(path: string, reasons: StoreReasons): string {
   }
 }
 
-/** How an existing file is named to SQLite for reading only. */
-export function fileUrlFor(path: string, reasons: StoreReasons, isAtRest: boolean): URL {
+/** The URL with which SQLite opens an existing file read-only. */
+export function fileUrlFor(path: string, reasons: FileReasons, isAtRest: boolean): URL {
   const file = resolve(path);
   const url = pathToFileURL(file);
   try {
@@ -35,7 +35,7 @@ export function fileUrlFor(path: string, reasons: StoreReasons, isAtRest: boolea
   } catch (error) {
     throw cannotOpen(file, reasons, error, 'read');
   }
-  // Without a write-ahead file there is no writer, and where we cannot create one, SQLite could not open the file at all.
+  // Without a write-ahead file there is no writer, and if we cannot create one, SQLite could not open the file at all.
   if (isAtRest || (!existsSync(`${file}-wal`) && !mayWrite(dirname(file)))) url.searchParams.set('immutable', '1');
   return url;
 }
@@ -49,7 +49,7 @@ function mayWrite(directory: string): boolean {
   }
 }
 
-// A new name is durable only when its directory is.
+// A new name is durable only after its directory was synced.
 function syncDirectory(directory: string): void {
   const handle = openSync(directory, constants.O_RDONLY);
   try {
@@ -59,8 +59,8 @@ function syncDirectory(directory: string): void {
   }
 }
 
-/** A file that the system does not let us have. */
-export function cannotOpen(file: string, reasons: StoreReasons, cause: unknown, use: FileUse = 'written'): EctError {
+/** The error for a file that the operating system refuses to open. */
+export function cannotOpen(file: string, reasons: FileReasons, cause: unknown, use: FileUse = 'written'): EctError {
   const message = `The ${reasons.what} cannot be opened: ${fileFault(file, cause, use)}.`;
   return new EctError(reject(reasons.unavailable, message), { cause });
 }

@@ -1,22 +1,22 @@
-// Whether the files of an open database are still the ones at its path. A file that was deleted or replaced, or whose
-// directory was, goes on to be written through its open handles, and whatever is written is gone with the process.
+// Detects whether the files of an open database are still at its path. Writes to a deleted or replaced file still succeed, and are lost
+// when the process ends.
 
 import { type BigIntStats, statSync } from 'node:fs';
 import { basename } from 'node:path';
 
 type Identity = Pick<BigIntStats, 'dev' | 'ino'>;
 
-/** The files of one database, as they were when it was opened. A question costs a `stat` for each of three files, some 12 µs. */
+/** The files of one database, as they were when it was opened. A check takes a `stat` for each of three files, about 12 µs. */
 export class FilesInPlace {
   readonly #opened: ReadonlyMap<string, Identity | undefined>;
 
-  /** `file` is open, and has been read: its companions are there. */
+  /** `file` is open, and was read, so that its companion files exist. */
   constructor(file: string) {
-    // By the shared memory other processes know of our locks: with another one they would write beside us.
+    // The locks are in the shared memory: with another file, other processes would not see our locks.
     this.#opened = new Map([file, `${file}-wal`, `${file}-shm`].map((path) => [path, identityOf(path)]));
   }
 
-  /** The name of the first file that is no longer there, or is another one; undefined while all are as they were. */
+  /** The name of the first file that was deleted or replaced; undefined if none was. */
   replaced(): string | undefined {
     for (const [path, opened] of this.#opened) {
       const now = identityOf(path);
@@ -26,7 +26,7 @@ export class FilesInPlace {
   }
 }
 
-/** Undefined where nothing is there, and where it cannot be told. */
+/** Undefined if the file does not exist or cannot be read. */
 function identityOf(path: string): Identity | undefined {
   try {
     return statSync(path, { bigint: true, throwIfNoEntry: false });

@@ -1,23 +1,23 @@
-// Whose file it is and in which version: a file of another kind, or of a newer release, is rejected before any change.
+// Checks the kind and version of a file: a file of another kind, or of a newer release, is rejected before any change.
 
 import type { DatabaseSync } from 'node:sqlite';
 import { EctError, reject } from '../../errors.ts';
-import type { StoreReasons } from './failures.ts';
+import type { FileReasons } from './failures.ts';
 import { schemaFault } from './schema-check.ts';
 
-/** What a file holds. */
+/** The content of a file. */
 export interface Layout {
-  /** Marks the file as ours: SQLite's `application_id`. */
+  /** Identifies our files: SQLite's `application_id`. */
   readonly applicationId: number;
-  /** Raised with every change of the schema: SQLite's `user_version`. */
+  /** Incremented with every change of the schema: SQLite's `user_version`. */
   readonly version: number;
   /** Statements that create the schema in an empty file. */
   readonly schema: string;
-  /** Whether the file gives back the space of rows that are gone. It counts from the making of the file on. */
+  /** Whether the file releases the space of deleted rows. Set when the file is created. */
   readonly shrinks?: boolean;
-  /** Statements that lead from an earlier version to the next one. */
+  /** Statements that upgrade each earlier version to the next one. */
   readonly upgrades?: Readonly<Record<number, string>>;
-  /** The schemas of earlier versions that can be read as they are. */
+  /** The schemas of earlier versions that can be read without an upgrade. */
   readonly readable?: Readonly<Record<number, string>>;
 }
 
@@ -33,13 +33,13 @@ interface Opening {
   write(work: () => void): void;
 }
 
-/** Creates the schema where the file is empty, in one transaction, and switches to a write-ahead file. */
-export function prepareLayout(opening: Opening, file: string, layout: Layout, reasons: StoreReasons): void {
+/** Creates the schema of an empty file, in one transaction, and switches to a write-ahead file. */
+export function prepareLayout(opening: Opening, file: string, layout: Layout, reasons: FileReasons): void {
   const { connection } = opening;
   if (isEmpty(readMarks(connection))) {
     if (layout.shrinks === true) connection.exec('PRAGMA auto_vacuum=INCREMENTAL');
     opening.write(() => {
-      // Another process may have been first while we waited for the lock.
+      // Another process may have created it while we waited for the lock.
       if (!isEmpty(readMarks(connection))) return;
       connection.exec(layout.schema);
       connection.exec(`PRAGMA application_id=${layout.applicationId}; PRAGMA user_version=${layout.version}`);
@@ -51,7 +51,7 @@ export function prepareLayout(opening: Opening, file: string, layout: Layout, re
   useWriteAheadFile(connection, file, reasons);
 }
 
-/** Leads a file of ours from an earlier version to this one, in one transaction. */
+/** Upgrades a file from an earlier version, in one transaction. */
 function upgrade(opening: Opening, { applicationId, version, upgrades = {} }: Layout): void {
   const { connection } = opening;
   const isOlder = () => {
@@ -60,7 +60,7 @@ function upgrade(opening: Opening, { applicationId, version, upgrades = {} }: La
   };
   if (!isOlder()) return;
   opening.write(() => {
-    // Another process may have been first while we waited for the lock.
+    // Another process may have upgraded it while we waited for the lock.
     while (isOlder()) {
       const from = readMarks(connection).version;
       connection.exec(`${upgrades[from]}; PRAGMA user_version=${from + 1}`);
@@ -68,19 +68,19 @@ function upgrade(opening: Opening, { applicationId, version, upgrades = {} }: La
   });
 }
 
-/** The layout of a file that is read as it is: this one, or an earlier version of it. */
+/** The layout of a file that is read without an upgrade: this one, or an earlier version. */
 export function layoutOf(connection: DatabaseSync, layout: Layout): Pick<Layout, 'version' | 'schema'> {
   const { version } = readMarks(connection);
   const schema = layout.readable?.[version];
   return schema === undefined ? layout : { version, schema };
 }
 
-/** Rejects a file that is not of this layout. `readOnly`: it may be of an earlier version that can be read as it is. */
+/** Rejects a file of another layout. `readOnly`: it may be of an earlier version that can be read. */
 export function rejectOtherLayout(
   connection: DatabaseSync,
   file: string,
   layout: Layout,
-  reasons: StoreReasons,
+  reasons: FileReasons,
   readOnly = false,
 ): void {
   const { version, upgrades = {}, readable = {} } = layout;
@@ -101,7 +101,7 @@ export function rejectOtherLayout(
     throw new EctError(reject(reasons.unavailable, message));
   }
   if (readOnly && readable[marks.version] !== undefined) return;
-  // Only where it is read: who opens it for writing has brought it up to date.
+  // For reading only: a writer has upgraded it.
   if (upgrades[marks.version] !== undefined) {
     const message =
       `${file} was written by an older release (schema ${marks.version}, this release knows ${version}): ` +
@@ -114,14 +114,14 @@ export function rejectOtherLayout(
   }
 }
 
-/** A trigger or an index that is not what it was would let through what it is there to stop. */
-function rejectOtherSchema(connection: DatabaseSync, file: string, layout: Layout, reasons: StoreReasons): void {
+/** A changed trigger or index would permit what it should prevent. */
+function rejectOtherSchema(connection: DatabaseSync, file: string, layout: Layout, reasons: FileReasons): void {
   const fault = schemaFault(connection, layout);
   if (fault === undefined) return;
   throw new EctError(reject(reasons.corrupt, `${file} is damaged: ${fault}. Restore the file from a backup.`));
 }
 
-function useWriteAheadFile(connection: DatabaseSync, file: string, reasons: StoreReasons): void {
+function useWriteAheadFile(connection: DatabaseSync, file: string, reasons: FileReasons): void {
   const answer = connection.prepare('PRAGMA journal_mode=WAL').get();
   if (answer?.['journal_mode'] === 'wal') return;
   const message = `${file} cannot have a write-ahead file: put the ${reasons.what} on a local file system.`;

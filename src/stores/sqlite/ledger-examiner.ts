@@ -1,41 +1,40 @@
-// Looks for damage in the file of a ledger: whether each entry is what its leaf and the tree say, whether each index leads to
-// it, and whether the head is about the tree. Nothing of what is found is changed.
+// Searches the file of a ledger for damage: whether each entry agrees with its leaf and the tree, whether each index finds it, and
+// whether the head fits the tree. It changes nothing.
 
 import { statSync } from 'node:fs';
 import type { StatementSync } from 'node:sqlite';
 import { recordFault } from '../../authority/index.ts';
 import { EctError } from '../../errors.ts';
 import { contentFault, headFault, leafHash, nodeHash } from '../../ledger/index.ts';
+import { HASH_BYTES } from '../ledger-rows.ts';
+import { LEDGER } from '../store-reasons.ts';
 import { completingLeaf } from '../tree-layout.ts';
 import type { SqliteDatabase } from './database.ts';
-import type { StoreReasons } from './failures.ts';
 import { layoutOf } from './layout.ts';
 import { hasProvenance, LEDGER_LAYOUT } from './ledger-layout.ts';
-import { entryColumnsWithContent, HASH_BYTES, type Row, recordOf } from './ledger-rows.ts';
+import { entryColumnsWithContent, recordOf, type SqliteRow } from './ledger-rows.ts';
 import { SqliteLedgerStore } from './ledger-store.ts';
 import { openReadOnlyDatabase } from './open-database.ts';
 import { schemaFault } from './schema-check.ts';
 
-const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
-
-/** What SQLite's own check names at most. */
+/** The maximum number of faults that SQLite's own check reports. */
 const MAX_STRUCTURE_FAULTS = 20;
 
 /**
- * Up to this size a scrub has SQLite check the structure of a file: it takes less than three seconds, for which no page that is
- * written meanwhile can be moved. In a larger file the audit does.
+ * Up to this size a scrub lets SQLite check the structure of a file, which takes less than three seconds, during which pages written
+ * meanwhile cannot be moved. `ect audit` checks larger files.
  */
 export const SCRUBBED_STRUCTURE_BYTES = 256 * 1024 * 1024;
 
-/** Something that is wrong, at an entry or (index null) with the file as a whole. */
+/** A fault of an entry or (index null) of the file as a whole. */
 export interface Damage {
   readonly index: number | null;
   readonly fault: string;
 }
 
 /**
- * Reads over a connection of its own, also while a service writes. Each question is a statement by itself, so no state of the
- * file is held between two of them. What SQLite itself rejects to read is a fault like any other; errors of the disk are thrown.
+ * Reads over its own connection, also while a service writes. Each query is a separate statement, so that no read transaction stays open.
+ * A part that SQLite refuses to read is a fault; errors of the disk are thrown.
  */
 export class LedgerExaminer {
   readonly #database: SqliteDatabase;
@@ -54,19 +53,19 @@ export class LedgerExaminer {
   }
 
   /**
-   * Opens the ledger at `path`. Rejected with LEDGER_CORRUPT where it is too damaged for that. `isAtRest`: nobody has it open for
-   * writing, so it is read without locks, which is twice as fast.
+   * Opens the ledger at `path`. LEDGER_CORRUPT if it is too damaged for that. `isAtRest`: no process has it open for writing, so it is
+   * read without locks, which is twice as fast.
    */
   static open(path: string, isAtRest = false): LedgerExaminer {
-    return new LedgerExaminer(path, openReadOnlyDatabase(path, LEDGER_LAYOUT, REASONS, isAtRest));
+    return new LedgerExaminer(path, openReadOnlyDatabase(path, LEDGER_LAYOUT, LEDGER, isAtRest));
   }
 
-  /** Entries that the head counts now. */
+  /** The number of entries now. */
   async size(): Promise<number> {
     return (await this.#store.head())?.size ?? 0;
   }
 
-  /** What is wrong with the entry at `index`, which the head must count; undefined where nothing is. */
+  /** The fault of the entry at `index`, which must exist; undefined if it has none. */
   entryFault(index: number): Damage | undefined {
     return this.#ask(index, () => {
       const row = this.#statements.entry.get(index);
@@ -76,7 +75,7 @@ export class LedgerExaminer {
     });
   }
 
-  /** Which index does not lead to the entry at `index`. */
+  /** Which index does not find the entry at `index`. */
   indexFault(index: number): Damage | undefined {
     return this.#ask(index, () => {
       const row = this.#statements.names.get(index);
@@ -85,9 +84,9 @@ export class LedgerExaminer {
   }
 
   /**
-   * What is wrong with the file apart from its entries: the schema, the head, and rows of an index that no entry has, among the
-   * first `size` entries. One statement for each index, 0.2 s for a million entries. A file that is not too large for it is
-   * also read as a whole by SQLite's own check, in one statement, 1 s for 100 MB.
+   * The faults of the file apart from its entries: the schema, the head, and index rows without an entry, among the first `size` entries.
+   * One statement for each index, 0.2 s for a million entries. SQLite's own check also reads a file up to SCRUBBED_STRUCTURE_BYTES
+   * completely, in one statement, 1 s for 100 MB.
    */
   async wholeFaults(
     size: number,
@@ -112,7 +111,7 @@ export class LedgerExaminer {
     this.#database.close();
   }
 
-  /** What SQLite finds in the structure of the file: pages, free space, and each index against its table. */
+  /** The faults that SQLite finds in the structure of the file: pages, free space, and each index against its table. */
   #structureFaults(): readonly Damage[] {
     const faults: Damage[] = [];
     const thrown = this.#ask(null, () => {
@@ -126,7 +125,7 @@ export class LedgerExaminer {
   }
 
   /** The leaf hash and each subtree that the entry completes, compared with their stored children. */
-  #nodesFault(index: number, row: Row): string | undefined {
+  #nodesFault(index: number, row: SqliteRow): string | undefined {
     const { leaf, nodes } = row as { leaf: Uint8Array; nodes: Uint8Array };
     let [expected, at] = [leafHash(leaf), index];
     for (let level = 0; ; level++) {
@@ -150,7 +149,7 @@ export class LedgerExaminer {
     return hash instanceof Uint8Array && hash.length === HASH_BYTES ? hash : undefined;
   }
 
-  #indexFault({ idx, scope, name, author }: Row): string | undefined {
+  #indexFault({ idx, scope, name, author }: SqliteRow): string | undefined {
     const { byName, byScope, byAuthor } = this.#statements;
     if (byName.get(name!, scope!)?.['idx'] !== idx) return 'it is not found by its name';
     if (byScope.get(scope!, idx!) === undefined) return 'it is not listed under its scope';
@@ -172,7 +171,7 @@ export class LedgerExaminer {
 const TOO_MANY = 'it has more nodes than it completes';
 
 function prepareStatements({ connection }: SqliteDatabase, isCurrent: boolean) {
-  // Each asks one index and no other, whatever the planner would choose.
+  // Each statement uses exactly one index, independent of the planner.
   const count = (index: string): StatementSync =>
     connection.prepare(`SELECT count(*) AS n FROM entries INDEXED BY entries_${index} WHERE +idx < ?`);
   return {

@@ -3,12 +3,12 @@
 import type { Layout } from './layout.ts';
 
 /**
- * The triggers stop mistakes and stray SQL. They do not stop somebody who can write the file: he can drop them, and then
- * the checkpoints that others hold give him away.
+ * The triggers prevent mistakes and stray SQL. They do not prevent someone who can write the file from dropping them; then the
+ * checkpoints that others have show the change.
  *
- * `entries.idx` is the row id, so each index on `scope` and `author` is sorted by it too. `nodes` are the hashes of the
- * subtrees that the entry completes (`tree-layout.ts`), 32 bytes each: rows of their own would cost as much as the entry.
- * `content` is the last column: reading the others does not touch its pages.
+ * `entries.idx` is the row id, so each index on `scope` and `author` is also sorted by it. `nodes` are the hashes of the subtrees that
+ * the entry completes (`tree-layout.ts`), 32 bytes each: separate rows would cost as much as the entry. `content` is the last column, so
+ * that reading the others does not read its pages.
  */
 const SECOND = `
     CREATE TABLE entries (
@@ -64,8 +64,8 @@ const SECOND = `
 `;
 
 /**
- * `provenance`: see LedgerRecord; null in entries of before. `documents`: what entries name by digest, such as the policies that were in
- * force. A file that is made now runs through the same statements, so that its schema is that of one that was brought up to date.
+ * `provenance`: see LedgerRecord; null in entries of older releases. `documents`: what entries name by digest, such as policies. A new
+ * file runs through the same statements, so that its schema equals that of an upgraded one.
  */
 const PROVENANCE = `
     ALTER TABLE entries ADD COLUMN provenance BLOB;
@@ -89,11 +89,11 @@ export const LEDGER_LAYOUT: Layout = {
   version: 3,
   schema: SECOND + PROVENANCE,
   upgrades: { 2: PROVENANCE },
-  // Who only reads need not have it brought up to date: a start compares a ledger with its mark before it changes anything.
+  // Reading needs no upgrade: a start compares a ledger with its mark before it changes anything.
   readable: { 2: SECOND },
 };
 
-/** Whether a file has what came with version 3. */
+/** Whether a file has the changes of version 3. */
 export function hasProvenance({ version }: Pick<Layout, 'version'>): boolean {
   return version >= 3;
 }

@@ -1,21 +1,21 @@
-// The scrub of a ledger, and of what is remembered once, seen from the service: what its thread has examined and found.
+// Runs the scrub of a ledger and of `once.db` in a thread, and receives its results.
 
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Damage } from './ledger-examiner.ts';
 import type { FromScrub, ScrubbedFile, ScrubOptions, ToScrub } from './scrub-thread.ts';
 
-/** Called for what the scrub does. Must not throw. */
+/** Called for the progress of the scrub. Must not throw. */
 export interface ScrubWatch {
   examined(entries: number): void;
   damaged(file: ScrubbedFile, damage: Damage): void;
-  /** A pass over the whole file has ended. `isSound`: it found nothing, and nothing was reported since it began. */
+  /** A pass over the whole file has ended. `isSound`: it found no fault, and none was reported since it began. */
   passed(file: ScrubbedFile, entries: number, isSound: boolean): void;
   /** The file could not be read, or the thread ended: it is tried again. */
   failed(cause: unknown): void;
 }
 
-/** How much faster a damaged ledger is read: whether it can be written again depends on it. */
+/** How much faster a damaged ledger is scrubbed, because it can be written again only after a pass without faults. */
 const TIMES_FASTER = 10;
 const STARTS_AGAIN_MS = 10_000;
 
@@ -35,18 +35,18 @@ export class LedgerScrub {
     this.#thread = this.#start();
   }
 
-  /** Damage is known: passes that begin now, faster ones, can show that it is gone. */
+  /** Damage is known: restarts the scrub at a higher speed, to find out whether it is gone. */
   hurry(): void {
     this.#isHurried = true;
     this.#beginRound(true);
   }
 
-  /** Something was found that the pass of now may have gone past: it shows nothing. */
+  /** A fault was found elsewhere, which the current pass may have missed: the pass does not count. */
   distrust(): void {
     this.#beginRound(false);
   }
 
-  /** Passes have shown that nothing is wrong any more. */
+  /** Passes without faults have shown that the damage is gone. */
   calm(): void {
     if (!this.#isHurried) return;
     this.#isHurried = false;
@@ -66,7 +66,7 @@ export class LedgerScrub {
   #start(): Worker {
     const thread = new Worker(new URL(`scrub-thread${extname(import.meta.url)}`, import.meta.url), {
       workerData: this.#options,
-      // It makes short-lived objects only.
+      // The thread creates only short-lived objects.
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });
     thread.on('message', (message: FromScrub) => this.#hear(message));

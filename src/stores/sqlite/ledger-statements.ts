@@ -1,10 +1,11 @@
 // The statements of a ledger in a SQLite file.
 
 import type { StatementSync } from 'node:sqlite';
+import { HASH_BYTES } from '../ledger-rows.ts';
 import type { SqliteDatabase } from './database.ts';
 import { layoutOf } from './layout.ts';
 import { hasProvenance, LEDGER_LAYOUT } from './ledger-layout.ts';
-import { ENTRY_COLUMNS, entryColumnsWithContent, HASH_BYTES } from './ledger-rows.ts';
+import { ENTRY_COLUMNS, entryColumnsWithContent } from './ledger-rows.ts';
 
 export function prepareStatements({ connection }: SqliteDatabase) {
   const isCurrent = hasProvenance(layoutOf(connection, LEDGER_LAYOUT));
@@ -35,7 +36,7 @@ export function prepareStatements({ connection }: SqliteDatabase) {
   };
 }
 
-/** What an earlier version of the file does not have, which is only read. */
+/** Missing in an earlier version of the file, which is only read. */
 function prepareCurrent(connection: SqliteDatabase['connection']) {
   return {
     insertEntry: connection.prepare(
@@ -50,7 +51,7 @@ function prepareCurrent(connection: SqliteDatabase['connection']) {
 
 const EITHER = [false, true] as const;
 
-/** One statement for each combination of filters, so that each walks the index that fits. */
+/** One statement for each combination of filters, so that each uses the best index. */
 function prepareLists(
   connection: SqliteDatabase['connection'],
   whole: string,
@@ -58,7 +59,7 @@ function prepareLists(
   const lists: Record<string, StatementSync> = {};
   for (const byScope of EITHER) {
     for (const byAuthor of EITHER) {
-      // With both, the scope's index is the one whose rows are counted.
+      // With both filters, the rows of the index of the scope are counted.
       const author = byScope ? '+author' : 'author';
       const filters = `${byScope ? ' AND scope = ?' : ''}${byAuthor ? ` AND ${author} = ?` : ''}`;
       for (const withContent of EITHER) {

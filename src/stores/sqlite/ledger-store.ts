@@ -14,35 +14,34 @@ import type {
   Seal,
   SealedBatch,
 } from '../../ledger/index.ts';
+import { corrupt, documentOf, HASH_BYTES, hashOf, type Row } from '../ledger-rows.ts';
 import { rejectManyNames } from '../lookup-limit.ts';
 import { sequence } from '../sequence.ts';
+import { LEDGER } from '../store-reasons.ts';
 import { completingLeaf, hashesByLeaf } from '../tree-layout.ts';
 import type { SqliteDatabase } from './database.ts';
-import type { StoreReasons } from './failures.ts';
 import { LEDGER_LAYOUT } from './ledger-layout.ts';
-import { corrupt, documentOf, HASH_BYTES, hashOf, headOf, type Row, recordOf } from './ledger-rows.ts';
+import { headOf, recordOf } from './ledger-rows.ts';
 import { listKey, prepareStatements } from './ledger-statements.ts';
 import { openDatabase, openReadOnlyDatabase } from './open-database.ts';
 import type { StorageWatch, WritableStore } from './storage-watch.ts';
 
-const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
-
-/** Rows that are looked through, and hashes that are read, before other calls are served. */
+/** How many rows and hashes are read before other calls are served. */
 const ROWS_PER_SLICE = 1_000;
-/** Rows that are listed before other calls are served: a fraction of a millisecond. */
+/** How many rows are listed before other calls are served: a fraction of a millisecond. */
 const LISTED_PER_SLICE = 100;
 const NODES_PER_SLICE = 500;
 /** No entry has a higher index. */
 const LAST = Number.MAX_SAFE_INTEGER;
 
-/** Durable: nothing is answered that a crash of the machine could take back. The event loop goes on while the disk writes. */
+/** Durable: nothing is returned that a crash of the machine could revert. The event loop continues while the disk writes. */
 export class SqliteLedgerStore implements LedgerStore, DocumentStore {
   readonly #database: SqliteDatabase;
   readonly #statements: ReturnType<typeof prepareStatements>;
-  /** So many entries are known to be on the disk. More may be in the file: those that some process is committing. */
+  /** The number of entries known to be durable. The file may have more, which another process is committing. */
   #durableSize = -1;
 
-  /** Takes over `database`, which is closed with the store. Rejected with LEDGER_CORRUPT where the parts do not fit. */
+  /** Owns `database`, which is closed with the store. LEDGER_CORRUPT if the parts do not fit. */
   constructor(database: SqliteDatabase) {
     this.#database = database;
     try {
@@ -54,17 +53,17 @@ export class SqliteLedgerStore implements LedgerStore, DocumentStore {
     }
   }
 
-  /** Opens the ledger at `path`, and creates the file where there is none. */
+  /** Opens the ledger at `path`, and creates the file if it does not exist. */
   static open(path: string, watch?: StorageWatch): SqliteLedgerStore {
-    return new SqliteLedgerStore(openDatabase(path, LEDGER_LAYOUT, REASONS, watch));
+    return new SqliteLedgerStore(openDatabase(path, LEDGER_LAYOUT, LEDGER, watch));
   }
 
   /**
-   * Opens the ledger at `path` for reading, also while a service writes it. Every write is rejected. `isAtRest`: nobody has it
-   * open for writing, so nothing is made beside it.
+   * Opens the ledger at `path` for reading, also while a service writes it. Every write is rejected. `isAtRest`: no process has it open
+   * for writing, so no file is created beside it.
    */
   static openReadOnly(path: string, isAtRest = false): SqliteLedgerStore {
-    return new SqliteLedgerStore(openReadOnlyDatabase(path, LEDGER_LAYOUT, REASONS, isAtRest));
+    return new SqliteLedgerStore(openReadOnlyDatabase(path, LEDGER_LAYOUT, LEDGER, isAtRest));
   }
 
   async head(): Promise<Head | undefined> {
@@ -104,7 +103,7 @@ export class SqliteLedgerStore implements LedgerStore, DocumentStore {
     const record = this.#database.read(() => {
       const row = this.#statements.at.get(index);
       if (row !== undefined) return recordOf(row);
-      // Past the end, or lost. The size is read first, since another process may have added the entry just now.
+      // Beyond the end, or lost. The size is read first, because another process may have just added the entry.
       const size = this.#readHead()?.size ?? 0;
       const added = this.#statements.at.get(index);
       if (added === undefined && index >= 0 && index < size) throw corrupt(`The ledger has no entry ${index}.`);
@@ -141,7 +140,7 @@ export class SqliteLedgerStore implements LedgerStore, DocumentStore {
     ]);
     const records: LedgerRecord[] = [];
     while (next < before && records.length < limit) {
-      // With one filter the rows that fit are read and no others. With two, those of the scope are looked through.
+      // With one filter only matching rows are read. With two, the rows of the scope are examined.
       const part = filters.length < 2 ? undefined : this.#scanFrom(scope!, next, before, newestFirst);
       const [from, end] = part ?? [next, before];
       const most = Math.min(limit - records.length, LISTED_PER_SLICE);
@@ -196,7 +195,7 @@ export class SqliteLedgerStore implements LedgerStore, DocumentStore {
     await this.#database.end();
   }
 
-  /** What was read, once the tree of `size` entries that it is from is durable. */
+  /** Returns the result of a read after the tree of `size` entries is durable. */
   async #shown<T>(read: T, size: number): Promise<T> {
     if (size > this.#durableSize) {
       await this.#database.sync();
@@ -225,7 +224,7 @@ export class SqliteLedgerStore implements LedgerStore, DocumentStore {
     this.#statements.updateHead.run(head.size, Buffer.concat(head.frontier), head.recordedAtMs, head.checkpoint);
   }
 
-  /** Times never fall from one entry to the next, so the first entry that is not before `timeMs` is found by halving. */
+  /** Times never decrease from one entry to the next, so this is a binary search for the first entry not before `timeMs`. */
   #firstIndexSince(timeMs: number): number {
     let [low, high] = [0, this.#readHead()?.size ?? 0];
     while (low < high) {
@@ -238,7 +237,7 @@ export class SqliteLedgerStore implements LedgerStore, DocumentStore {
     return low;
   }
 
-  /** The part from `from` to `before`, from the side that comes first, in which a bounded number of entries of the scope is looked through. */
+  /** The part from `from` to `before`, from its first side, in which a limited number of entries of the scope is examined. */
   #scanFrom(scope: string, from: number, before: number, newestFirst: boolean): readonly [from: number, end: number] {
     const { endOfScan, startOfScan } = this.#statements;
     const row = this.#database.read(() =>
@@ -249,7 +248,7 @@ export class SqliteLedgerStore implements LedgerStore, DocumentStore {
     return newestFirst ? [Math.max(from, idx + 1), before] : [from, Math.min(before, idx)];
   }
 
-  /** A seek that finds a file whose parts come from different moments; `ect audit` finds everything else. */
+  /** A quick check that the parts of the file are of the same moment; `ect audit` finds all other damage. */
   #rejectTornParts(): void {
     const size = this.#readHead()?.size ?? 0;
     if (this.#statements.end.get()?.['entries'] !== size) {
@@ -258,7 +257,7 @@ export class SqliteLedgerStore implements LedgerStore, DocumentStore {
   }
 }
 
-/** The size of the smallest tree that has the record. */
+/** The size of the smallest tree with the record. */
 function sizeWith(record: LedgerRecord | undefined): number {
   return record === undefined ? 0 : record.index + 1;
 }

@@ -2,16 +2,11 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { PENDING_RECORDINGS } from '../store-reasons.ts';
 import { EXPIRING_KEY_LAYOUT, orderColumns } from './expiring-key-layout.ts';
-import { type StoreReasons, translated } from './failures.ts';
+import { translated } from './failures.ts';
 import { layoutOf } from './layout.ts';
 import { openReadOnlyDatabase } from './open-database.ts';
-
-const REASONS: StoreReasons = {
-  unavailable: 'LEDGER_UNAVAILABLE',
-  corrupt: 'ONCE_CORRUPT',
-  what: 'pending recordings',
-};
 
 /** Rows as stored in the file. */
 export type OpenRecordings = readonly Readonly<Record<string, SQLInputValue>>[];
@@ -19,7 +14,7 @@ export type OpenRecordings = readonly Readonly<Record<string, SQLInputValue>>[];
 /** Reads them, also while a service writes the file. */
 export function readOpenRecordings(path: string): OpenRecordings {
   const file = realpathSync(path);
-  const database = openReadOnlyDatabase(file, EXPIRING_KEY_LAYOUT, REASONS, !existsSync(`${file}-wal`));
+  const database = openReadOnlyDatabase(file, EXPIRING_KEY_LAYOUT, PENDING_RECORDINGS, !existsSync(`${file}-wal`));
   try {
     return database.read(() => {
       const columns = orderColumns(layoutOf(database.connection, EXPIRING_KEY_LAYOUT));
@@ -46,7 +41,7 @@ export function addOpenRecordings(path: string, recordings: OpenRecordings): voi
     for (const recording of recordings) add.run({ ...recording });
     connection.exec('COMMIT');
   } catch (error) {
-    throw translated(error, REASONS);
+    throw translated(error, PENDING_RECORDINGS);
   } finally {
     connection?.close();
   }

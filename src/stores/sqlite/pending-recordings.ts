@@ -15,18 +15,12 @@ import {
 } from '../../authority/index.ts';
 import { EctError, type Rejection } from '../../errors.ts';
 import { pendingKey, readFailure, writeFailure } from '../pending-recordings.ts';
+import { PENDING_RECORDINGS } from '../store-reasons.ts';
 import type { SqliteDatabase } from './database.ts';
 import { EXPIRING_KEY_LAYOUT } from './expiring-key-layout.ts';
-import type { StoreReasons } from './failures.ts';
 import { openDatabase } from './open-database.ts';
 import type { StorageWatch, WritableStore } from './storage-watch.ts';
 import { WriteGroup } from './write-group.ts';
-
-const REASONS: StoreReasons = {
-  unavailable: 'LEDGER_UNAVAILABLE',
-  corrupt: 'ONCE_CORRUPT',
-  what: 'pending recordings',
-};
 
 /** A longer lease was written before the clock was set back: it counts as expired. */
 const LONGEST_LEASE_MS = 60_000;
@@ -70,7 +64,11 @@ export class SqlitePendingRecordings implements PendingRecordings {
 
   /** Opens the file at `path`, and creates it if it does not exist. */
   static open(path: string, clock?: PendingClock, watch?: StorageWatch): SqlitePendingRecordings {
-    return new SqlitePendingRecordings(openDatabase(path, EXPIRING_KEY_LAYOUT, REASONS, watch), PENDING_LIMITS, clock);
+    return new SqlitePendingRecordings(
+      openDatabase(path, EXPIRING_KEY_LAYOUT, PENDING_RECORDINGS, watch),
+      PENDING_LIMITS,
+      clock,
+    );
   }
 
   /** Whether the file can be written. */

@@ -1,14 +1,14 @@
-// Whether the tables, indexes and triggers of a file are those of its layout, to the letter. A schema that differs in one
-// character may make another index, or a trigger that stops nothing.
+// Checks whether the tables, indexes and triggers of a file are exactly those of its layout. A schema that differs in one character may
+// have another index, or a trigger without effect.
 
 import { DatabaseSync } from 'node:sqlite';
 
-/** What defines the schema of a file: the statements that create it. */
+/** The schema of a file: the statements that create it. */
 interface Defined {
   readonly schema: string;
 }
 
-/** Names what differs between the schema of the file and its layout; undefined where nothing does. */
+/** The differences between the schema of the file and its layout; undefined if there are none. */
 export function schemaFault(connection: DatabaseSync, layout: Defined): string | undefined {
   const expected = expectedSchema(layout);
   const found = readSchema(connection);
@@ -33,7 +33,7 @@ function expectedSchema(layout: Defined): ReadonlyMap<string, string> {
   }
 }
 
-/** By kind and name, its definition. Its position in the file is not compared. */
+/** Definitions by kind and name. Their position in the file is ignored. */
 function readSchema(connection: DatabaseSync): ReadonlyMap<string, string> {
   const rows = connection.prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema').all();
   return new Map(

@@ -1,5 +1,5 @@
-// The thread that reads a ledger, and what is remembered once, again and again, a little at a time. It has a connection of its own, and holds no state of
-// the file from one entry to the next, so it never keeps pages from being moved.
+// The thread that continuously reads a ledger and its `once.db`, a little at a time. It has its own connection and no open read
+// transaction between two entries, so it never prevents pages from being moved.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -8,21 +8,21 @@ import { damageIn, ExpiringKeyExaminer } from './expiring-key-examiner.ts';
 import { EXPIRING_KEY_TABLES } from './expiring-key-layout.ts';
 import { LedgerExaminer, SCRUBBED_STRUCTURE_BYTES } from './ledger-examiner.ts';
 
-/** What is to be examined. */
+/** The files to scrub. */
 export interface ScrubOptions {
   readonly file: string;
-  /** The file of what is remembered once. */
+  /** The path of `once.db`. */
   readonly onceFile: string;
   readonly verifierKey: string;
   readonly entriesPerSecond: number;
 }
 
-/** A message to the thread: passes before this round do not count, whether a pass begins immediately, and its speed; or the end. */
+/** A message to the thread: the round before which passes do not count, whether a pass starts at once, and its speed; or the end. */
 export type ToScrub =
   | { readonly kind: 'round'; readonly round: number; readonly entriesPerSecond: number; readonly isAtOnce: boolean }
   | { readonly kind: 'stop' };
 
-/** The files that are examined, as they are named to people. */
+/** The files, by the names that messages use. */
 export type ScrubbedFile = 'ledger.db' | 'once.db';
 
 /** A message from the thread. A restarted pass is not reported. */
@@ -41,7 +41,7 @@ export type FromScrub =
 const SLICE_MS = 100;
 const BETWEEN_PASSES_MS = 1_000;
 const AFTER_FAILURE_MS = 10_000;
-/** A pass that found so much has nothing to add. */
+/** A pass with so many faults need not report more. */
 const MAX_FAULTS = 20;
 
 const { file, onceFile, verifierKey, entriesPerSecond } = workerData as ScrubOptions;
@@ -81,9 +81,9 @@ async function guarded(name: ScrubbedFile, run: () => Promise<void>): Promise<vo
   }
 }
 
-/** One pass over all entries that the head counts when it begins. */
+/** One pass over all entries that exist when it begins. */
 async function passLedger(signal: AbortSignal, round: number): Promise<void> {
-  // A connection of its own: what is kept of an earlier one may be better than what is on the disk by now.
+  // A new connection, because the cache of an older one may be intact while the disk is not.
   const examiner = LedgerExaminer.open(file);
   try {
     const size = await examiner.size();
@@ -110,7 +110,7 @@ async function passLedger(signal: AbortSignal, round: number): Promise<void> {
   }
 }
 
-/** One pass over all rows that are there when it comes to them. */
+/** One pass over the rows that exist when it reaches them. */
 async function passOnce(signal: AbortSignal, round: number): Promise<void> {
   const examiner = ExpiringKeyExaminer.open(onceFile);
   let [faults, entries] = [0, 0];

@@ -1,29 +1,29 @@
-// What is examined of a ledger before a service takes calls: all of a small one, the newest entries of a large one. The rest
-// is for the scrub, and for `ect audit`.
+// Examines a ledger before a service accepts calls: a small one completely, of a large one the newest entries. The scrub and `ect audit`
+// examine the rest.
 
 import { statSync } from 'node:fs';
 import { ExpiringKeyExaminer } from './expiring-key-examiner.ts';
 import { EXPIRING_KEY_TABLES } from './expiring-key-layout.ts';
 import { type Damage, LedgerExaminer } from './ledger-examiner.ts';
 
-/** Files up to this size are examined as a whole: a third of a second for SQLite's own check. */
+/** Files up to this size are examined completely: SQLite's own check takes a third of a second. */
 const SMALL_BYTES = 32 * 1024 * 1024;
-/** For the entries. */
+/** The time for the entries. */
 const BUDGET_MS = 500;
-/** Whatever the time: what was written last is what a crash or a bad write-back damages first. */
+/** The minimum number, whatever the time: a crash or a failed write-back damages the newest entries first. */
 const LEAST_ENTRIES = 256;
 
 /** The result of the check. */
 export interface StartCheck {
   readonly faults: readonly Damage[];
-  /** Entries that were examined, the newest ones, of all. */
+  /** How many entries were examined, the newest ones, of how many. */
   readonly examined: number;
   readonly size: number;
 }
 
 /**
- * Takes less than a second, however large the ledger is. `isAtRest`, here and below: nobody has the file open for writing, so nothing is
- * made beside it.
+ * Takes less than a second, however large the ledger is. `isAtRest`, here and below: no process has the file open for writing, so no file
+ * is created beside it.
  */
 export async function checkAtStart(path: string, verifierKey: string, isAtRest = false): Promise<StartCheck> {
   const examiner = LedgerExaminer.open(path, isAtRest);
@@ -44,10 +44,10 @@ export async function checkAtStart(path: string, verifierKey: string, isAtRest =
   }
 }
 
-/** Rows of one look. */
+/** Rows of one read. */
 const ROWS_AT_ONCE = 1_000;
 
-/** The same for what is remembered once: a use that is not found would be granted a second time. Its sentences. */
+/** The same for `once.db`, because a lost use would be accepted a second time. Returns the faults. */
 export function checkOnceAtStart(path: string, isAtRest = false): readonly string[] {
   const examiner = ExpiringKeyExaminer.open(path, isAtRest);
   try {
@@ -55,7 +55,7 @@ export function checkOnceAtStart(path: string, isAtRest = false): readonly strin
     const faults = [...examiner.wholeFaults(SMALL_BYTES)];
     const endMs = performance.now() + BUDGET_MS;
     for (const table of EXPIRING_KEY_TABLES) {
-      // The newest first.
+      // The newest rows first.
       for (let end = examiner.lastRow(table); end > 0; end -= ROWS_AT_ONCE) {
         if (!isSmall && performance.now() >= endMs) break;
         faults.push(...examiner.rowsFrom(table, Math.max(0, end - ROWS_AT_ONCE), ROWS_AT_ONCE).faults);

@@ -1,6 +1,6 @@
-// What a store tells of the disk below it, and what it answers about being written.
+// What a store reports about its disk, and about whether it can be written.
 
-/** Where the disk failed: in a statement, when what was written was to be synced, or when pages were to be moved. */
+/** When the disk failed: in a statement, in a sync, or while pages were moved. */
 export type StorageStage = 'statement' | 'sync' | 'move';
 
 /** Called for failures of the disk. Must not throw. */
@@ -13,15 +13,15 @@ export interface StorageWatch {
   lost(file: string): void;
 }
 
-/** A store that can say whether it is written, from what its writes came to. */
+/** A store that reports whether it can be written. */
 export interface WritableStore {
   /** Whether the last write, sync and move of pages have succeeded. */
   isWritable(): boolean;
-  /** Whether that there was no space is the last that is known. */
+  /** Whether the last write found no space. */
   isFull(): boolean;
   /**
-   * Finds out: by a write of the last seconds, else by one that changes nothing. After a failure of the disk it first tries to
-   * make writing safe again. Throws where the file cannot be written.
+   * Checks whether the file can be written: by a write of the last seconds, or else by one that changes nothing. After a failure of the
+   * disk it first tries to repair the state. Throws if the file cannot be written.
    */
   checkWrites(): Promise<void>;
 }

@@ -1,14 +1,14 @@
-// The frames of a write-ahead file (SQLite's file format, section 4): whether each is what was written, by its checksum, which
-// covers all frames before it as well.
+// Reads the frames of a write-ahead file (SQLite's file format, section 4), and verifies each by its checksum, which also covers all
+// previous frames.
 
 export const WAL_HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
-/** The lowest bit says that checksums are made of big-endian words. */
+/** If the lowest bit is set, checksums use big-endian words. */
 const MAGIC = 0x377f0682;
 
-/** Takes the frames of one file in order. */
+/** Reads the frames of one file in order. */
 export class WalFrames {
-  /** A frame with its header. */
+  /** The size of a frame with its header. */
   readonly frameBytes: number;
   readonly #isBigEndian: boolean;
   readonly #salt: Buffer;
@@ -21,14 +21,14 @@ export class WalFrames {
     this.#sums = this.#sum([0, 0], header.subarray(0, 24));
   }
 
-  /** Reads the header of a file; undefined where it cannot be one. */
+  /** Reads the header of a file; undefined if it is invalid. */
   static open(header: Buffer): WalFrames | undefined {
     if (header.length < WAL_HEADER_BYTES || (header.readUInt32BE(0) & ~1) !== MAGIC) return undefined;
     const frames = new WalFrames(header, FRAME_HEADER_BYTES + header.readUInt32BE(8));
     return frames.#isSum(header, 24) ? frames : undefined;
   }
 
-  /** Whether the next frame follows from those before it. */
+  /** Whether the next frame continues the previous ones. */
   take(frame: Buffer): boolean {
     const sums = this.#sum(this.#sums, frame.subarray(0, 8));
     this.#sums = this.#sum(sums, frame.subarray(FRAME_HEADER_BYTES));

@@ -1,36 +1,36 @@
-// The write-ahead file of a database, as far as durability goes: SQLite writes it, and this brings it to the disk.
+// Syncs the write-ahead file of a database, which SQLite writes.
 
 import { closeSync, constants, fdatasync, openSync, read, write } from 'node:fs';
 import { promisify } from 'node:util';
-import type { StoreReasons } from './failures.ts';
+import type { FileReasons } from './failures.ts';
 import { cannotOpen } from './file.ts';
 import { WAL_HEADER_BYTES, WalFrames } from './wal-frames.ts';
 
 const readAt = promisify(read);
 const writeAt = promisify(write);
 const syncNow = promisify(fdatasync);
-/** At once: a millisecond for the checksums. */
+/** How much is read at once: a millisecond for the checksums. */
 const FRAMES_AT_ONCE = 256;
 
-/** The write-ahead file does not hold what SQLite has written to it: it has to find out anew what is there. */
+/** The write-ahead file does not contain what SQLite has written: SQLite must read it again. */
 export class FramesLost extends Error {
   override readonly name = 'FramesLost';
 }
 
-/** Open for as long as a connection to its database is, which must have read: SQLite then neither deletes nor replaces it. */
+/** Open as long as a connection to its database, which must have read: then SQLite neither deletes nor replaces the file. */
 export class WriteAheadFile {
   #handle: number | undefined;
   #running: Promise<void> | undefined;
-  /** Shared by all who asked while one was running: that one may have begun before they wrote. */
+  /** The sync that all calls share which arrived while one was running, because that one may have started before their writes. */
   #next: Promise<void> | undefined;
   #failure: Error | undefined;
   #isClosing = false;
 
   /** Opens the write-ahead file beside `file`. */
-  constructor(file: string, reasons: StoreReasons) {
+  constructor(file: string, reasons: FileReasons) {
     const path = `${file}-wal`;
     try {
-      // Not every system syncs through a handle that may only read.
+      // Some systems cannot sync a file that is open for reading only.
       this.#handle = openSync(path, constants.O_RDWR);
     } catch (error) {
       throw cannotOpen(path, reasons, error);
@@ -38,8 +38,8 @@ export class WriteAheadFile {
   }
 
   /**
-   * Returns when everything that was written before the call survives a crash of the machine. The event loop goes on. The
-   * system tells one caller only that a sync has failed, so there is never more than one at a time, and all that follow fail too.
+   * Returns when everything that was written before the call survives a crash of the machine. The event loop continues. The system
+   * reports a failed sync to one caller only, so only one runs at a time, and all later ones fail too.
    */
   sync(): Promise<void> {
     if (this.#isClosing) return Promise.reject(new Error('The write-ahead file is closed.'));
@@ -55,9 +55,9 @@ export class WriteAheadFile {
   }
 
   /**
-   * Writes the file anew as it reads, and syncs it: after a sync that failed this alone makes another one worth something, since
-   * the system takes what it failed to write for written. `frames`: how many SQLite counts at least. FramesLost where one of them is
-   * not what was written. To be called under the write lock.
+   * Writes the file again as it reads, and syncs it. After a failed sync this is needed before another one means anything, because the
+   * system treats failed pages as written. `frames`: how many SQLite counts at least. FramesLost if one of them is not what was written.
+   * Call it under the write lock.
    */
   async renew(frames: number): Promise<void> {
     const handle = this.#handle;
@@ -68,7 +68,7 @@ export class WriteAheadFile {
     this.#failure = undefined;
   }
 
-  /** Lets go of the file once every sync has answered. SQLite holds no lock on this file that would go with it. */
+  /** Closes the file after the running syncs. SQLite holds no lock on this file that closing it would release. */
   close(): void {
     this.#isClosing = true;
     this.#letGo();
@@ -106,7 +106,7 @@ async function writeAnew(handle: number, count: number): Promise<void> {
   const { frameBytes } = frames;
   const bytes = Buffer.allocUnsafe(FRAMES_AT_ONCE * frameBytes);
   let written = 0;
-  // Up to the first one that does not follow: what lies behind it is older, or was never committed.
+  // Up to the first frame that does not continue: later ones are older, or were never committed.
   for (let isWhole = true; isWhole; ) {
     const place = WAL_HEADER_BYTES + written * frameBytes;
     const { bytesRead } = await readAt(handle, bytes, 0, bytes.length, place);

@@ -1,4 +1,4 @@
-// Writes that share a transaction, so that one sync of the disk serves them all.
+// Groups writes into transactions, so that one sync makes all of them durable.
 
 import type { SqliteDatabase } from './database.ts';
 
@@ -8,10 +8,10 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** How long a write for which no caller waits may wait for other writes, in milliseconds. */
+/** How long a write without a waiting caller waits for others, in milliseconds. */
 const LATER_MS = 20;
 
-/** Those that arrive in the same turn of the event loop, or while a transaction is under way, share the next one. */
+/** Writes that arrive in the same turn of the event loop, or while a transaction runs, share the next one. */
 export class WriteGroup {
   readonly #database: SqliteDatabase;
   readonly #onBegin: () => void;
@@ -19,27 +19,27 @@ export class WriteGroup {
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `onBegin` is called at the beginning of each transaction. */
+  /** `onBegin` is called at the start of each transaction. */
   constructor(database: SqliteDatabase, onBegin: () => void) {
     this.#database = database;
     this.#onBegin = onBegin;
   }
 
-  /** Runs `run` in a transaction, and returns what it returns when that is durable. Whatever it throws undoes the whole group. */
+  /** Runs `run` in a transaction, and returns its result when that is durable. An exception rolls back the whole group. */
   soon<T>(run: () => T): Promise<T> {
     const result = this.#add(run);
     this.#start();
     return result;
   }
 
-  /** The same for what can wait for others. */
+  /** The same for a write that can wait for others. */
   later<T>(run: () => T): Promise<T> {
     const result = this.#add(run);
     this.#timer ??= setTimeout(() => this.#start(), LATER_MS);
     return result;
   }
 
-  /** Writes what waits. */
+  /** Writes everything that waits. */
   async end(): Promise<void> {
     if (this.#waiting.length > 0) this.#start();
     await this.#running;
@@ -58,7 +58,7 @@ export class WriteGroup {
   }
 
   async #runAll(): Promise<void> {
-    // One turn of the event loop, so that all who were woken together are gathered.
+    // Waits one turn of the event loop, so that writes of the same turn share a transaction.
     for (await nextTurn(); this.#waiting.length > 0; await nextTurn()) await this.#runGroup();
     this.#running = undefined;
   }
@@ -71,7 +71,7 @@ export class WriteGroup {
         this.#onBegin();
         return group.map(({ run }) => run());
       });
-      // The commit point: from here on what the group wrote is durable.
+      // The commit point: from here on the writes of the group are durable.
       for (const [place, { resolve }] of group.entries()) resolve(results[place] as never);
     } catch (error) {
       for (const { reject } of group) reject(error);

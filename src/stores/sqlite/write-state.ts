@@ -1,28 +1,27 @@
-// Whether a file takes writes, from what its writes came to. After an error that may have left it inconsistent on the disk it takes
-// none until that is repaired.
+// Tracks whether a file accepts writes. After an error that may have left it inconsistent, it rejects them until it was repaired.
 
-import { forbidsWriting, isDiskFailure, isFull, type StoreReasons, takesNoWrites } from './failures.ts';
+import { type FileReasons, forbidsWriting, isDiskFailure, isFull, takesNoWrites } from './failures.ts';
 import type { StorageStage } from './storage-watch.ts';
 
-/** A write as recent as this shows that the next one is likely to succeed. */
+/** If the last successful write is this recent, the next one will probably succeed. */
 const RECENT_MS = 5_000;
 
-/** Why nothing may be written, and whether that can be repaired. */
+/** Why writes are rejected, and whether that can be repaired. */
 interface Unsafe {
   readonly cause: unknown;
   readonly isRepairable: boolean;
 }
 
 export class WriteState {
-  readonly #reasons: StoreReasons;
+  readonly #reasons: FileReasons;
   readonly #onFailure: (stage: StorageStage, error: unknown) => void;
   #unsafe: Unsafe | undefined;
-  /** Why the last write failed; undefined after one that succeeded. */
+  /** Why the last write failed; undefined if it succeeded. */
   #failure: unknown;
   #wroteAtMs = Number.NEGATIVE_INFINITY;
 
-  /** `onFailure` is called for each write that failed. */
-  constructor(reasons: StoreReasons, onFailure: (stage: StorageStage, error: unknown) => void) {
+  /** `onFailure` is called for each failed write. */
+  constructor(reasons: FileReasons, onFailure: (stage: StorageStage, error: unknown) => void) {
     this.#reasons = reasons;
     this.#onFailure = onFailure;
   }
@@ -40,7 +39,7 @@ export class WriteState {
     return isFull(this.#failure);
   }
 
-  /** Whether the last write that succeeded is recent. */
+  /** Whether the last successful write is recent. */
   get isRecent(): boolean {
     return performance.now() - this.#wroteAtMs < RECENT_MS;
   }
@@ -57,7 +56,7 @@ export class WriteState {
     this.#onFailure(stage, error);
   }
 
-  /** Nothing is written any more by this process. */
+  /** Rejects all further writes of this process. */
   forbid(cause: unknown): void {
     this.#unsafe ??= { cause, isRepairable: false };
   }

@@ -6,7 +6,7 @@ import { Backfill } from '../../../src/stores/sqlite/backfill.ts';
 import { SqliteDatabase } from '../../../src/stores/sqlite/database.ts';
 import { EXPIRING_KEY_LAYOUT } from '../../../src/stores/sqlite/expiring-key-layout.ts';
 import { ExpiringKeyTable } from '../../../src/stores/sqlite/expiring-key-table.ts';
-import type { StoreReasons } from '../../../src/stores/sqlite/failures.ts';
+import type { FileReasons } from '../../../src/stores/sqlite/failures.ts';
 import { SqliteLedgerStore, SqliteReplayGuard } from '../../../src/stores/sqlite/index.ts';
 import { LEDGER_LAYOUT } from '../../../src/stores/sqlite/ledger-layout.ts';
 import { openDatabase } from '../../../src/stores/sqlite/open-database.ts';
@@ -37,7 +37,7 @@ afterEach(() => folder.remove());
 function databaseWith(
   sync: () => Promise<void>,
   layout = LEDGER_LAYOUT,
-  reasons: StoreReasons = LEDGER,
+  reasons: FileReasons = LEDGER,
 ): SqliteDatabase {
   const { connection } = openDatabase(path, layout, reasons);
   return new SqliteDatabase(connection, reasons, {

@@ -72,7 +72,7 @@ test('a damaged once.db is ONCE_CORRUPT for the guard and for request ids, and n
     expect(error.message).toMatch(/once\.db\) is damaged: restore it from a backup/);
     expect(remedyFor(error.reason)).not.toMatch(/retry/i);
   }
-  expect(memo.message).toContain('request ids');
+  expect(memo.message).toContain('idempotency store');
   expect(guard.message).toContain('replay guard');
 });
 
