@@ -1,4 +1,4 @@
-// Where predecessors are found: in the ledger, and among tokens that were handed along.
+// Finds predecessors in the ledger and among tokens in the request.
 
 import { createYielder, type Ending, STEPS_PER_TOKEN } from '../concurrency/yielder.ts';
 import { type Ancestry, bundleAncestry, combine, type Task } from '../dag/index.ts';
@@ -14,8 +14,8 @@ import { askedAbout, readerFor } from './read-permission.ts';
 import { taskOf } from './task.ts';
 
 /**
- * Recorded tasks. Where workflows share a `jti`: the same workflow first, then none, then one other. No scope of tasks comes
- * after those of marks and keys, which begin with a character that no `wid` has: a mark never hides a task.
+ * Recorded tasks. If several workflows share a `jti`, the same workflow comes first, then no workflow, then another one. A mark never
+ * hides a task, because the scopes of marks and keys sort after every `wid`.
  */
 export function ledgerAncestry(ledger: Ledger, { checked = false, mayFollow }: LedgerLook = {}): Ancestry {
   return {
@@ -30,15 +30,15 @@ export function ledgerAncestry(ledger: Ledger, { checked = false, mayFollow }: L
   };
 }
 
-/** How recorded tasks are looked at. */
+/** How recorded tasks are read. */
 interface LedgerLook {
-  /** Records are compared with the tree first, which costs more than to look them up. */
+  /** Whether records are compared with the tree first, which costs more than reading them. */
   readonly checked?: boolean;
-  /** Whether a task of another workflow may be found; otherwise it is as if it were not there. Undefined: each of them. */
+  /** Whether a task of another workflow may be found; if not, it counts as missing. Undefined: all may be found. */
   readonly mayFollow?: MayFollow | undefined;
 }
 
-/** It is asked about what is not there as well: what is there and what is not take the same look-ups. */
+/** Called for missing tasks too, so that existing and missing ones take the same lookups. */
 type MayFollow = (record: LedgerRecord | undefined) => Promise<boolean>;
 
 async function allowed(
@@ -55,28 +55,28 @@ async function allowed(
 }
 
 /**
- * Recorded tasks for one caller. A caller that knows the name of a task in another workflow could learn whether and where it is recorded:
- * a caller that may not read that task does not find it.
+ * Recorded tasks for one caller. A caller that may not read a task of another workflow does not find it; otherwise it could learn from a
+ * name whether and where the task is recorded.
  */
 export function ancestryFor(context: AuthorityContext, caller: Caller): Ancestry {
   return ledgerAncestry(context.ledger, { mayFollow: mayFollow(context, caller) });
 }
 
-/** What `ancestryFor` asks; undefined for a caller that may read every entry. */
+/** The permission check for `ancestryFor`; undefined for a caller that may read every entry. */
 export function mayFollow(context: AuthorityContext, caller: Caller): MayFollow | undefined {
   const { seesAll, maySee } = readerFor(context, caller, 'GetEntry', true);
   return seesAll ? undefined : (record) => maySee(record && askedAbout(record));
 }
 
-/** How predecessors are looked at. */
+/** How predecessors are verified. */
 interface Look extends LedgerLook {
-  /** Evidence: tokens that came along are judged as of this second. */
+  /** Evidence: tokens in the request are verified as of this second. */
   readonly asOf?: number | undefined;
 }
 
 /**
- * The ledger, and tokens that came along. Each token is fully verified as a record before any of it is used; the first
- * invalid one is the answer.
+ * The ledger and tokens in the request. Each token is completely verified before any of it is used; the first invalid one determines the
+ * result.
  */
 export async function ancestryWith(
   context: AuthorityContext,
@@ -97,15 +97,15 @@ export async function ancestryWith(
   return combine(recorded, bundleAncestry(tasks));
 }
 
-/** A token that was handed in, and the task that it is about. */
+/** A token in the request, and its task. */
 export interface ReadTask {
   readonly token: VerifiedToken;
   readonly task: Task;
 }
 
 /**
- * Verifies a token as the record of a task. What was signed under a key that is compromised counts only where the ledger recorded it
- * before that; `asOf` (seconds) judges it as evidence.
+ * Verifies a token as the record of a task. A token under a compromised key is valid only if the ledger recorded it before the
+ * compromise; with `asOf` (seconds) it is verified as evidence.
  */
 export async function readAsTask(
   context: AuthorityContext,
@@ -122,7 +122,7 @@ export async function readAsTask(
   return { token, task: knownAt === undefined ? task : { ...task, knownAt } };
 }
 
-/** The second in which the ledger recorded a token whose key is compromised by now; undefined where it did not. */
+/** The second in which the ledger recorded a token whose key is now compromised; undefined if it did not. */
 async function recordTimeOf(context: AuthorityContext, text: string, asOf?: number): Promise<number | undefined> {
   const assumed = verifyRecord(context, text, { asOf, recordedAt: BEFORE_ANY_RECORD });
   const record = 'reason' in assumed ? undefined : await recordOf(context, assumed, asOf);
@@ -130,8 +130,8 @@ async function recordTimeOf(context: AuthorityContext, text: string, asOf?: numb
 }
 
 /**
- * Verifies a token as the record of a task: form, key, signature, claims and issuer. It may have expired and may be
- * addressed to another party, as the predecessors of a long workflow are; it must not come from the future.
+ * Verifies a token as the record of a task: form, key, signature, claims and issuer. It may have expired and may have another audience,
+ * like the predecessors of a long workflow; it must not be from the future.
  */
 export function verifyRecord(
   context: AuthorityContext,

@@ -1,4 +1,4 @@
-// Append: verify, demand that the graph is complete, record once, answer when the entry is durable.
+// AppendLedger: verifies the token, requires a complete graph, records it once, and returns when the entry is durable.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { timeLeftMs } from '../concurrency/call-deadline.ts';
@@ -22,13 +22,13 @@ import { entryBytes, leastEntryBytes } from './write-sizes.ts';
 export interface Appended {
   readonly record: LedgerRecord;
   readonly receipt: Receipt;
-  /** The same token was there already. */
+  /** Whether the same token was recorded before. */
   readonly duplicate: boolean;
 }
 
 /**
- * Records a token. Rejects with the reason of the first step that fails; the entry is durable when this answers. `policy`: the digest of
- * the one that allows it.
+ * Records a token. Rejects with the reason of the first failed step; the entry is durable when this returns. `policy`: the digest of the
+ * policy that permits it.
  */
 export async function append(
   context: AuthorityContext,
@@ -41,7 +41,7 @@ export async function append(
   demandEntry(context, caller, text);
   const verdict = await verifyForLedger(context, text);
   if (verdict.ok && verdict.token.claims.pred.length === 0) {
-    // Of a root task there is nothing to examine but that its name is free, and the commit decides that in any case.
+    // For a root task only the name must be free, which the commit checks.
     return record(context, writer, text, verdict.token, signal, ROOT_FACTS);
   }
   const { token, namesake } = await findNamesake(context, text, verdict);
@@ -56,13 +56,13 @@ export async function append(
   return record(context, writer, text, verdict.token, signal, report.facts);
 }
 
-/** What is recorded under the name of a token, as far as the token can be trusted. */
+/** The entry under the name of a token, as far as the token can be trusted. */
 export async function findNamesake(context: AuthorityContext, text: string, verdict: TokenVerdict) {
   const token = verdict.token ?? tokenOfCompromisedKey(context, text, verdict);
   return { token, namesake: token && (await context.ledger.find(token.claims.wid, token.claims.jti)) };
 }
 
-/** The token, where nothing is wrong with it but that its key is compromised by now: it may have been recorded before that was known. */
+/** The token, if its only fault is that its key is now compromised: it may have been recorded before. */
 function tokenOfCompromisedKey(
   context: AuthorityContext,
   text: string,
@@ -73,16 +73,16 @@ function tokenOfCompromisedKey(
   return 'reason' in assumed ? undefined : assumed;
 }
 
-/** Before anything is verified. A token that is too long is rejected for that, whatever is left of the quota. */
+/** Checked before anything is verified. A token that is too long is rejected for its length, even if the quota is used up. */
 export function demandEntry(context: AuthorityContext, caller: Caller, text: string): void {
   const bytes = leastEntryBytes(Math.min(text.length, context.policy.token.maxTokenBytes));
   checkWriteQuota(context, { caller, use: 'ledger', bytes });
 }
 
-/** Of what is recorded already: the second as of which it is judged, and that of its entry. */
+/** Of an existing entry: the second as of which the token is verified, and the time of the entry. */
 type JudgedTimes = Pick<VerifyOptions, 'asOf' | 'recordedAt'>;
 
-/** What is recorded is signed: an unsigned object is rejected, whatever level verifiers may take. */
+/** Entries need signed tokens: an unsigned object is rejected, even if verifiers accept L1. */
 export function verifyForLedger(
   context: AuthorityContext,
   text: string,
@@ -95,7 +95,7 @@ export function verifyForLedger(
   return readToken(context, text, question);
 }
 
-/** Returns with an entry that is there already. */
+/** Returns an existing entry. */
 export async function answerKnown({ ledger }: AuthorityContext, known: LedgerRecord): Promise<Appended> {
   return { record: known, receipt: await ledger.receiptFor(known), duplicate: true };
 }
@@ -103,9 +103,9 @@ export async function answerKnown({ ledger }: AuthorityContext, known: LedgerRec
 const RETRY_PAUSES_MS = [50, 200];
 
 /**
- * Records a verified token whose graph is complete. A ledger that does not answer is asked again, twice at most and
- * within the caller's time: appending is idempotent, so an attempt that did land is found as a duplicate. `metadata` are what
- * the examination of the graph found. What was there already costs the caller nothing.
+ * Records a verified token with a complete graph. If the ledger does not respond, the append is repeated at most twice within the
+ * deadline: it is idempotent, so an attempt that succeeded is found as a duplicate. `facts` are the results of the graph examination.
+ * An existing entry costs no quota.
  */
 export async function record(
   context: AuthorityContext,
@@ -119,7 +119,7 @@ export async function record(
   return write(context, writer.caller, candidate, entryBytes(text.length, token.claims), signal);
 }
 
-/** Records a candidate of so many bytes for a caller, who pays for what is added. */
+/** Appends a candidate of `bytes` for a caller, whose quota pays if it is added. */
 export async function write(
   context: AuthorityContext,
   caller: Caller,
@@ -136,7 +136,7 @@ export async function write(
   return asAppended(context, candidate, outcome);
 }
 
-/** What became of a candidate. DAG_DUPLICATE_TASK where another token is recorded in its place. */
+/** The result for a candidate. DAG_DUPLICATE_TASK if another token is recorded under its name. */
 function asAppended({ notices }: AuthorityContext, candidate: Candidate, { outcome, record, receipt }: Outcome) {
   if (outcome !== 'conflict') return { record, receipt, duplicate: outcome === 'present' };
   const { scope: wid, name: jti, author: iss } = candidate;
@@ -144,10 +144,7 @@ function asAppended({ notices }: AuthorityContext, candidate: Candidate, { outco
   throw new EctError(reject('DAG_DUPLICATE_TASK', `Another token is recorded under task ${jti}.`, { jti }));
 }
 
-/**
- * Hands a candidate to the ledger until it answers, or until there is no use in asking again: where the call has no time left, or
- * the rejection itself says when to come back.
- */
+/** Repeats the append until the ledger responds, the deadline has passed, or the rejection says when to retry. */
 export async function recordOnce(
   context: AuthorityContext,
   candidate: Candidate,
@@ -155,7 +152,7 @@ export async function recordOnce(
 ): Promise<Outcome> {
   for (let attempt = 0; ; attempt++) {
     try {
-      // No entry names a policy that is not kept: where this fails the entry could not be written either.
+      // The policy that an entry names is stored before the entry: if that fails, the entry could not be written either.
       const unkept = context.policies?.kept();
       if (unkept !== undefined) await unkept;
       return await context.ledger.append(candidate, signal);

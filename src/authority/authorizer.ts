@@ -28,7 +28,7 @@ export type Action = (typeof ACTIONS)[number];
 /** An entry as permissions see it. */
 export interface AskedEntry {
   readonly kind: 'task' | 'taint' | 'key' | 'loss';
-  /** The issuer of a task; who had another kind of entry made. */
+  /** The issuer of a task; of other entries the administrator that made them. */
   readonly iss: string;
   /** Empty: none. */
   readonly wid: string;
@@ -94,32 +94,32 @@ export interface Decision {
 /** Further conditions of a permission. Undefined: none. */
 export interface Obligations {
   readonly maxTtlSeconds?: number | undefined;
-  /** 1 to 3. */
+  /** From 1 to 3. */
   readonly minimumLevel?: number | undefined;
   readonly callsPerSecond?: number | undefined;
-  /** Calls at once that a caller may save up. */
+  /** The burst: how many calls may be made at once. */
   readonly burst?: number | undefined;
   readonly concurrentCalls?: number | undefined;
 }
 
 /**
- * Decides synchronously, and always in the same way for the same request under one policy. What is not permitted is denied, and so is
- * what cannot be decided. Never throws.
+ * Decides synchronously. The same request gets the same decision under one policy. Everything that is not permitted, or cannot be
+ * decided, is denied. Never throws.
  */
 export interface Authorizer {
   authorize(caller: Caller, question: PermissionQuestion): Decision;
   /** Whether the decision can depend on this member of the context. Members that are expensive to compute are computed only then. */
   asksFor(circumstance: keyof Circumstances): boolean;
   obligationsOf(caller: Caller): Obligations;
-  /** Whether the rules are those of a service without a policy of its own: every identified caller reads everything. */
+  /** Whether the rules are the built-in ones: every identified caller reads everything. */
   readonly isBuiltIn: boolean;
-  /** Of the policy in force, as in each decision by it. */
+  /** The digest of the policy in force, as in its decisions. */
   readonly digest: string;
-  /** Tells the operator of a rejection. */
+  /** Reports a rejection to the operator. */
   rejected(caller: Caller, question: PermissionQuestion, decision: Decision): void;
 }
 
-/** In the place of a digest: the rules that hold without a policy of the operator. */
+/** Used instead of a digest for the built-in rules. */
 export const BUILT_IN_POLICY = 'built-in';
 
 /** The digest of the policy in force. */
@@ -128,7 +128,7 @@ export function policyInForce({ authorizer }: { readonly authorizer?: Authorizer
 }
 
 /**
- * Rejects what the policy does not permit. The caller learns only that it may not; the operator is told which policy decided. Answers the
+ * Rejects what the policy does not permit. The caller only learns that it may not; the operator gets the policy that decided. Returns the
  * digest of the policy that permits it.
  */
 export function demandPermission(
@@ -143,7 +143,7 @@ export function demandPermission(
   throw notAuthorized();
 }
 
-/** The same as an answer. */
+/** The same as a return value. */
 export function isPermitted(authorizer: Authorizer, caller: Caller, question: PermissionQuestion): boolean {
   const decision = authorizer.authorize(caller, question);
   if (!decision.allowed) authorizer.rejected(caller, question, decision);

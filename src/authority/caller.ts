@@ -1,6 +1,6 @@
 // The caller, and how it was authenticated.
 
-/** A caller. Nothing in a token or in a request message can change it. */
+/** A caller. Nothing in a token or a request message can change it. */
 export type Caller =
   /** An unauthenticated caller; the operator allows these (on loopback, or behind the sidecar of a mesh). */
   | { readonly kind: 'anonymous' }
@@ -13,16 +13,16 @@ export type Caller =
 export interface Proof {
   readonly method: 'mtls' | 'jwt' | 'wimse' | 'forwarded' | 'unix';
   readonly strength: Exclude<ProofStrength, 'none'>;
-  /** Who vouched: the trust domain, the issuer of the JWT, the SPIFFE ID of the proxy, the path of the Unix socket. */
+  /** Who authenticated the caller: the trust domain, the issuer of the JWT, the SPIFFE ID of the proxy, the path of the Unix socket. */
   readonly by: string;
-  /** Of a proof that counts once: remembers that it was used, or rejects. To be asked before anything is done for the call. */
+  /** For a proof that may be used once: stores its use, or rejects. Called before any work for the call. */
   readonly demandUnused?: () => Promise<void>;
 }
 
 /**
- * How much a proof shows. `possession`: the caller has shown that it holds a private key, for this connection or this request.
- * `vouched`: an authenticated proxy says who it is. `bearer`: a token that anybody can present who has it. `local`: it may open a
- * socket of this machine. `none`: nothing.
+ * The strength of a proof. `possession`: the caller has shown that it holds a private key, for this connection or request. `vouched`: an
+ * authenticated proxy names it. `bearer`: a token that anyone who has it can present. `local`: it may open a Unix socket of this machine.
+ * `none`: no proof.
  */
 export type ProofStrength = 'possession' | 'vouched' | 'bearer' | 'local' | 'none';
 
@@ -34,7 +34,7 @@ const STRENGTHS: Readonly<Record<Proof['method'], Proof['strength']>> = {
   unix: 'local',
 };
 
-/** A proof of this kind, by whom it names. */
+/** A proof of this kind, by the party that it names. */
 export function proofBy(method: Proof['method'], by: string): Proof {
   return { method, strength: STRENGTHS[method], by };
 }
@@ -44,7 +44,7 @@ export function callerName(caller: Caller): string {
   return caller.kind === 'anonymous' ? 'anonymous' : caller.id;
 }
 
-/** The proof of a caller that has one. */
+/** The proof of a caller, if it has one. */
 export function proofOf(caller: Caller): Proof | undefined {
   return caller.kind === 'anonymous' ? undefined : caller.proof;
 }

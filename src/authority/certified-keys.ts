@@ -1,4 +1,5 @@
-// Delegated keys fall with the root key that certified them: whatever that certified may be of another party's making.
+// Finds the delegated keys that a root key certified. If the root key is compromised they are too, because another party may have
+// certified them.
 
 import type { KeyObject } from 'node:crypto';
 import { nextSlice } from '../concurrency/yielder.ts';
@@ -8,17 +9,17 @@ import type { Ledger } from '../ledger/index.ts';
 import { demandIntact } from './intact-records.ts';
 import { readLeaf } from './leaf.ts';
 
-/** Entries that are read in one go. */
+/** How many entries are read at once. */
 const ENTRIES_PER_PAGE = 200;
 
-/** The keys that one root key certified, in the order in which the ledger announced them. */
+/** The keys that one root key certified, in the order of their announcements. */
 export class CertifiedKeys {
   readonly #ledger: Ledger;
   readonly #rootKid: string;
   readonly #rootKey: KeyObject;
   readonly #kids = new Set<string>();
   #next: number;
-  /** The root key is revoked, so what is announced later does not count. */
+  /** Whether the root key is revoked, so that later announcements do not count. */
   #isComplete = false;
 
   private constructor(ledger: Ledger, rootKid: string, rootKey: KeyObject, announcedIndex: number) {
@@ -28,7 +29,7 @@ export class CertifiedKeys {
     this.#next = announcedIndex + 1;
   }
 
-  /** Undefined where the ledger announced no such root key. */
+  /** Undefined if the ledger announced no such root key. */
   static async of(ledger: Ledger, kid: string): Promise<CertifiedKeys | undefined> {
     for (let generation = 0; ; generation++) {
       const record = await ledger.find(KEY_SCOPE, keyEntryName({ kid: kid as Kid, state: 'announced', generation }));
@@ -40,7 +41,7 @@ export class CertifiedKeys {
     }
   }
 
-  /** All of them, by their `kid`; what was read before is not read again. */
+  /** All root keys, by `kid`; entries that were read before are not read again. */
   async read(): Promise<ReadonlySet<string>> {
     for (let isFull = !this.#isComplete; isFull; ) {
       const startIndex = this.#next;
@@ -54,7 +55,7 @@ export class CertifiedKeys {
         if (leaf.certificate !== undefined && this.#hasSigned(leaf.certificate)) this.#kids.add(leaf.kid);
       }
       const last = records.at(-1);
-      // Calls that read at the same time read the same.
+      // Concurrent calls share one read.
       if (last !== undefined) this.#next = Math.max(this.#next, last.index + 1);
       isFull = records.length === ENTRIES_PER_PAGE && !this.#isComplete;
       if (isFull) await nextSlice();

@@ -1,4 +1,4 @@
-// What the procedures work with: the policy, the keys, and the ports behind which the world is.
+// What the procedures use: the policy, the keys, and the ports.
 
 import type { KeyRing, SignatureBatcher, SignerChoice } from '../keys/index.ts';
 import type { Ledger } from '../ledger/index.ts';
@@ -12,31 +12,31 @@ import type { Recordings } from './recordings.ts';
 import type { ReplayGuard } from './replay-guard.ts';
 import type { WriteLimits } from './write-limits.ts';
 
-/** What an operator decides about the graph. */
+/** The operator's rules for graphs. */
 export interface GraphPolicy {
-  /** Whether what was not approved may only be followed by a compensation or a human review. */
+  /** Whether only a compensation or a human review may follow a task that was not approved. */
   readonly predecessorPolicy: boolean;
-  /** The `exec_act` that count as a human review, compared exactly. */
+  /** The `exec_act` values of human reviews, compared exactly. */
   readonly reviewActions: readonly string[];
 }
 
-/** What an operator decides. Durations are seconds. */
+/** The operator's settings. Durations are in seconds. */
 export interface AuthorityPolicy {
   readonly token: TokenPolicy;
   readonly graph: GraphPolicy;
-  /** The `iss` of the service itself, and the name above those that anonymous callers may use. */
+  /** The `iss` of the service itself; anonymous callers may use the names below it. */
   readonly issuer: string;
   readonly defaultTtlSeconds: number;
   /** The audience that a token must name to be recorded. Empty: any token of a trusted issuer is recorded. */
   readonly ledgerAudience: string;
-  /** A use of a token is remembered at least this long, and at least until `exp` and the skew have passed. */
+  /** Each use of a token is stored at least this long, and at least until `exp` and the clock skew have passed. */
   readonly replayTtlSeconds: number;
 }
 
-/** Port: keeps what entries name by the digest of a policy. */
+/** Port: stores the policies that entries name by digest. */
 export interface PolicyArchive {
   /**
-   * Settles when every policy that has been in force in this process is kept beside the ledger; undefined where each one is. Rejected as the
+   * Settles when every policy that has been in force in this process is stored beside the ledger; undefined if all are. Rejects as the
    * ledger rejects writes.
    */
   kept(): Promise<void> | undefined;
@@ -48,31 +48,31 @@ export interface AuthorityContext {
   readonly signers: SignerChoice;
   /** Undefined if the service has no key manager. */
   readonly ownKeys?: OwnKeys | undefined;
-  /** Signatures that were verified lately. */
+  /** The cache of verified signatures. */
   readonly signatures: SignatureCache;
-  /** By which signatures are made and checked. */
+  /** Makes and checks signatures. */
   readonly batcher: SignatureBatcher;
   readonly ledger: Ledger;
-  /** Entries of tokens that left before them. */
+  /** Completes pending recordings. */
   readonly recordings: Recordings;
-  /** Undefined where the operator turned the guard off. */
+  /** Undefined if the operator disabled replay protection. */
   readonly replay: ReplayGuard | undefined;
   readonly idempotency: IdempotencyStore;
   /** Undefined: the built-in rules, by which each caller issues in its own name, and reads everything. */
   readonly authorizer?: Authorizer | undefined;
-  /** Which callers administer the service. Undefined: none. */
+  /** The administrators. Undefined: there are none. */
   readonly isAdministrator?: ((caller: Caller) => boolean) | undefined;
-  /** Where the policies of the operator are kept; undefined where there are none. */
+  /** Stores the policies of the operator; undefined if there are none. */
   readonly policies?: PolicyArchive | undefined;
-  /** Undefined where callers may have anything written. */
+  /** Undefined if writes are not limited. */
   readonly writes?: WriteLimits | undefined;
   readonly notices: Notices;
-  /** Seconds since the epoch: the time that tokens are verified by. */
+  /** The trusted time in seconds since the epoch, against which tokens are verified. */
   now(): number;
-  /** The same for what is issued. CLOCK_UNTRUSTED while the wall clock is not trusted. */
+  /** The same for new tokens. CLOCK_UNTRUSTED while the wall clock is not trusted. */
   stamp(): number;
-  /** The earliest time that it can be, in seconds since the epoch: what is kept for a time is forgotten by this. */
+  /** The earliest plausible time, in seconds since the epoch: expired data is deleted by it. */
   earliest(): number;
-  /** Uses of tokens that were kept until then may have been forgotten. Before `now`, unless the clock was set back. */
+  /** Uses of tokens that expired until then may have been deleted. Before `now`, unless the clock was set back. */
   forgotten(): number;
 }

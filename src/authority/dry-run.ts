@@ -1,4 +1,4 @@
-// Dry runs: what Issue and Append would do, step by step, without doing it. Every step that can be run is run.
+// Dry runs: what Issue and AppendLedger would do, step by step, without effect. Every step that can run does.
 
 import { type DagReport, rejectionOf } from '../dag/index.ts';
 import { EctError, type Rejection } from '../errors.ts';
@@ -27,7 +27,7 @@ import { closeVerdict, openVerdict, recordStep, type StepRule, VERIFY_STEPS, typ
 import { checkWriteQuota } from './write-reservation.ts';
 import { entryBytes } from './write-sizes.ts';
 
-/** Every step of Issue, in the order in which a call would be rejected. The last two are what a dry run leaves out. */
+/** Every step of Issue, in the order in which a call would be rejected. A dry run skips the last two. */
 export const ISSUE_STEPS: readonly StepRule[] = [
   { name: 'caller', rule: 'The caller may issue tokens with this `iss`.' },
   { name: 'formats', rule: 'Every claim is valid.' },
@@ -45,16 +45,16 @@ export const APPEND_STEPS: readonly StepRule[] = [
   ...VERIFY_STEPS,
 ];
 
-/** What Issue would do. `outcomes` has one entry for each of ISSUE_STEPS. */
+/** The result of a dry run of Issue. `outcomes` has one entry for each of ISSUE_STEPS. */
 export interface IssueDryRun {
-  /** What would leave; undefined where nothing would. */
+  /** The token that would be returned; undefined if none would. */
   readonly token: Pick<Issued, 'claims' | 'kid' | 'level'> | undefined;
   readonly dag: DagReport | undefined;
   readonly outcomes: readonly Outcome[];
   readonly failures: readonly Failure[];
 }
 
-/** A dry run of one Issue. The request id is not looked at: nothing is remembered. */
+/** A dry run of Issue. The request id is ignored, because nothing is stored. */
 export async function dryRunIssue(
   context: AuthorityContext,
   caller: Caller,
@@ -69,7 +69,7 @@ export async function dryRunIssue(
     policy: '',
   };
   const claims = rows.record('formats', await attempt(() => draftClaims(context, input, permit)));
-  // The key of a name that the caller may not use is not asked for.
+  // If the caller may not use the name, its key is not requested.
   const chosen = isRejectionOf(permitted)
     ? undefined
     : rows.record('key', await attempt(() => choose(context, input, permit)));
@@ -92,23 +92,23 @@ export async function dryRunIssue(
   return { token, dag, ...results };
 }
 
-/** The key that would sign; none for L1. */
+/** The key that would sign; undefined for L1. */
 function choose(context: AuthorityContext, input: IssueInput, { iss }: IssuePermit) {
   return { signer: signerFor(context, input, iss) };
 }
 
-/** The verdict on a token as the ledger sees it, and the entry where it is there already. */
+/** The verdict on a token as the ledger sees it, and its entry if it exists. */
 export interface AppendDryRun {
   /** One for each of APPEND_STEPS. */
   readonly outcomes: readonly Outcome[];
   readonly failures: readonly Failure[];
-  /** What Append would be rejected for. */
+  /** The rejection of AppendLedger. */
   readonly rejection: Rejection | undefined;
   readonly verdict: Verdict;
   readonly known: Appended | undefined;
 }
 
-/** A dry run of one append. */
+/** A dry run of AppendLedger. */
 export async function dryRunAppend(
   context: AuthorityContext,
   caller: Caller,
@@ -123,7 +123,7 @@ export async function dryRunAppend(
   if (!isRejectionOf(room)) {
     return { outcomes: ['PASS', ...verdict.outcomes], failures: after, rejection: verdict.rejection, verdict, known };
   }
-  // Without room for it not even an entry that is there is looked for.
+  // If there is no room, not even an existing entry is looked up.
   const failures = [{ step: 0, rejection: room }, ...after];
   return { outcomes: ['FAIL', ...verdict.outcomes], failures, rejection: room, verdict, known: undefined };
 }
@@ -135,7 +135,7 @@ function demandRoomFor(context: AuthorityContext, caller: Caller, text: string, 
 
 async function dryRunEntry(context: AuthorityContext, caller: Caller, text: string, deadline: CallDeadline) {
   const read = await verifyForLedger(context, text, 'report');
-  // A report goes on where a call has ended, so it is no measure of what that would find.
+  // A report continues after its call has ended, so it does not show what the call would return.
   const { token: found, namesake } = await findNamesake(
     context,
     text,
@@ -178,7 +178,7 @@ class Rows {
     this.#outcomes = steps.map(() => 'SKIPPED');
   }
 
-  /** Writes down a step that was run. Returns what it found; undefined where it is rejected. */
+  /** Records the outcome of a step. Returns its result; undefined if it rejects. */
   record<T>(name: string, result: T | Rejection): T | undefined {
     const step = this.#steps.findIndex((rule) => rule.name === name);
     const isRejected = isRejectionOf(result);

@@ -1,11 +1,11 @@
-// Evidence: whether the ledger holds a token, and what a token was at the time at which it was recorded.
+// Evidence: whether the ledger contains a token, and what the token was worth when it was recorded.
 
 import type { LedgerRecord } from '../ledger/index.ts';
 import type { TokenVerdict, VerifiedToken, VerifyOptions } from '../token/index.ts';
 import type { AuthorityContext } from './context.ts';
 import { readToken } from './read-token.ts';
 
-/** The record of exactly this token; with `asOf` (seconds) only where it was recorded by then. */
+/** The record of exactly this token; with `asOf` (seconds) only if it was recorded by then. */
 export async function recordOf(
   { ledger }: AuthorityContext,
   token: VerifiedToken,
@@ -15,7 +15,7 @@ export async function recordOf(
   return found !== undefined && isRecordOf(found, token, asOf) ? found : undefined;
 }
 
-/** Whether a record is that of exactly this token; with `asOf` (seconds) only where it was recorded by then. */
+/** Whether a record is that of exactly this token; with `asOf` (seconds) only if it was recorded by then. */
 export function isRecordOf(record: LedgerRecord, token: VerifiedToken, asOf?: number): boolean {
   return isOf(record, token) && (asOf === undefined || secondOf(record) <= asOf);
 }
@@ -31,9 +31,8 @@ export function secondOf(record: LedgerRecord): number {
 }
 
 /**
- * Judges the times of a recorded token as of its entry: the ledger shows that it was alive then, however long ago that
- * was. Its key must hold both then and at the time that was asked about; one that is compromised since a later time than
- * the entry was good.
+ * Checks the times of a recorded token as of its entry: the ledger shows that it was valid then, however long ago. Its key must be valid
+ * both then and at the requested time; a compromise after the time of the entry does not matter.
  */
 export async function readAsRecorded(
   context: AuthorityContext,
@@ -53,7 +52,7 @@ export async function readAsRecorded(
   return readToken(context, text, { ...options, recordedAt, ...(isLate ? { asOf: recordedAt } : {}) });
 }
 
-/** Earlier than any key is compromised, unless nothing of it is sound. */
+/** Before any compromise, except one of all signatures of the key. */
 export const BEFORE_ANY_RECORD = 0;
 
 function hasFailedBy(read: TokenVerdict, isMeant: (reason: string) => boolean): boolean {

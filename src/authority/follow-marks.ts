@@ -1,11 +1,11 @@
-// Marks of other processes: looked for again and again, so that a verdict knows them though it looks at no graph.
+// Reads the marks of other processes periodically, so that verdicts without a graph know them.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AuthorityContext } from './context.ts';
 import { ledgerMarks } from './mark-book.ts';
 
 export interface FollowOptions {
-  /** How often to look, in milliseconds. */
+  /** The interval, in milliseconds. */
   readonly everyMs: number;
   /** Called for the first read that fails; reading is retried. */
   readonly onFailed: (cause: unknown) => void;
@@ -13,7 +13,7 @@ export interface FollowOptions {
   readonly onRecovered: () => void;
 }
 
-/** Looks once before it answers, and from then on until it is stopped. Returns how. */
+/** Reads once before it returns, then periodically. Returns the function that stops it. */
 export async function followMarks(
   parts: Pick<AuthorityContext, 'ledger' | 'keys' | 'now'>,
   { everyMs, onFailed, onRecovered }: FollowOptions,

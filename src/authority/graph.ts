@@ -1,4 +1,4 @@
-// The graph behind one task, judged against everything that is known.
+// Examines the graph behind one task, with everything that is known.
 
 import { createYielder, type Ending } from '../concurrency/yielder.ts';
 import {
@@ -16,25 +16,25 @@ import { asTask } from './leaf.ts';
 import { ledgerMarks } from './mark-book.ts';
 import { type TokenSubject, taskOf } from './task.ts';
 
-/** A task to be judged, and what is recorded under its `wid` and `jti`. */
+/** A task to examine, and the record under its `wid` and `jti`. */
 export interface GraphSubject extends TokenSubject {
-  /** The digest of its token, once there is one: another token in its place makes it a duplicate. */
+  /** The digest of its token, if there is one: another recorded token makes it a duplicate. */
   readonly digest: Uint8Array | undefined;
   readonly namesake: LedgerRecord | undefined;
-  /** Evidence: the second as of which it is judged. */
+  /** Evidence: the second as of which it is examined. */
   readonly asOf?: number | undefined;
 }
 
-/** How much is examined, and for how long. */
+/** How much is examined, and under which deadline. */
 export interface GraphScope {
-  /** `links`: the task and its predecessors, and what the ledger does not vouch for. `all`: every ancestor. */
+  /** `links`: the task, its predecessors, and ancestors that the ledger has not checked. `all`: every ancestor. */
   readonly extent: 'links' | 'all';
   readonly deadline: Ending;
   /** Whether the task is about to be recorded, so that it counts as L3. */
   readonly toBeRecorded?: boolean;
 }
 
-/** The rules with what the operator decided about them. */
+/** The rules, with the settings of the operator. */
 export function dagPolicy({ predecessorPolicy }: GraphPolicy): DagPolicy {
   return { ...DEFAULT_DAG_POLICY, predecessorPolicy };
 }
@@ -61,7 +61,7 @@ export async function examineGraph(
   return examine(asOf === undefined ? known : knownBy(known, asOf), ancestry, { exists }, examination);
 }
 
-/** Whether a task may be recorded; `exists`: another token is recorded in its place. Taints are not looked for. */
+/** Whether a task may be recorded; `exists`: another token is recorded under its name. Taints are not searched for. */
 export function examineForLedger(
   { policy }: AuthorityContext,
   subject: TokenSubject,
@@ -73,12 +73,12 @@ export function examineForLedger(
   return examineLinks(taskOf(subject, policy.graph, 'L3'), ancestry, { exists }, examination);
 }
 
-/** Evidence says that the task was there by then, also where it was recorded later. */
+/** As evidence the task counts as recorded by then, even if it was recorded later. */
 function knownBy(task: Task, asOf: number): Task {
   return { ...task, knownAt: Math.min(task.knownAt ?? asOf, asOf) };
 }
 
-/** A recorded task follows those that it followed when it was recorded, whatever else has taken their names since. */
+/** A recorded task keeps the predecessors that it had when it was recorded, whichever tasks got their names later. */
 function asRecorded(record: LedgerRecord, task: Task): Task {
   const { predWids, knownAt } = asTask(record);
   return { ...task, ...(predWids === undefined ? {} : { predWids }), ...(knownAt === undefined ? {} : { knownAt }) };

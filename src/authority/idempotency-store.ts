@@ -1,23 +1,23 @@
-// Port: which token was issued under a caller's request id.
+// Port: the results of calls by the request ids of their callers.
 
-/** An answered Issue, as it is remembered. */
+/** A stored result. */
 export interface IdempotentResult {
-  /** SHA-256 of the request, 32 bytes: another request under the same key is a conflict. */
+  /** SHA-256 of the request, 32 bytes: another request with the same id is a conflict. */
   readonly requestDigest: Uint8Array;
-  /** The token that was made for it; of a call that is named as a whole, what it is to do. May be empty. */
+  /** The token that was issued, or, for other calls, the plan of the call. May be empty. */
   readonly token: string;
 }
 
 /**
- * Remembers issued tokens by request id, so that a retry gets the same token.
+ * Stores results by request id, so that a retry gets the same result.
  *
- * Atomicity and durability as in ReplayGuard: of concurrent `remember` calls under one key the first wins and every
- * other is answered with the winner's. Failures: EctError IDEMPOTENCY_UNAVAILABLE, ONCE_CORRUPT or STORAGE_FULL.
+ * Atomicity and durability as in ReplayGuard: of concurrent `remember` calls with one key the first one wins, and the others return its
+ * result. Errors: IDEMPOTENCY_UNAVAILABLE, ONCE_CORRUPT or STORAGE_FULL.
  */
 export interface IdempotencyStore {
-  /** What is remembered under the key, if `now` (seconds; the earliest time that it can be) is not past its end. */
+  /** The result under the key, if it has not expired at `now` (seconds; the earliest plausible time). */
   findIssued(caller: string, key: string, now: number): Promise<IdempotentResult | undefined>;
-  /** Remembers `issued` until `keepUntil` (seconds), unless the key is taken: then answers what holds it. */
+  /** Stores `issued` until `keepUntil` (seconds), unless the key exists: then returns the existing result. */
   remember(
     caller: string,
     key: string,

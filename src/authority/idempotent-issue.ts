@@ -1,4 +1,4 @@
-// A retry under a request id gets the token that the first call made.
+// A retry under a request id gets the token of the first call.
 
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
@@ -12,7 +12,7 @@ import type { IssueInput, OwnToken } from './issue-input.ts';
 import { writeFor } from './write-reservation.ts';
 import { heldBytes } from './write-sizes.ts';
 
-/** The token that the same request was answered with before, if the caller named it by a request id. */
+/** The token of an earlier call with the same request id, if the request has one. */
 export async function findIssuedToken(
   context: AuthorityContext,
   caller: Caller,
@@ -24,8 +24,8 @@ export async function findIssuedToken(
 }
 
 /**
- * Remembers a token under the caller's key before it leaves. Of two concurrent calls the first one's token stands and
- * both are answered with it. It is remembered before it is recorded, so that a retry records the very same token.
+ * Stores a token under the request id before it is returned. Two concurrent calls return the token of the first one. It is stored before
+ * it is recorded, so that a retry records the same token.
  */
 export async function rememberToken(
   context: AuthorityContext,
@@ -62,20 +62,20 @@ async function reread(
   throw new EctError(reject('IDEMPOTENCY_CONFLICT', message));
 }
 
-/** The key may be one that another process has announced just now. */
+/** Another process may have announced the key just now. */
 async function verifyOwn(context: AuthorityContext, text: string): Promise<VerifiedToken | Rejection> {
   const verified = verifyRecord(context, text);
   if (!('reason' in verified) || verified.reason !== 'KEY_UNKNOWN') return verified;
   return (await context.keys.findPastKey(peekKey(text)?.kid ?? '')) ? verifyRecord(context, text) : verified;
 }
 
-/** What was issued on request is read again, whatever levels and drafts are accepted from others by now. */
+/** A stored token was issued here, so the accepted levels and drafts of others do not apply. */
 function readsOwn(context: AuthorityContext, { level, draft }: IssueInput): AuthorityContext {
   const token = { ...context.policy.token, minimumLevel: level, minimumLevels: new Map(), drafts: [draft] };
   return { ...context, policy: { ...context.policy, token } };
 }
 
-/** What makes two requests the same: every field but the key, the extension by its exact text. */
+/** Two requests are the same if all fields except the request id are equal, the extension by its exact text. */
 export function digestOfIssueInput(input: IssueInput): Buffer {
   const { requestId: _, ext, ...rest } = input;
   const same = { ...rest, ttlSeconds: rest.ttlSeconds ?? null, ext: ext?.text ?? null };

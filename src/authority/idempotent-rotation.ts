@@ -10,17 +10,17 @@ import type { AuthorityContext } from './context.ts';
 import { provenanceOf } from './provenance.ts';
 import { lockRequest } from './request-lock.ts';
 
-/** What an administrator asks for. */
+/** The request of an administrator. */
 export interface RotationRequest extends Pick<RotationInput, 'nextKey' | 'urgent' | 'note'> {
   /** Empty: each call is a separate request. */
   readonly requestId: string;
-  /** Empty: whichever it is. */
+  /** Empty: any key. */
   readonly expectedCurrentKid: string;
 }
 
 const KEEP_SECONDS = 86_400;
 
-/** Rotates the root key. A repeated call is answered with the same key. */
+/** Rotates the root key. A repeated request returns the same key. */
 export async function rotateKey(
   context: AuthorityContext,
   keyManager: Pick<KeyManager, 'rotate' | 'planRotation'>,

@@ -1,15 +1,15 @@
-// Records that are handed out: each holds together, its leaf is the one that the tree was built from, and its content is what
-// the leaf commits to. Damage of the store is rejected here, and never becomes an answer.
+// Checks records before they are returned: the record is consistent, its leaf is in the tree, and its content matches the commitment in
+// the leaf. Damage of the store is rejected here, and never becomes a response.
 
 import { createYielder, type Ending } from '../concurrency/yielder.ts';
 import { EctError, reject } from '../errors.ts';
 import { contentFault, type Ledger, type LedgerRecord, leafHash } from '../ledger/index.ts';
 import { placeFault } from './record-fault.ts';
 
-/** What it costs to check a record, in steps of a pace: about ten microseconds. */
+/** The cost of checking a record, in steps of a yielder: about ten microseconds. */
 const STEPS_PER_RECORD = 20;
 
-/** LEDGER_CORRUPT for the first record that is damaged, with its `index`. What was read without content is checked without it. */
+/** LEDGER_CORRUPT for the first damaged record, with its `index`. A record that was read without content is checked without it. */
 export async function demandIntact(ledger: Ledger, records: readonly LedgerRecord[], deadline?: Ending): Promise<void> {
   const hashes = await ledger.leafHashes(records.map(({ index }) => index));
   const yielder = createYielder(deadline);

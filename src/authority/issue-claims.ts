@@ -15,7 +15,7 @@ import type { AuthorityContext } from './context.ts';
 import type { IssueInput } from './issue-input.ts';
 import type { IssuePermit } from './permit-issue.ts';
 
-/** Fills in the defaults and holds every claim to its rule, exactly as a verifier will. */
+/** Fills in the defaults and checks every claim exactly as a verifier does. */
 export function draftClaims(context: AuthorityContext, input: IssueInput, permit: IssuePermit): Claims {
   const policy = policyIn(input.ext?.value);
   const claims = claimsOf(input, permit, context.stamp(), policy);
@@ -30,7 +30,7 @@ export function draftClaims(context: AuthorityContext, input: IssueInput, permit
   throw new EctError(rejectAll([first, ...others], () => ''));
 }
 
-/** Every rule that an order breaks by itself, for any caller. Its violations name fields of the request. */
+/** Every rule that a request can violate whoever the caller is. Its violations name fields of the request. */
 export function issueFaults(context: AuthorityContext, input: IssueInput): readonly Rejection[] {
   const policy = policyIn(input.ext?.value);
   const iss = input.iss === '' ? context.policy.issuer : input.iss;
@@ -83,7 +83,7 @@ function faultsOfClaims(
   return faults;
 }
 
-/** The field of the request that a claim comes from, where it has another name. */
+/** The field of the request for a claim with another name. */
 const FIELDS_OF_CLAIMS: Readonly<Record<string, string>> = { exp: 'ttl' };
 
 /** A token that Issue records needs the same audience as a token that AppendLedger records. */

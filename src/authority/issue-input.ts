@@ -1,4 +1,4 @@
-// What Issue is asked for, and what it makes of it.
+// The input and the result of Issue.
 
 import type { Claims, Draft, JsonObject, Level } from '../token/index.ts';
 
@@ -17,20 +17,20 @@ export interface IssueInput {
   readonly ext: ExtensionInput | undefined;
   readonly draft: Draft;
   readonly level: Level;
-  /** For L3: whether the token waits for its entry, or leaves as L2 and its entry follows. */
+  /** For L3: whether the token waits for its entry, or is returned as L2 before it. */
   readonly record: 'sync' | 'async';
-  /** A retry under the same one gets the same token; empty for none. */
+  /** A retry with the same id gets the same token; empty for none. */
   readonly requestId: string;
 }
 
-/** An extension object. `field`: that of the request in which it came. */
+/** An extension object. `field`: its field in the request. */
 export interface ExtensionInput {
   readonly value: JsonObject;
   readonly text: string;
   readonly field?: string;
 }
 
-/** A token of ours with what it says. */
+/** A token of this service with its claims. */
 export interface OwnToken {
   readonly text: string;
   readonly claims: Claims;

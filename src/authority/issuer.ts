@@ -1,12 +1,12 @@
-// Whose name a token may carry. An authority that signs for anybody is a forgery service.
+// Which `iss` a token may have. An authority that signs for every name is a forgery service.
 
 import { EctError, reject } from '../errors.ts';
 import { isWithin } from '../token/index.ts';
 import type { Caller } from './caller.ts';
 
 /**
- * The `iss` of a token for this caller. A proven caller has its own identity and no other. An anonymous caller, where
- * the service was opened for such, has the service's own issuer and the names below it. ISSUER_NOT_ALLOWED otherwise.
+ * The `iss` of a token for this caller. An authenticated caller only has its own identity. An anonymous caller, if the operator allows
+ * these, has the issuer of the service and the names below it. Otherwise ISSUER_NOT_ALLOWED.
  */
 export function issuerFor(caller: Caller, requested: string, ownIssuer: string): string {
   const iss = requested === '' ? defaultIssuer(caller, ownIssuer) : requested;
@@ -26,7 +26,7 @@ export function rejectIssuer(caller: Caller, iss: string, ownIssuer: string): Ec
   );
 }
 
-/** The name that a caller issues in where it asks for none. */
+/** The default `iss` of a caller. */
 export function defaultIssuer(caller: Caller, ownIssuer: string): string {
   return caller.kind === 'anonymous' ? ownIssuer : caller.id;
 }

@@ -1,4 +1,4 @@
-// What was last stated about a key: by its own entry, or by a mark that moved the time of its compromise afterwards.
+// Finds the last statement about a key: its own entry, or a later mark that changed the time of its compromise.
 
 import { keyMark, type MarkSet } from '../dag/index.ts';
 import { EctError } from '../errors.ts';
@@ -7,7 +7,7 @@ import { demandIntact } from './intact-records.ts';
 import { readLeaf } from './leaf.ts';
 import { ledgerMarks } from './mark-book.ts';
 
-/** A key with what was stated of it last, by whom, and the entry. */
+/** A key with its last statement, the author of that, and the entry. */
 interface StatedKey {
   readonly kid: string;
   readonly by: string;

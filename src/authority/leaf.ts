@@ -29,9 +29,9 @@ export interface Leaf extends PolicyFacts {
   readonly recorded_at: number;
   /** base64url(SHA-256(salt || token)). */
   readonly commitment: string;
-  /** Tasks on the longest path that ends here. Only if the ledger has checked the whole past of the task. */
+  /** The length of the longest path that ends at this task. Set only if the ledger has checked all its ancestors. */
   readonly depth?: number;
-  /** The workflow of each predecessor, in the order of `pred`; absent where all are of the task's own. Empty: none. */
+  /** The workflow of each predecessor, in the order of `pred`; absent if all are in the workflow of the task. Empty: none. */
   readonly pred_wid?: readonly string[];
   /** A member of older leaves: the maximum number of ancestors. It is no longer used. */
   readonly ancestors?: number;
@@ -41,8 +41,8 @@ export interface Leaf extends PolicyFacts {
 export type RecordableToken = Pick<VerifiedToken, 'claims' | 'kid' | 'digest'>;
 
 /**
- * A token as the ledger takes it: `wid` is the scope, `jti` the name. `metadata` are what the examination of its graph found,
- * for those that will follow; without, the ledger vouches for nothing. `provenance`: see provenance.ts.
+ * Creates the candidate for a token: `wid` is the scope, `jti` the name. `facts` are the results of the graph examination, which its
+ * successors use; without them the ledger vouches for no ancestors. `provenance`: see provenance.ts.
  */
 export function asCandidate(
   text: string,
@@ -61,8 +61,8 @@ export function asCandidate(
     content: Buffer.from(text, 'latin1'),
     provenance,
     leaf: ({ recordedAtMs, commitment }) => {
-      // Canonical as it stands: the members are in order, absent ones are left out, and RFC 8785 spells strings and
-      // numbers as JSON.stringify does.
+      // This is canonical JSON: the members are in order, absent ones are left out, and RFC 8785 writes strings and numbers as
+      // JSON.stringify does.
       const leaf = {
         commitment,
         compensation,
@@ -85,7 +85,7 @@ export function asCandidate(
   };
 }
 
-/** Whether a scope is of tasks; in the others are marks, keys and accepted losses. */
+/** Whether a scope contains tasks; other scopes contain marks, keys and accepted losses. */
 export function isTaskScope(scope: string): boolean {
   return scope !== MARK_SCOPE && scope !== KEY_SCOPE && scope !== LOSS_SCOPE;
 }
@@ -118,7 +118,7 @@ function isAbout(leaf: AnyLeaf, record: LedgerRecord): boolean {
   return leaf.type === undefined && leaf.jti === name && (leaf.wid ?? '') === scope;
 }
 
-/** The task that a record is about, as the rules of the graph see it. */
+/** The task of a record, for the rules of the graph. */
 export function asTask(record: LedgerRecord): Task {
   const leaf = readLeaf(record);
   if (leaf.type !== undefined) throw new EctError(corrupt(record));
@@ -139,13 +139,13 @@ export function asTask(record: LedgerRecord): Task {
   };
 }
 
-/** The past of a task without predecessors is always known. */
+/** A task without predecessors has a complete past. */
 function ledgerFacts({ pred, depth }: Leaf): Pick<Task, 'depth'> {
   if (pred.length === 0) return { depth: 1 };
   return depth === undefined ? {} : { depth };
 }
 
-/** The same with `exec_act`, where the token has not been erased. */
+/** The same with `exec_act`, if the token was not erased. */
 export function asLabelledTask(record: LedgerRecord): Task {
   const task = asTask(record);
   const reading = record.content === null ? undefined : readCompact(Buffer.from(record.content).toString('latin1'));

@@ -1,9 +1,9 @@
-// Calls that wait until something happens to what they name.
+// Lets calls wait for an event under a key.
 
 export class Listeners {
   readonly #waiting = new Map<string, Set<() => void>>();
 
-  /** Waits until the key is woken, and no longer than `ms` or the signal. */
+  /** Waits until the key is woken, at most `ms`, and at most until the signal aborts. */
   wait(key: string, ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.resolve();
     const waiting = this.#waiting.get(key) ?? new Set();

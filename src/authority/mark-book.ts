@@ -1,4 +1,4 @@
-// The marks of a ledger: as graphs ask for them, and for the key ring, so that verdicts and graphs rest on the same.
+// The marks of a ledger, for graphs and for the key ring, so that both use the same marks.
 
 import { nextSlice } from '../concurrency/yielder.ts';
 import { keyMark, type Mark, type MarkSet, type Marks, TaintCache } from '../dag/index.ts';
@@ -10,15 +10,15 @@ import { demandIntact } from './intact-records.ts';
 import { readLeaf } from './leaf.ts';
 import { MARK_SCOPE, sinceMsOf, subjectOf } from './marks.ts';
 
-/** Marks that are read in one go. */
+/** How many marks are read at once. */
 const MARKS_PER_PAGE = 200;
 
-/** What a book needs of an authority. */
+/** The parts of an authority that a mark book needs. */
 type World = Pick<AuthorityContext, 'ledger' | 'keys' | 'now'>;
 
 const BOOKS = new WeakMap<KeyRing, MarkBook>();
 
-/** The marks of an authority. Only administrators make them, so they are few, and all of them are kept in memory. */
+/** The marks of an authority. Only administrators make them, so they are few, and all of them are in memory. */
 export function ledgerMarks({ ledger, keys, now }: World): Marks {
   let book = BOOKS.get(keys);
   if (book === undefined) {
@@ -28,11 +28,11 @@ export function ledgerMarks({ ledger, keys, now }: World): Marks {
   return book;
 }
 
-/** Reads the marks that came since it was asked last, those of other processes too: one seek where there are none. */
+/** Reads the marks since the last call, including those of other processes; one index lookup if there are none. */
 class MarkBook implements Marks {
   readonly #world: World;
   readonly #marks = new Map<string, Mark>();
-  /** Of marked root keys, by `kid`. */
+  /** The marks of root keys, by `kid`. */
   readonly #certified = new Map<string, CertifiedKeys>();
   #known = new TaintCache();
   #next = 0;
@@ -46,7 +46,7 @@ class MarkBook implements Marks {
     for (let isFull = true; isFull; ) {
       const query = { scope: MARK_SCOPE, startIndex: this.#next, limit: MARKS_PER_PAGE, withContent: false };
       const records = await ledger.list(query);
-      // A mark that is damaged would make what it taints look sound.
+      // A damaged mark would make the tasks that it taints look sound.
       await demandIntact(ledger, records);
       for (const record of records) await this.#take(record);
       isFull = records.length === MARKS_PER_PAGE;
@@ -57,7 +57,7 @@ class MarkBook implements Marks {
     return { size: marks.size, markOf: (name) => marks.get(name), known: this.#known };
   }
 
-  /** Calls that read at the same time take the same marks. */
+  /** Concurrent calls share one read. */
   async #take(record: LedgerRecord): Promise<void> {
     const { name, index } = record;
     const leaf = readLeaf(record);
@@ -83,14 +83,14 @@ class MarkBook implements Marks {
     }
   }
 
-  /** The earliest time that was stated counts. */
+  /** The earliest stated time counts. */
   #compromise(kid: string, mark: Mark): void {
     const name = keyMark(kid);
     const known = this.#marks.get(name);
     const since = mark.since ?? 0;
     if (known !== undefined && (known.since ?? 0) <= since) return;
     this.#add(name, mark);
-    // Where this clock is late, the key is rejected from now on.
+    // If the clock of this process is late, the key is rejected from now on.
     this.#world.keys.compromise(kid, Math.min(since, this.#world.now()));
   }
 
@@ -100,5 +100,5 @@ class MarkBook implements Marks {
   }
 }
 
-/** A `kid` that a key of ours may have: a thumbprint. */
+/** Whether a `kid` can be that of a key of this service: a thumbprint. */
 const KID = /^[A-Za-z0-9_-]{43}$/;

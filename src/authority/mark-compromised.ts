@@ -1,5 +1,5 @@
-// MarkCompromised and RevokeKey: a statement of an administrator, recorded before it takes effect. Both come to the same for a key:
-// a mark with a time, by which verdicts and graphs judge; a key of ours ends with it.
+// MarkCompromised and RevokeKey: a statement of an administrator, recorded before it takes effect. For a key both record a mark with a
+// time, by which verdicts and graphs judge; a key of this service is revoked too.
 
 import { keyMark } from '../dag/index.ts';
 import { EctError } from '../errors.ts';
@@ -13,7 +13,7 @@ import { ledgerMarks } from './mark-book.ts';
 import { asMarkCandidate, type MarkSubject, sinceMsOf } from './marks.ts';
 import { provenanceOf, type Writer } from './provenance.ts';
 
-/** What is compromised, as it is asked for. A key without a time: as of now. */
+/** The subject of a request. A key without a time is compromised as of now. */
 export type CompromisedSubject =
   | Extract<MarkSubject, { readonly kind: 'task' }>
   | { readonly kind: 'key'; readonly kid: string; readonly sinceMs?: number | undefined };
@@ -24,10 +24,10 @@ interface Statement {
 }
 
 /**
- * Marks a task or a key as compromised. From the commit on every look at a graph shows it and all that came after it as
- * tainted, and no token under the key is accepted; a key of ours signs no more. What was stated before stays: the same again, or a
- * later time for a key, is answered as a duplicate; an earlier time is one more mark. The caller's right to do so was checked before.
- * `policy`: the digest of the one that gave it.
+ * Marks a task or a key as compromised. After the commit every graph shows it and its descendants as tainted, and no token under the key
+ * is accepted; a key of this service no longer signs. Earlier statements stay: the same statement again, or a later time for a key, is a
+ * duplicate; an earlier time is one more mark. The permission of the caller was checked before; `policy` is the digest of the policy that
+ * gave it.
  */
 export async function markCompromised(
   context: AuthorityContext,
@@ -42,7 +42,7 @@ export async function markCompromised(
   return marked;
 }
 
-/** Marks a key as compromised. `isEnded`: a key of ours ended with this call. */
+/** Marks a key as compromised. `isEnded`: this call revoked a key of this service. */
 export async function compromiseKey(
   context: AuthorityContext,
   writer: Writer,
@@ -51,17 +51,18 @@ export async function compromiseKey(
 ): Promise<{ readonly marked: Appended; readonly isEnded: boolean }> {
   const by = callerName(writer.caller);
   const marked = await markKey(context, { kid, sinceMs: sinceOf(context, sinceMs), note, by }, writer, signal);
-  // The mark comes first: verdicts and graphs rest on it. A repeated call makes up for an end that was lost, as of the same time.
+  // The mark comes first, because verdicts and graphs use it. A repeated call completes a revocation that was interrupted, as of the same
+  // time.
   const leaf = readLeaf(marked.record);
   const since = leaf.type === 'taint' ? sinceMsOf(leaf) : 0;
-  // Where the mark was there already nothing was written, and so no policy kept, for this call.
+  // If the mark existed, nothing was written, and no policy was stored, for this call.
   await context.policies?.kept();
   const isEnded =
     (await context.ownKeys?.revokeOwn({ kid, by, note, provenance: provenanceOf(writer) }, since)) === true;
   return { marked, isEnded };
 }
 
-/** Whole seconds, so that a key is compromised as of the same time wherever that is compared; never in the future. */
+/** Whole seconds, so that all comparisons use the same time; never in the future. */
 function sinceOf({ now }: AuthorityContext, sinceMs: number | undefined): number {
   const nowMs = now() * 1000;
   return Math.min(sinceMs === undefined ? nowMs : Math.floor(sinceMs / 1000) * 1000, nowMs);
@@ -82,16 +83,16 @@ async function markKey(
 ): Promise<Appended> {
   const known = (await currentMarks(context))?.markOf(keyMark(kid));
   const record = known && (known.since ?? 0) * 1000 <= sinceMs ? await context.ledger.at(known.entry) : undefined;
-  // Of a certified key the mark may be that of its root key: then it has none of its own, and needs none.
+  // A certified key may be covered by the mark of its root key, and then needs no mark of its own.
   if (record !== undefined) return { record, receipt: await context.ledger.receiptFor(record), duplicate: true };
   const marked = await recordMark(context, { subject: { kind: 'key', kid, sinceMs }, note, by }, writer, signal);
-  // Takes effect here before it is answered, also where a mark before it cannot be read.
+  // Takes effect in this process before the response, even if an earlier mark cannot be read.
   context.keys.compromise(kid, sinceMs / 1000);
   await currentMarks(context);
   return marked;
 }
 
-/** A mark that is damaged does not keep another one from being made: what there is to stop must not wait for a repair. */
+/** A damaged mark does not prevent another one: a revocation must not wait for a repair. */
 async function currentMarks(context: AuthorityContext) {
   try {
     return await ledgerMarks(context).current();

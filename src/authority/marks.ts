@@ -1,39 +1,38 @@
-// Marks: entries of the ledger that say that a task, or a key since a time, is compromised. They are a kind of their own beside
-// the tasks: a scope that no workflow can have, a name for each subject, and a leaf that says what it is. Nothing is
-// deleted, and a mark is forever; what follows from it is computed when somebody looks. Several marks of one key state
-// several times: the earliest counts.
+// Marks: entries of the ledger that state that a task, or a key since a time, is compromised. They have a scope that no workflow can
+// have, a name for each subject, and a leaf of their own kind. Nothing is deleted, and a mark is permanent; its effects are computed by
+// readers. Several marks of one key may state several times: the earliest counts.
 
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { keyMark, taskMark } from '../dag/index.ts';
 import type { Candidate } from '../ledger/index.ts';
 
-/** No `wid` has such a character, whichever ids the service accepts. */
+/** No `wid` contains such a character, whichever ids the service accepts. */
 export const MARK_SCOPE = '†taint';
 
-/** What is compromised. */
+/** The subject of a mark. */
 export type MarkSubject =
   | { readonly kind: 'task'; readonly jti: string; readonly wid: string }
-  /** Every key of this id, whichever issuer uses it, since a time in milliseconds: what was recorded before stays sound. */
+  /** Every key with this id, of any issuer, since a time in milliseconds: entries from before stay sound. */
   | { readonly kind: 'key'; readonly kid: string; readonly sinceMs: number };
 
-/** What a mark states. It is the content of the entry, as canonical JSON; the leaf commits to it. */
+/** The statement of a mark. It is the content of the entry, as canonical JSON; the leaf commits to it. */
 export interface MarkStatement {
   readonly subject: MarkSubject;
   /** At most 256 characters. */
   readonly note: string;
-  /** The administrator, as the connection proved it. */
+  /** The authenticated administrator. */
   readonly by: string;
 }
 
-/** The leaf of a mark. It names the subject, so that taints follow from the log alone; the note is only committed to. */
+/** The leaf of a mark. It names the subject, so that taints can be computed from leaves alone; the note is only committed to. */
 export interface MarkLeaf {
   readonly v: 1;
   readonly type: 'taint';
   readonly jti?: string;
   readonly wid?: string;
   readonly kid?: string;
-  /** Of a key: milliseconds since the epoch. Absent in marks from before times were stated. */
+  /** Of a key: milliseconds since the epoch. Absent in marks of older releases. */
   readonly compromised_since?: number;
   readonly iss: string;
   /** Milliseconds since the epoch. */
@@ -41,7 +40,7 @@ export interface MarkLeaf {
   readonly commitment: string;
 }
 
-/** A mark as the ledger takes it. */
+/** The candidate for a mark. */
 export function asMarkCandidate(statement: MarkStatement, provenance?: Uint8Array): Candidate {
   const { subject, note, by } = statement;
   const content = Buffer.from(canonicalize({ subject: namedAsIn(subject), note, by }) as string, 'utf8');
@@ -66,12 +65,12 @@ export function asMarkCandidate(statement: MarkStatement, provenance?: Uint8Arra
   };
 }
 
-/** What identifies the content of a mark. */
+/** The digest of the content of a mark. */
 export function digestOfMark(content: Uint8Array): Uint8Array {
   return createHash('sha256').update(content).digest();
 }
 
-/** What a leaf marks. */
+/** The subject of a leaf. */
 export function subjectOf(leaf: MarkLeaf): MarkSubject {
   const { jti, wid, kid } = leaf;
   return jti === undefined
@@ -79,17 +78,17 @@ export function subjectOf(leaf: MarkLeaf): MarkSubject {
     : { kind: 'task', jti, wid: wid ?? '' };
 }
 
-/** Since when a key is compromised. Where no time was stated nothing that it signed is sound. */
+/** Since when a key is compromised. Without a stated time, all its signatures are unsound. */
 export function sinceMsOf({ compromised_since: sinceMs = 0 }: MarkLeaf): number {
   return sinceMs;
 }
 
-/** The name under which a subject is marked. */
+/** The name of a mark in the ledger, by its subject. */
 export function nameOf(subject: MarkSubject): string {
   return subject.kind === 'task' ? taskMark(subject.wid, subject.jti) : keyMark(subject.kid, subject.sinceMs);
 }
 
-/** The name under which a leaf stands. */
+/** The name of a mark in the ledger, by its leaf. */
 export function nameOfMark(leaf: MarkLeaf): string {
   const isTimeless = leaf.jti === undefined && leaf.compromised_since === undefined;
   return isTimeless ? keyMark(leaf.kid ?? '') : nameOf(subjectOf(leaf));

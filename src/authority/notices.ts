@@ -2,7 +2,7 @@
 
 import type { ErrorReason } from '../errors.ts';
 
-/** A task, by who did it and its name. All of it is attacker-controlled text. */
+/** A task with its issuer and name, all of them attacker-controlled text. */
 export interface NamedTask {
   readonly iss: string;
   readonly wid: string;

@@ -1,11 +1,11 @@
-// Port: the keys that sign here, as far as a compromise concerns them.
+// Port: the keys of this service, for revocations.
 
 export interface OwnKeys {
-  /** Whether a token in the name of `iss` verifies under keys of ours. */
+  /** Whether keys of this service may verify a token with this `iss`. */
   speakFor(iss: string): boolean;
   /**
-   * Ends a key of ours, compromised since a time (milliseconds). Durable when it returns. False where nothing had to be done: the key
-   * is none of ours, or has ended so before. Failures: those of the ledger.
+   * Revokes a key of this service, compromised since a time (milliseconds). Durable when it returns. False if nothing had to be done: the
+   * key is not of this service, or was revoked before. Errors: those of the ledger.
    */
   revokeOwn(
     key: {

@@ -1,4 +1,4 @@
-// Who may speak in which name, and for how long: the permission to issue, and what it is tied to.
+// The permission to issue: which `iss` a caller may use, for how long, and under which conditions.
 
 import { EctError, reject } from '../errors.ts';
 import type { Level } from '../token/index.ts';
@@ -8,20 +8,20 @@ import type { AuthorityContext } from './context.ts';
 import type { IssueInput } from './issue-input.ts';
 import { defaultIssuer, issuerFor, rejectIssuer } from './issuer.ts';
 
-/** What may be issued. */
+/** The conditions of a permission. */
 export interface IssuePermit {
   readonly iss: string;
-  /** Where the caller asks for no lifetime. */
+  /** The default lifetime. */
   readonly defaultTtlSeconds: number;
-  /** The digest of the policy that allows it. */
+  /** The digest of the policy that permits it. */
   readonly policy: string;
 }
 
 const LEVEL_NUMBERS: Readonly<Record<Level, number>> = { L1: 1, L2: 2, L3: 3 };
 
 /**
- * Rejects what the caller may not have issued: ISSUER_NOT_ALLOWED under the built-in rules, and for a name that no key of ours speaks
- * for; NOT_AUTHORIZED by a policy of the operator.
+ * Rejects a request that is not permitted: ISSUER_NOT_ALLOWED under the built-in rules, and for an `iss` without keys of this service;
+ * NOT_AUTHORIZED by a policy of the operator.
  */
 export function permitIssue(context: AuthorityContext, caller: Caller, input: IssueInput): IssuePermit {
   const { authorizer, policy } = context;
@@ -40,7 +40,7 @@ export function permitIssue(context: AuthorityContext, caller: Caller, input: Is
     authorizer.rejected(caller, question, decision);
     throw authorizer.isBuiltIn ? rejectIssuer(caller, iss, policy.issuer) : notAuthorized();
   }
-  // No policy makes our keys speak for another party.
+  // A policy cannot give this service the keys of another party.
   if (context.ownKeys?.speakFor(iss) === false) throw unspoken(iss);
   const broken = brokenObligation(circumstances, obligations);
   if (broken !== undefined) {
@@ -69,14 +69,14 @@ function unspoken(iss: string): EctError {
   return new EctError(reject('ISSUER_NOT_ALLOWED', message, { iss: iss.slice(0, 256) }));
 }
 
-/** An obligation that a token does not keep: for the operator which one, for the caller a sentence and what it can do. */
+/** The rejection for an unmet condition: which one for the operator, a message and a remedy for the caller. */
 interface BrokenObligation {
   readonly limit: string;
   readonly message: string;
   readonly remedy: string;
 }
 
-/** What a token that is asked for lacks of what a permission to issue is tied to. */
+/** Which condition of the permission the requested token does not meet. */
 export function brokenObligation(
   { ttl = 0, level = 0 }: Circumstances,
   { maxTtlSeconds = Number.POSITIVE_INFINITY, minimumLevel = 1 }: Obligations,

@@ -1,25 +1,25 @@
-// How an entry came into the ledger: who asked for it by which method, how that caller was proven, and which policy allowed it.
-// It is of the moment of the decision, and the ledger commits to it (ledger/entry.ts). Text of ours: canonical JSON, bounded.
+// The provenance of an entry: the caller and the method that requested it, how the caller was authenticated, and the policy that
+// permitted it. It is recorded as of the decision, and the ledger commits to it (ledger/entry.ts). It is canonical JSON of bounded size.
 
 import { MAX_PROVENANCE_BYTES } from '../ledger/index.ts';
 import { ACTIONS, type Action } from './authorizer.ts';
 import { type Caller, type Proof, type ProofStrength, proofOf } from './caller.ts';
 
-/** What is said of an entry. */
+/** The provenance of an entry. */
 export interface Provenance {
-  /** The method that had it written. An item of a batch is a call of its own. */
+  /** The method of the request. An item of a batch counts as a call of its own. */
   readonly action: Action;
   /** The name of the caller; empty: anonymous. */
   readonly caller: string;
   readonly proof: Proof['method'] | 'none';
   readonly strength: ProofStrength;
-  /** Who vouched for the caller; empty for an anonymous one. */
+  /** Who authenticated the caller; empty for an anonymous one. */
   readonly by: string;
-  /** The digest of the policy that allowed it, or `built-in`. */
+  /** The digest of the policy that permitted it, or `built-in`. */
   readonly policy: string;
 }
 
-/** For whom something is written, and which decision allowed it. */
+/** The caller of a write, and the decision that permitted it. */
 export interface Writer {
   readonly caller: Caller;
   readonly action: Action;
@@ -27,13 +27,13 @@ export interface Writer {
   readonly policy: string;
 }
 
-/** The longest name that is written whole: names of callers and of who vouches for them are URIs of 2,048 bytes at most. */
+/** Longer names are cut: names of callers and of authenticating parties are URIs of at most 2,048 bytes. */
 const MAX_NAME_BYTES = 3 * 1024;
 
-/** What an entry says of its writer. */
+/** The provenance that a writer gives an entry. */
 export function provenanceOf({ caller, action, policy }: Writer): Uint8Array {
   const proof = proofOf(caller);
-  // Canonical as it stands: the members are in order, and RFC 8785 spells strings as JSON.stringify does.
+  // This is canonical JSON: the members are in order, and RFC 8785 writes strings as JSON.stringify does.
   const text = JSON.stringify({
     action,
     by: bounded(proof?.by ?? ''),
@@ -45,7 +45,7 @@ export function provenanceOf({ caller, action, policy }: Writer): Uint8Array {
   return Buffer.from(text, 'utf8');
 }
 
-/** Never needed for a name that this service accepts: a bound that does not hang on who made the name. */
+/** Names that this service accepts are never cut; the limit does not depend on that. */
 function bounded(name: string): string {
   return 2 * name.length <= MAX_NAME_BYTES || Buffer.byteLength(JSON.stringify(name)) <= MAX_NAME_BYTES
     ? name
@@ -62,7 +62,7 @@ const PROOFS: ReadonlySet<unknown> = new Set<Provenance['proof']>([
 ]);
 const STRENGTHS: ReadonlySet<unknown> = new Set<ProofStrength>(['possession', 'vouched', 'bearer', 'local', 'none']);
 
-/** Reads what an entry says of its writer. Undefined for bytes that this service does not write. */
+/** Reads a provenance. Undefined for bytes that this service does not write. */
 export function readProvenance(bytes: Uint8Array): Provenance | undefined {
   if (bytes.length > MAX_PROVENANCE_BYTES) return undefined;
   let value: unknown;

@@ -1,5 +1,5 @@
-// What a caller may read of the ledger. What it may not read is answered as if it were not there: the same steps are taken for both, and
-// the same rejection is given.
+// What a caller may read of the ledger. An entry that it may not read looks like a missing one: both take the same steps and get the same
+// rejection.
 
 import { KEY_SCOPE } from '../key-manager/index.ts';
 import type { LedgerRecord } from '../ledger/index.ts';
@@ -17,20 +17,20 @@ import { defaultIssuer } from './issuer.ts';
 import { LOSS_SCOPE } from './loss-entry.ts';
 import { MARK_SCOPE } from './marks.ts';
 
-/** A workflow that no token names: a `wid` has no control characters. */
+/** A `wid` that no token has: it contains control characters. */
 export const NO_WORKFLOW = '\0';
 
-/** What is asked about instead of an entry that is not there. */
+/** Checked instead of a missing entry. */
 const NO_ENTRY: AskedEntry = { kind: 'task', iss: '', wid: NO_WORKFLOW };
 
 /** One call that reads. */
 export interface Reader {
-  /** Every caller may read everything: no permission is checked. */
+  /** Whether every caller may read everything, so that no permission is checked. */
   readonly seesAll: boolean;
-  /** Undefined: the entry is not there. */
+  /** Undefined: the entry does not exist. */
   maySee(entry: AskedEntry | undefined): Promise<boolean>;
   maySeeWorkflow(wid: string): Promise<boolean>;
-  /** Whether it may see tasks of this issuer as such, so that it is no secret that there are any. */
+  /** Whether it may see tasks of this issuer at all, so that their existence is no secret. */
   mayKnowIssuer(iss: string): Promise<boolean>;
 }
 
@@ -68,14 +68,14 @@ export function readerFor(context: AuthorityContext, caller: Caller, action: Act
 }
 
 /**
- * Whether the first task that was recorded in a workflow is the caller's own; each is looked up once. What comes later does not count: by
- * a `wid` that it heard of a caller could let itself in.
+ * Whether the caller's own task was recorded first in a workflow; each workflow is looked up once. Later tasks do not count: a caller
+ * that learned a `wid` could otherwise admit itself.
  */
 function rememberOwned({ ledger, policy }: AuthorityContext, caller: Caller): (wid: string) => Promise<boolean> {
   const known = new Map<string, boolean>();
   const author = defaultIssuer(caller, policy.issuer);
   return async (wid) => {
-    // Also without a workflow: what is there and what is not take the same look-ups.
+    // Also without a workflow, so that existing and missing entries take the same lookups.
     const scope = wid === '' ? NO_WORKFLOW : wid;
     let ownsWorkflow = known.get(scope);
     if (ownsWorkflow === undefined) {
@@ -93,7 +93,7 @@ const KINDS: Readonly<Record<string, AskedEntry['kind']>> = {
   [LOSS_SCOPE]: 'loss',
 };
 
-/** A record as permissions see it. */
+/** A record for the permission check. */
 export function askedAbout({ scope, author }: LedgerRecord): AskedEntry {
   const kind = KINDS[scope];
   return kind === undefined ? { kind: 'task', iss: author, wid: scope } : { kind, iss: author, wid: '' };

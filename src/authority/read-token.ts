@@ -4,7 +4,7 @@ import { EctError, type ErrorReason } from '../errors.ts';
 import { peekKey, type TokenVerdict, Verification, type VerifyOptions } from '../token/index.ts';
 import type { AuthorityContext } from './context.ts';
 
-/** Verifies one token. Throws ISSUER_KEYS_UNAVAILABLE where the keys of its issuer are needed and cannot be fetched; nothing else, whatever `text` may hold. */
+/** Verifies one token. Throws only ISSUER_KEYS_UNAVAILABLE, if the keys of the issuer are needed and cannot be fetched. */
 export async function readToken(
   context: AuthorityContext,
   text: string,
@@ -44,7 +44,7 @@ const UNDER_A_NAMESAKE: ReadonlySet<ErrorReason> = new Set([
   'ISSUER_MISMATCH',
 ]);
 
-/** Whether the token was not signed under the key that was found: then it could be under another one of that name. */
+/** Whether the signature does not verify under the key that was found: another key may have the same `kid`. */
 function isOfNoSignature(reason: ErrorReason): boolean {
   return reason !== 'ISSUER_MISMATCH' && UNDER_A_NAMESAKE.has(reason);
 }

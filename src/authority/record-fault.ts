@@ -1,5 +1,4 @@
-// Contradictions inside an entry: between its leaf, the columns that it is found by, and its content. Code that looks for damage
-// asks this of every entry.
+// Finds contradictions in an entry between its leaf, its indexed columns and its content. Every search for damage uses it.
 
 import { EctError } from '../errors.ts';
 import type { LedgerRecord } from '../ledger/index.ts';
@@ -7,7 +6,7 @@ import { digestOfToken } from '../token/index.ts';
 import { readLeaf } from './leaf.ts';
 import { digestOfMark } from './marks.ts';
 
-/** What contradicts itself in a record: its leaf, the columns that it is found by, and its content. */
+/** The contradiction in a record; undefined if there is none. */
 export function recordFault(record: LedgerRecord): string | undefined {
   const leaf = leafOf(record);
   const fault = placeFault(record, leaf);
@@ -19,7 +18,7 @@ export function recordFault(record: LedgerRecord): string | undefined {
   return isSame(record.digest, digestOfToken(token)) ? undefined : 'its digest is not that of its token';
 }
 
-/** How the columns that a record is found by contradict its leaf. */
+/** The contradiction between the indexed columns of a record and its leaf. */
 export function placeFault(record: LedgerRecord, leaf = leafOf(record)): string | undefined {
   if (leaf === undefined) return 'its leaf is not one that this service writes, or is about another task';
   if (leaf.iss !== record.author) return 'it is listed under another issuer than its leaf names';
@@ -27,7 +26,7 @@ export function placeFault(record: LedgerRecord, leaf = leafOf(record)): string 
   return undefined;
 }
 
-/** The leaf of a record; undefined where it is none that this service writes. */
+/** The leaf of a record; undefined if this service does not write such a leaf. */
 export function leafOf(record: LedgerRecord): ReturnType<typeof readLeaf> | undefined {
   try {
     return readLeaf(record);

@@ -1,4 +1,4 @@
-// Port: who has seen which token. One atomic step, so that "seen?" and "remember" can never be torn apart.
+// Port: stores the uses of tokens. Checking and storing a use is one atomic step.
 
 /** One use of a token by one verifier. */
 export interface TokenUse {
@@ -9,47 +9,46 @@ export interface TokenUse {
   readonly jti: string;
   /** When the token was issued, in seconds since the epoch: it was not used long before that. */
   readonly iat: number;
-  /** SHA-256 of the signing input, 32 bytes. Not of the token: ECDSA signatures are malleable. */
+  /** SHA-256 of the signing input, 32 bytes. Not of the token, because ECDSA signatures are malleable. */
   readonly digest: Uint8Array;
-  /** The signing input itself, so that an equivocation can be shown. Without the signature it is no token. */
+  /** The signing input itself, as evidence of an equivocation. Without the signature it is not a token. */
   readonly signingInput: string;
-  /** The caller and its name for its call; empty for none. */
+  /** The caller and its request id; empty for none. */
   readonly requestId: string;
 }
 
-/** What is known of a use. */
+/** The outcome of a claim. */
 export type Claim =
-  /** Never seen; now remembered. */
+  /** Not used before; now stored. */
   | 'fresh'
-  /** Seen under the same, non-empty request id with the same digest: the caller repeats its own call. */
+  /** Used with the same, non-empty request id and the same digest: the caller repeats its own call. */
   | 'repeated'
-  /** Seen with the same digest under another request id, or under none. */
+  /** Used with the same digest under another request id, or under none. */
   | 'replayed'
-  /** Seen with another digest: two different tokens for one task. */
+  /** Used with another digest: two different tokens for one task. */
   | Equivocated;
 
-/** The token that was seen first. */
+/** The token that was used first. */
 export interface Equivocated {
-  /** Its signing input. Empty where a guard with a bound had no room to keep it, or keeps digests alone. */
+  /** Its signing input. Empty if a guard of limited size did not store it, or stores only digests. */
   readonly firstSigningInput: string;
 }
 
 /**
- * Remembers uses.
+ * Stores uses.
  *
- * Atomicity: of any number of concurrent claims of one scope exactly one is `fresh`, across every process that shares
- * the store. Durability: a `fresh` answer survives a crash (the memory adapter excepted). Retention: a use is kept at
- * least until `keepUntil`; an adapter with a bound rejects new uses rather than forget a live one (it may leave out
- * signing inputs), and one that may have forgotten uses rejects tokens from before. Failures: EctError REPLAY_GUARD_UNAVAILABLE,
- * ONCE_CORRUPT, REPLAY_GUARD_FULL or STORAGE_FULL, never a guess.
+ * Atomicity: of any number of concurrent claims of one scope exactly one is `fresh`, across all processes that share the store.
+ * Durability: a `fresh` use survives a crash (except in the memory adapter). Retention: a use is stored at least until `keepUntil`. An
+ * adapter of limited size rejects new uses rather than delete an unexpired one (it may omit signing inputs), and one that may have lost
+ * uses rejects tokens from before. Errors: REPLAY_GUARD_UNAVAILABLE, ONCE_CORRUPT, REPLAY_GUARD_FULL or STORAGE_FULL.
  */
 export interface ReplayGuard {
   /**
-   * `now` and `keepUntil` are seconds since the epoch; uses whose `keepUntil` is before `now` may be forgotten. `now` is the
-   * earliest time that it can be, so no jump of a clock frees a token.
+   * `now` and `keepUntil` are seconds since the epoch; uses with a `keepUntil` before `now` may be deleted. `now` is the earliest
+   * plausible time, so that no jump of a clock frees a token.
    */
   claim(use: TokenUse, keepUntil: number, now: number): Promise<Claim>;
-  /** What `claim` would answer now. Remembers nothing, so a later claim may be answered otherwise. */
+  /** What `claim` would return now. Stores nothing, so a later claim may return something else. */
   look(use: TokenUse, now: number): Promise<Claim>;
   close(): Promise<void>;
 }

@@ -1,16 +1,16 @@
-// A token as a task of the graph: its place, its backing, and what its policy claims say about following and being followed.
+// Converts a token to a task of the graph: its name, its level, and what its policy claims allow.
 
 import type { Task, TaskLevel } from '../dag/index.ts';
 import type { Claims } from '../token/index.ts';
 import type { GraphPolicy } from './context.ts';
 
-/** What a token says and which key signed it; `kid` is empty for an unsigned one. */
+/** The claims of a token and its key; `kid` is empty for an unsigned one. */
 export interface TokenSubject {
   readonly claims: Claims;
   readonly kid: string;
 }
 
-/** The task that a token is about. `level` is what is known of it beyond its signature: L3 where it is recorded. */
+/** The task of a token. `level` is what is known beyond its signature: L3 if it is recorded. */
 export function taskOf({ claims, kid }: TokenSubject, policy: GraphPolicy, level?: TaskLevel): Task {
   const { jti, wid, iss, iat, pred, exec_act } = claims;
   return {
@@ -29,13 +29,13 @@ export function taskOf({ claims, kid }: TokenSubject, policy: GraphPolicy, level
 /** The policy claims that the rules of the graph use. They are signed by the issuer; the caller cannot change them. */
 export interface PolicyFacts {
   readonly pol_decision?: string;
-  /** The task makes up for another one. */
+  /** Whether the task compensates for another one. */
   readonly compensation?: true;
-  /** People look at what came before. */
+  /** Whether the task is a human review. */
   readonly review?: true;
 }
 
-/** What a claim set says of its policy. Absent members say nothing. */
+/** The policy claims of a claim set. Absent members mean nothing. */
 export function policyFacts({ policy, exec_act }: Claims, { reviewActions }: GraphPolicy): PolicyFacts {
   const decision = policy?.decision;
   return {
@@ -45,7 +45,7 @@ export function policyFacts({ policy, exec_act }: Claims, { reviewActions }: Gra
   };
 }
 
-/** The same as the graph sees it. */
+/** The same for the rules of the graph. */
 export function asTaskFacts({
   pol_decision,
   compensation,

@@ -1,4 +1,4 @@
-// The last step of Verify: whether this audience has used the token before.
+// The last step of Verify: whether the audience has used the token before.
 
 import { EctError, type Rejection, reject } from '../errors.ts';
 import type { VerifiedToken } from '../token/index.ts';
@@ -31,10 +31,10 @@ export async function judgeUse(
   const requestId = ownName(caller, input.requestId);
   const use = { audience, iss, wid, jti, iat, digest: token.digest, signingInput, requestId };
   const { token: policy, replayTtlSeconds } = context.policy;
-  // A token that is rejected already has its verdict, so a failure of the guard does not matter.
+  // A rejected token already has its verdict, so an error of the replay guard does not matter.
   if (verdict.rejection === undefined) rejectForgotten(context, exp + policy.maxFutureSeconds);
   const keepUntil = Math.max(exp + policy.maxFutureSeconds, context.now() + replayTtlSeconds);
-  // What this time leaves alive is remembered, also where the clock has jumped: a token that was used stays used.
+  // Uses are stored by the earliest plausible time, so that they outlive a jump of the clock.
   const earliest = context.earliest();
   const remembers = input.replay === 'record' && verdict.rejection === undefined;
   const claim = remembers
@@ -52,22 +52,22 @@ export async function judgeUse(
   recordStep(verdict, verdict.outcomes.length, rejectionOfUse(claim, jti));
 }
 
-/** One use of a proof by which a caller made itself known. Times are seconds since the epoch. */
+/** One use of a proof that authenticates a caller. Times are seconds since the epoch. */
 export interface ProofUse {
   readonly jti: string;
   readonly expires: number;
-  /** It cannot have been made before. */
+  /** The earliest time at which the proof can have been made. */
   readonly issuedAfter: number;
   /** SHA-256 of the signing input. */
   readonly digest: Uint8Array;
 }
 
-/** The place of proofs among the uses of tokens: no `wid` has a control character. */
+/** The scope of proofs among the uses of tokens: no `wid` has a control character. */
 const PROOF_SCOPE = '\0proof';
 
 /**
- * Remembers the use of a proof in one atomic step. Throws CALLER_UNTRUSTED where it was used before, and where the use cannot be stored what
- * the guard throws: then no call is accepted by a proof, since it could be a copy. What it takes is charged to the caller.
+ * Stores the use of a proof in one atomic step. Throws CALLER_UNTRUSTED if it was used before, and the errors of the replay guard if the
+ * use cannot be stored: then no call is accepted with a proof, because it may be a copy. The quota of the caller pays for the write.
  */
 export async function claimProof(
   context: AuthorityContext,
@@ -116,12 +116,12 @@ function rejectForgotten(context: AuthorityContext, keptUntil: number): void {
 }
 
 /**
- * The shortest `request_id` of an anonymous caller: 128 bits in base64url. Anonymous callers share one scope, so nobody may be able
- * to guess an id or to find it by counting.
+ * The shortest `request_id` of an anonymous caller: 128 bits in base64url. Anonymous callers share one scope, so ids must not be
+ * guessable.
  */
 const MIN_ANONYMOUS_ID_CHARACTERS = 22;
 
-/** The rejection of an id that is no proof of being the same caller. Asked for before any work. */
+/** The rejection of an id that does not identify the caller. Checked before any work. */
 export function guessableId(caller: Caller, { requestId }: Pick<UseInput, 'requestId'>): Rejection | undefined {
   if (caller.kind !== 'anonymous' || requestId === '' || requestId.length >= MIN_ANONYMOUS_ID_CHARACTERS) {
     return undefined;
@@ -132,7 +132,7 @@ export function guessableId(caller: Caller, { requestId }: Pick<UseInput, 'reque
   return reject('REQUEST_INVALID', message, { field: 'request_id' });
 }
 
-/** A caller can repeat only its own calls: with the id of another caller a call is a replay. Names of callers have no space. */
+/** A caller can repeat only its own calls: with the id of another caller a call is a replay. Names of callers contain no space. */
 function ownName(caller: Caller, requestId: string): string {
   return requestId === '' ? '' : `${callerName(caller)} ${requestId}`;
 }

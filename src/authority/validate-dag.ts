@@ -1,4 +1,4 @@
-// ValidateDAG: the ancestors of one token, a recorded workflow, or a bundle of tokens. A bad graph is an answer.
+// ValidateDAG: the ancestors of one token, a recorded workflow, or a bundle of tokens. An invalid graph is a verdict, not an error.
 
 import {
   createYielder,
@@ -19,18 +19,18 @@ import { ledgerMarks } from './mark-book.ts';
 import { NO_WORKFLOW } from './read-permission.ts';
 import { Slots } from './slots.ts';
 
-/** Whether the past of a workflow may be shown. Otherwise a report ends at tasks whose past the ledger has checked. */
+/** Whether the ancestors in a workflow may be shown. If not, a report ends at tasks whose ancestors the ledger has checked. */
 type MaySeeWorkflow = (wid: string) => Promise<boolean>;
 
 interface WorkflowSubject {
   readonly wid: string;
-  /** It is answered as if it were not there. */
+  /** Workflows that may not be read look like missing ones. */
   readonly isHidden?: boolean;
-  /** Of others, which it follows. Undefined: all of them. */
+  /** Whether another workflow that this one follows may be read. Undefined: all may. */
   readonly maySeeWorkflow?: MaySeeWorkflow | undefined;
 }
 
-/** Which graph. */
+/** The graph to validate. */
 export type DagSubject =
   | {
       readonly kind: 'token';
@@ -42,17 +42,17 @@ export type DagSubject =
   | ({ readonly kind: 'workflow' } & WorkflowSubject)
   | { readonly kind: 'bundle'; readonly tokens: readonly string[] };
 
-/** The state of a graph, or why a token that was handed in cannot be part of one. */
+/** The state of a graph, or why a token of the request cannot be part of one. */
 export type DagAnswer = { readonly report: DagReport } | { readonly rejection: Rejection };
 
-/** Judges a graph. `labels` asks for `exec_act` on every task, for a drawing: more has to be read for it. */
+/** Validates a graph. `labels` requests the `exec_act` of every task, for a drawing, which needs more reads. */
 export async function validateDag(
   context: AuthorityContext,
   subject: DagSubject,
   deadline: Ending,
   { labels = false }: { readonly labels?: boolean } = {},
 ): Promise<DagAnswer> {
-  // What is handed in is judged by the marks that the graph is judged by.
+  // The tokens of the request are verified with the same marks as the graph.
   if (subject.kind !== 'workflow') await ledgerMarks(context).current();
   switch (subject.kind) {
     case 'token':
@@ -85,10 +85,10 @@ async function validateToken(
   return { report: isShown ? whole : await examine('links') };
 }
 
-/** Other workflows that are asked about; a past in more of them is not shown. */
+/** How many other workflows are checked; if the ancestors are in more, they are not shown. */
 const MAX_OTHER_WORKFLOWS = 16;
 
-/** Whether every workflow may be seen that a graph leads through beside `own`. */
+/** Whether every workflow besides `own` that the graph contains may be read. */
 async function maySeePast({ graph }: DagReport, own: string, maySeeWorkflow: MaySeeWorkflow): Promise<boolean> {
   const others = new Set<string>();
   for (const { wid } of graph.tasks) if (wid !== own) others.add(wid);
@@ -113,21 +113,20 @@ async function validateBundle(
     const identity = Buffer.from(read.token.digest).toString('base64url');
     tasks.push({ ...read.task, identity });
   }
-  // Only marks are looked up in the ledger, and what they leave sound: a bundle is judged by itself, but what is compromised is so
-  // everywhere.
+  // A bundle is validated without the ledger, except for marks: what is compromised is compromised everywhere.
   return { report: await examineWorkflow(tasks, bundleAncestry([]), examinationIn(context, yielder)) };
 }
 
-/** A workflow with more tasks is large: it takes up to 80 MB while it is examined, so a process holds two at once. */
+/** A workflow with more tasks is large: it needs up to 80 MB while it is examined, so a process examines two at a time. */
 const LARGE_TASKS = 1_000;
 const LARGE = new Slots(2);
 
-/** Records that are read in one turn of the event loop: a millisecond or two of work. */
+/** How many records are read in one turn of the event loop: a millisecond or two of work. */
 const RECORDS_PER_SLICE = 100;
 
-/** The recorded tasks of a workflow, one more than can be examined at most. */
+/** The recorded tasks of a workflow, at most one more than can be examined. */
 export interface RecordedWorkflow {
-  /** The graph that they form. */
+  /** Their graph. */
   readonly report: DagReport;
   readonly tasks: number;
   /** When the first and the last of them were recorded, in milliseconds. */
@@ -135,7 +134,7 @@ export interface RecordedWorkflow {
   readonly lastMs: number;
 }
 
-/** The graph that the recorded tasks of a workflow form, and what else the ledger knows of it. WORKFLOW_NOT_FOUND where there is none. */
+/** The graph of the recorded tasks of a workflow, and what the ledger knows about it. WORKFLOW_NOT_FOUND if there are none. */
 export async function readWorkflow(
   context: AuthorityContext,
   { wid, isHidden = false, maySeeWorkflow }: WorkflowSubject,
@@ -148,7 +147,7 @@ export async function readWorkflow(
   let [firstMs, lastMs] = [Number.NaN, Number.NaN];
   let leave: (() => void) | undefined;
   try {
-    // What may not be read is looked for where nothing is, so that it looks and takes the same.
+    // A workflow that may not be read is searched under an unused name, so that it takes the same steps as a missing one.
     for await (const records of readRecords(context, isHidden ? NO_WORKFLOW : wid, deadline, labels)) {
       if (tasks.length === 0) firstMs = records[0]?.recordedAtMs ?? firstMs;
       lastMs = records.at(-1)?.recordedAtMs ?? lastMs;
@@ -170,7 +169,7 @@ export async function readWorkflow(
   }
 }
 
-/** Pages of the tasks of a workflow. One task more than can be examined, so that a larger workflow is rejected, not cut. */
+/** Pages of the tasks of a workflow. One task more than can be examined is read, so that a larger workflow is rejected, not cut. */
 async function* readRecords({ ledger }: AuthorityContext, scope: string, deadline: Ending, labels: boolean) {
   let startIndex = 0;
   for (let left = MAX_WORKFLOW_TASKS + 1; left > 0; ) {

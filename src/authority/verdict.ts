@@ -1,4 +1,4 @@
-// What became of the steps on a token: filled in one step after the other, then handed out as the verdict.
+// Collects the outcomes of the steps of a verification, and returns them as the verdict.
 
 import type { DagReport } from '../dag/index.ts';
 import type { Rejection } from '../errors.ts';
@@ -28,15 +28,15 @@ export const LEVEL_STEP = TOKEN_STEPS.findIndex(({ name }) => name === 'level');
 
 /** The verdict. `outcomes` has one entry for each of VERIFY_STEPS. */
 export interface Verdict {
-  /** Why not. In a report, still that of the step which `enforce` would have stopped at. */
+  /** Why the token is not valid. In a report, the reason of the first failed step. */
   readonly rejection: Rejection | undefined;
-  /** Undefined where the token is not valid. */
+  /** Undefined if the token is not valid. */
   readonly level: Level | undefined;
-  /** The token as far as it can be trusted: signature and formats hold, though a later step may have failed. */
+  /** The token as far as it can be trusted: signature and formats are valid, though a later step may have failed. */
   readonly token: VerifiedToken | undefined;
   readonly dag: DagReport | undefined;
   readonly outcomes: readonly Outcome[];
-  /** Every step that failed; at most one unless a report was asked for. */
+  /** Every failed step; at most one unless a report was requested. */
   readonly failures: readonly Failure[];
   /** Both tokens of an equivocation, by their signing inputs. */
   readonly equivocation: Equivocation | undefined;
@@ -44,11 +44,11 @@ export interface Verdict {
 
 export interface Equivocation {
   readonly signingInput: string;
-  /** Empty where the guard could not keep it. */
+  /** Empty if the replay guard did not store it. */
   readonly firstSigningInput: string;
 }
 
-/** A verdict that still grows. */
+/** A verdict in progress. */
 export interface OpenVerdict extends Verdict {
   rejection: Rejection | undefined;
   level: Level | undefined;
@@ -60,7 +60,7 @@ export interface OpenVerdict extends Verdict {
 
 const NONE: readonly Failure[] = [];
 
-/** Opens a verdict with what became of the steps on the token itself. */
+/** Starts a verdict with the outcomes of the steps on the token itself. */
 export function openVerdict(first: TokenVerdict): OpenVerdict {
   return {
     rejection: first.ok ? undefined : first.rejection,
@@ -73,7 +73,7 @@ export function openVerdict(first: TokenVerdict): OpenVerdict {
   };
 }
 
-/** Writes down a step that was run: it holds, or it is rejected. */
+/** Records the outcome of a step: passed or rejected. */
 export function recordStep(verdict: OpenVerdict, step: number, rejection: Rejection | undefined): void {
   verdict.outcomes[step] = rejection === undefined ? 'PASS' : 'FAIL';
   if (rejection === undefined) return;
@@ -81,7 +81,7 @@ export function recordStep(verdict: OpenVerdict, step: number, rejection: Reject
   verdict.failures = [...verdict.failures, { step, rejection }];
 }
 
-/** Closes a verdict: steps that were not run are skipped. `level` is what the token was found to be. */
+/** Completes the verdict: steps that did not run are skipped. `level` is the level that was determined. */
 export function closeVerdict(verdict: OpenVerdict, level: Level | undefined): Verdict {
   while (verdict.outcomes.length < VERIFY_STEPS.length) verdict.outcomes.push('SKIPPED');
   if (verdict.rejection === undefined) verdict.level = level;

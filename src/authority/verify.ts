@@ -1,4 +1,4 @@
-// Verify: the steps on the token itself, then the graph, then replay. A bad token is an answer, not an error.
+// Verify: the steps on the token itself, then the graph, then replay. An invalid token is a verdict, not an error.
 
 import { rejectionOf } from '../dag/index.ts';
 import { EctError, type Rejection, reject, rejectAll } from '../errors.ts';
@@ -16,30 +16,30 @@ import { closeVerdict, LEVEL_STEP, type OpenVerdict, openVerdict, recordStep, ty
 import { checkWriteQuota } from './write-reservation.ts';
 import { heldBytes } from './write-sizes.ts';
 
-/** What a verifier wants to know. */
+/** The options of a verifier. */
 export interface VerifyInput {
   readonly token: string;
-  /** Who verifies. Empty: the caller itself. */
+  /** The audience of the verifier. Empty: the caller itself. */
   readonly audience: string;
   readonly predecessors: readonly string[];
   readonly dag: 'none' | 'partial' | 'complete';
-  /** `observe`: checked, but not remembered. */
+  /** `observe`: checked, but not stored. */
   readonly replay: 'record' | 'observe' | 'skip';
   readonly requestId: string;
-  /** Undefined: what the policy asks for. It is never less than that. */
+  /** Undefined: what the policy requires, which is always the minimum. */
   readonly minimumLevel: Level | undefined;
-  /** `report`: goes on after a failure, as far as that is possible. */
+  /** `report`: continues after a failure, as far as possible. */
   readonly mode: 'enforce' | 'report';
-  /** Evidence: judge as of this second of the past, without replay. Undefined: now. */
+  /** Evidence: verify as of this second of the past, without replay. Undefined: now. */
   readonly asOf: number | undefined;
   readonly inputHash: string | undefined;
   readonly outputHash: string | undefined;
-  /** The octets themselves. */
+  /** The bytes themselves. */
   readonly input: Uint8Array | undefined;
   readonly output: Uint8Array | undefined;
 }
 
-/** Verifies one token for one caller: the steps on the token itself, the graph, and last the replay guard. */
+/** Verifies one token for one caller: the token itself, the graph, and the replay guard. */
 export async function verify(
   context: AuthorityContext,
   caller: Caller,
@@ -71,14 +71,14 @@ export async function verify(
     );
   if (isOver(verdict, input)) return close(context, verdict, level);
 
-  // Last, so that a token that fails anywhere above never uses up its one use.
+  // Last, so that a token that fails an earlier step is not used up.
   const guard = input.replay === 'skip' || input.asOf !== undefined ? undefined : context.replay;
   if (guard === undefined) verdict.outcomes.push('SKIPPED');
   else await judgeUse(context, guard, caller, verdict, token, question.audience, input);
   return close(context, verdict, level);
 }
 
-/** What is asked of the token itself. Throws EctError for everything that is wrong with an order of this caller. */
+/** The options for the token itself. Throws EctError for every fault in the request of this caller. */
 function questionOf(context: AuthorityContext, caller: Caller, input: VerifyInput): AskedBySomebody {
   const audience = audienceOf(caller, input);
   const now = context.now();
@@ -88,7 +88,7 @@ function questionOf(context: AuthorityContext, caller: Caller, input: VerifyInpu
   return { ...input, audience: audience ?? '', now, purpose: 'presented' };
 }
 
-/** Before any signature is checked. The size is that of a token without a signature, or a little more. */
+/** Checked before any signature. The size is at least that of the token without its signature. */
 function demandReplayRoom(context: AuthorityContext, caller: Caller, input: VerifyInput): void {
   if (input.replay !== 'record' || input.asOf !== undefined || context.replay === undefined) return;
   const bytes = heldBytes(
@@ -98,14 +98,14 @@ function demandReplayRoom(context: AuthorityContext, caller: Caller, input: Veri
   checkWriteQuota(context, { caller, use: 'replay', bytes });
 }
 
-/** A question of a verifier that has said who it is. */
+/** A request whose audience is known. */
 type AskedBySomebody = VerifyOptions & { readonly audience: string };
 
 function minimumFor(context: AuthorityContext, { claims }: VerifiedToken, input: VerifyInput): Level {
   return requiredLevel(context.policy.token, input.minimumLevel, claims.exec_act);
 }
 
-/** A report goes on after a failure. */
+/** Whether a report was requested, which continues after a failure. */
 function isOver(verdict: Verdict, { mode }: VerifyInput): boolean {
   return verdict.rejection !== undefined && mode === 'enforce';
 }
@@ -116,18 +116,18 @@ function close({ notices }: AuthorityContext, verdict: OpenVerdict, level: Level
   return closeVerdict(verdict, level);
 }
 
-/** Who verifies, where it is said or proven. */
+/** The audience, if it is given or the caller is authenticated. */
 function audienceOf(caller: Caller, input: VerifyInput): string | undefined {
   if (input.audience !== '') return input.audience;
   return caller.kind === 'anonymous' ? undefined : caller.id;
 }
 
-/** Whether there is nothing that could be wrong with an order. */
+/** Whether the request cannot have faults. */
 function isPlain({ asOf, requestId }: VerifyInput, audience: string | undefined): boolean {
   return audience !== undefined && asOf === undefined && requestId === '';
 }
 
-/** Everything that is wrong with an order of this caller. */
+/** Every fault in the request of this caller. */
 export function verifyFaults(context: AuthorityContext, caller: Caller, input: VerifyInput): readonly Rejection[] {
   return faultsAt(context.now(), caller, input);
 }
@@ -135,7 +135,7 @@ export function verifyFaults(context: AuthorityContext, caller: Caller, input: V
 function faultsAt(now: number, caller: Caller, input: VerifyInput): readonly Rejection[] {
   const { asOf } = input;
   return [
-    // A verifier that does not say who it is would accept tokens that are meant for others.
+    // A verifier without an audience would accept tokens for others.
     audienceOf(caller, input) === undefined
       ? reject('REQUEST_INVALID', 'audience is required: it names the verifier, one of the parties in aud.', {
           field: 'audience',

@@ -1,8 +1,8 @@
-// Port: how much a caller may make the service keep.
+// Port: limits how much a caller may store.
 
 /**
- * What is kept: an entry of the ledger, a use of a token, a token under a request id, a use of the proof of a caller. The last is kept for
- * minutes, and each call of such a caller needs it, also one that only reads.
+ * What is stored: an entry of the ledger, a use of a token, a token under a request id, a use of the proof of a caller. The last one is
+ * stored for minutes, and every call of such a caller needs it, also one that only reads.
  */
 export type WriteUse = 'ledger' | 'replay' | 'idempotency' | 'proof';
 
