@@ -37,7 +37,7 @@ export function provenanceFor(
   caller: Caller,
 ): (record: LedgerRecord) => ProvenanceFields | undefined {
   const seesAll = isAdministrator?.(caller) === true;
-  // Anonymous callers cannot be told apart: what one of them had recorded is none of the others' business.
+  // Anonymous callers cannot be distinguished, so none of them may see what another one recorded.
   const name = caller.kind === 'anonymous' ? undefined : caller.id;
   const iss = name === undefined ? undefined : defaultIssuer(caller, policy.issuer);
   return ({ author, provenance }) => {

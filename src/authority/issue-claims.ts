@@ -30,7 +30,7 @@ export function draftClaims(context: AuthorityContext, input: IssueInput, permit
   throw new EctError(rejectAll([first, ...others], () => ''));
 }
 
-/** Every rule that a request can violate whoever the caller is. Its violations name fields of the request. */
+/** Every rule that a request can violate for any caller. Its violations name fields of the request. */
 export function issueFaults(context: AuthorityContext, input: IssueInput): readonly Rejection[] {
   const policy = policyIn(input.ext?.value);
   const iss = input.iss === '' ? context.policy.issuer : input.iss;

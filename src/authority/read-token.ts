@@ -72,6 +72,6 @@ async function readUnderPastKey(
 
 /** As of now such a key is rejected in any case, so a failed lookup in the ledger does not matter. */
 async function isRecalled({ keys }: AuthorityContext, kid: string, { asOf }: VerifyOptions): Promise<boolean> {
-  const recalling = keys.findPastKey(kid);
-  return asOf === undefined ? recalling.catch(() => false) : recalling;
+  const finding = keys.findPastKey(kid);
+  return asOf === undefined ? finding.catch(() => false) : finding;
 }

@@ -135,7 +135,7 @@ async function rejectDamagedOnce(path: string, source: DataDir): Promise<void> {
   throw rejection('ONCE_CORRUPT', message, next);
 }
 
-/** What is wrong with a file of what is remembered once. `isAtRest`: it has no write-ahead file. */
+/** The faults of an `once.db`. `isAtRest`: it has no write-ahead file. */
 export async function onceFaults(path: string, isAtRest: boolean): Promise<readonly string[]> {
   const faults: string[] = [];
   let examiner: ExpiringKeyExaminer | undefined;

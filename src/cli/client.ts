@@ -98,8 +98,8 @@ export function connect(options: ServiceOptions): Service {
     keys: createClient(KeyService, transport),
     admin: createClient(AdminService, transport),
     readPage: (path) => readPage(sessionManager, `${new URL(baseUrl).pathname.replace(/\/$/, '')}${path}`, options),
-    // A connection that stands keeps no process alive, and one that is failing still needs its listeners: only one that
-    // is not there yet has to be given up.
+    // An open connection keeps no process alive, and a failing one still needs its listeners: only a pending one must be
+    // aborted.
     close: () => {
       if (sessionManager.state() === 'connecting') sessionManager.abort();
     },

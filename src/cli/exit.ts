@@ -17,7 +17,7 @@ export interface Failure {
   /** A value of ErrorReason, or a reason of the command line itself (lower case). */
   readonly reason: ErrorReason | (string & {});
   readonly message: string;
-  /** Several mistakes, each to be told on a line of its own: `file:line:column: what`. */
+  /** Several mistakes, each printed on its own line: `file:line:column: what`. */
   readonly faults?: readonly string[];
   /** What to do next. Empty where nothing is known. */
   readonly remedy: string;
@@ -42,7 +42,7 @@ export class Rejected extends Error {
 /** Ends a command with exit code 2: an argument that only turned out wrong while it was used. */
 export class WrongUsage extends Error {
   override readonly name = 'WrongUsage';
-  /** Several mistakes, each to be told on a line of its own. */
+  /** Several mistakes, each printed on its own line. */
   readonly faults: readonly string[];
 
   constructor(

@@ -90,7 +90,7 @@ interface FileNames {
   readonly cases?: string;
 }
 
-/** The policy, its limits and its cases. Every mistake in any of them is told at once. */
+/** The policy, its limits and its cases. Reports the mistakes of all of them at once. */
 export async function readFiles(io: Io, file: string, { limits: limitsFile, cases: casesFile }: FileNames) {
   const { readPolicy } = await loadCedar();
   const policy = readPolicy(await textOf(io, file));

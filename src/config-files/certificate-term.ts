@@ -26,7 +26,7 @@ export function isInForce({ notBeforeMs, notAfterMs }: Term, nowMs: number): boo
 }
 
 /**
- * What to say of a term at this moment. Whoever renews does so at two thirds of the life or before (cert-manager at 2/3, ACME
+ * The state of a certificate at this time. Renewals happen at two thirds of the lifetime or before (cert-manager at 2/3, ACME
  * clients at 2/3, SPIRE at 1/2), so with a sixth left a renewal has failed.
  */
 export function phaseOf({ notBeforeMs, notAfterMs }: Term, nowMs: number): 'valid' | 'ending' | 'expired' {

@@ -99,7 +99,7 @@ function demandForIssuers(
   if (!hasTrustFile) problem(`${name}=yes needs ECT_TRUST_FILE, which names the issuers.`);
   if (!hasTls && !isOnLoopback) {
     problem(
-      `${name}=yes needs ECT_TLS_CERT and ECT_TLS_KEY, or ECT_WORKLOAD_API, if ECT_LISTEN is not loopback: whoever intercepts a bearer token can use it.`,
+      `${name}=yes needs ECT_TLS_CERT and ECT_TLS_KEY, or ECT_WORKLOAD_API, if ECT_LISTEN is not loopback: anyone who intercepts a bearer token can use it.`,
     );
   }
 }

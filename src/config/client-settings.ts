@@ -12,7 +12,7 @@ export const CLIENT_SETTINGS: ReadonlySet<string> = new Set([
 
 const SERVICE_SETTINGS = { ECT_CERT: 'ECT_TLS_CERT', ECT_KEY: 'ECT_TLS_KEY', ECT_CA: 'ECT_TLS_CLIENT_CA' } as const;
 
-/** What an operator is to be told at the start, where the service has no TLS of its own. */
+/** Warnings at the start of a service without TLS. */
 export function clientSettingWarnings(
   env: Readonly<Record<string, string | undefined>>,
   { tls, workloadApi }: { readonly tls: unknown; readonly workloadApi?: unknown },

@@ -41,7 +41,7 @@ export interface Config {
   /** The agent that gives certificate, key and CAs, instead of files. */
   readonly workloadApi: WorkloadApiConfig | undefined;
   readonly callers: CallersConfig;
-  /** Off loopback without client certificates: whoever reaches the port is served. */
+  /** Whether callers need no identity, also off loopback and without client certificates. */
   readonly allowAnonymous: boolean;
   /** Processes behind the port; `auto`: one for each core. */
   readonly workers: number | 'auto';

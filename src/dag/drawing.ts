@@ -5,7 +5,7 @@ import type { DagReport } from './report.ts';
 import { contextOf, type Task, type TaskName } from './task.ts';
 
 /**
- * A drawing ends here: a larger one helps nobody, and Mermaid gives up long before.
+ * The maximum size of a drawing: a larger one is unreadable, and Mermaid fails much earlier.
  * @internal Exported because tests compute with it.
  */
 export const MAX_DRAWN_TASKS = 1_000;

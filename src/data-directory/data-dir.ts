@@ -32,11 +32,11 @@ export interface DataDir {
   /** There once the ledger was copied elsewhere, to be continued there. */
   readonly moved: string;
   readonly ledger: string;
-  /** There while the ledger is known to be damaged. */
+  /** Exists while the ledger is known to be damaged. */
   readonly ledgerDamage: string;
-  /** The same of what is remembered once. */
+  /** The same for `once.db`. */
   readonly onceDamage: string;
-  /** What is remembered once: uses of tokens, request ids. */
+  /** `once.db`: used tokens, request ids and pending recordings. */
   readonly once: string;
   /** What time it was, as far as that was trusted; for this machine until it is started anew. */
   readonly clock: string;

@@ -9,8 +9,8 @@ import { SqliteLedgerStore } from '../stores/sqlite/index.ts';
 import { type DataDir, StartError } from './data-dir.ts';
 
 /**
- * Holds the ledger against its mark, reading only, so that whatever is left of it stays as it is. StartError where entries are
- * missing, or others are in their place. What else is wrong with the store is for whoever opens it to say.
+ * Compares the ledger with its mark, read-only, so that the rest of a damaged ledger stays unchanged. StartError if entries are
+ * missing or different. Other faults of the store are found when it is opened.
  */
 export async function rejectLostHistory(dir: DataDir, { verifierKey }: LedgerKey): Promise<void> {
   const lost = await findLoss(dir, verifierKey);

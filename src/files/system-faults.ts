@@ -1,5 +1,5 @@
-// What an error of the file system means, in a sentence that leads to the right next step: what is missing is told
-// apart from what is forbidden, by which path and for which user, and what changes that.
+// Explains errors of the file system with the right next step: missing and forbidden files are distinguished, with the path, the
+// user, and what to change.
 
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -11,7 +11,7 @@ export type FileUse = 'read' | 'written';
 
 /**
  * Why a file could not be used: a clause without a full stop, which names the path that is to blame. `error` is what
- * the system threw, or anything with its `code`; the code is told where nothing better is known.
+ * the system threw, or anything with its `code`; unknown codes are returned as they are.
  */
 export function fileFault(path: string, error: unknown, use: FileUse = 'read'): string {
   const code = codeOf(error);

@@ -30,7 +30,7 @@ export class HeaderBlocks {
   #open:
     | (OpenBlock & { readonly parts: Buffer[]; readonly since: number; readonly memory: StreamMemory; bytes: number })
     | undefined;
-  #memo: { readonly block: Buffer; readonly version: number; readonly head: RequestHead } | undefined;
+  #last: { readonly block: Buffer; readonly version: number; readonly head: RequestHead } | undefined;
 
   /**
    * The limit of a header list as HTTP/2 counts it, and how long a block may be incomplete. `openMemory` reserves memory for incomplete
@@ -90,16 +90,16 @@ export class HeaderBlocks {
 
   /** The head of a request, or its fault. Throws ConnectionError if the block cannot be decoded. */
   readHead(block: Buffer): RequestHead | 'malformed' {
-    const memo = this.#memo;
+    const last = this.#last;
     const { version } = this.#decoder;
-    if (memo !== undefined && memo.version === version && memo.block.equals(block)) return memo.head;
+    if (last !== undefined && last.version === version && last.block.equals(block)) return last.head;
     const list = this.#decode(block);
     const { listBytes } = this.#decoder;
     const head = readRequestHead(list, listBytes > this.#maxBytes);
     if (head === undefined) return 'malformed';
     // Only a block that does not change the dynamic table decodes to the same list again.
     if (!head.isTooLarge && version === this.#decoder.version) {
-      this.#memo = { block: Buffer.from(block), version, head };
+      this.#last = { block: Buffer.from(block), version, head };
     }
     return head;
   }

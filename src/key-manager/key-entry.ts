@@ -32,7 +32,7 @@ export interface KeyStatement {
   readonly compromised_since?: number;
   /** Of a root key that becomes active: whatever it was announced for, it is needed now. */
   readonly urgent?: true;
-  /** Of a key that becomes active: milliseconds since its announcement, as whoever makes it active has measured them. */
+  /** Of a key that becomes active: milliseconds since its announcement, as measured by the process that makes it active. */
   readonly waited_ms?: number;
 }
 

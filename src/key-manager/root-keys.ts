@@ -96,8 +96,8 @@ export class RootKeys {
         await this.#record('retired', key);
         continue;
       }
-      // Before its time, so that it is at hand when any process makes it active. Whoever cannot sign with it leaves that
-      // step to others.
+      // Opened early, so that it is available when any process makes it active. A process that cannot sign with it leaves
+      // that step to others.
       const isOpen = await this.#open.tryOpen(key);
       const waitedMs = this.#elapsed.since(`announced ${key.kid}`, key.announcedAtMs, this.#ports.clock.earliestMs());
       if (isOpen && waitedMs >= leadMsOf(key)) await this.#record('active', key, { waited_ms: Math.floor(waitedMs) });
@@ -139,7 +139,7 @@ export class RootKeys {
   #hasJustRetired({ state, retiredAtMs = 0 }: KeyRecord): boolean {
     const { skewSeconds } = this.#policy.retention;
     if (state !== 'retired') return false;
-    // Not by a date that lies far ahead: then the clock of whoever recorded it was wrong.
+    // Not if the date is far ahead: then the clock of the process that recorded it was wrong.
     return Math.abs(this.#ports.clock.nowMs() - retiredAtMs) < skewSeconds * 1000;
   }
 }

@@ -25,13 +25,12 @@ export interface TrustedKey {
 export type FindPastKey = (kid: string) => Promise<TrustedKey | undefined>;
 
 /**
- * Told that no key for tokens in the name of `iss` has the `kid` of a token: the keys of that issuer may have changed. What is
- * done about it is done in the background. Returns why nothing can be said about the token, where that is so. `iss` is
- * attacker-controlled.
+ * Called if no key of `iss` has the `kid` of a token: the keys of that issuer may have changed, and are fetched in the background.
+ * Returns the rejection if no verdict is possible meanwhile. `iss` is attacker-controlled.
  */
 export type OnMissed = (iss: string) => Rejection | undefined;
 
-/** The number of recalled keys that are cached: those that auditors have used recently. */
+/** How many past keys are cached: those that auditors have used recently. */
 const MAX_PAST_KEYS = 1000;
 
 /** A set of trusted keys. It is replaced as a whole: a lookup sees either the old set or the new one. */
@@ -39,34 +38,34 @@ export class KeyRing {
   #byKid: ReadonlyMap<string, readonly TrustedKey[]>;
   readonly #findPastKey: FindPastKey | undefined;
   readonly #onMissed: OnMissed | undefined;
-  #recalled = new Map<string, TrustedKey>();
-  /** By `kid`, the second from which on a key is marked as compromised. */
+  #pastKeys = new Map<string, TrustedKey>();
+  /** By `kid`, the second since which a key is marked as compromised. */
   readonly #compromised = new Map<string, number>();
 
-  /** `findPastKey` finds keys that ended long ago: they still answer for what was signed in their time. */
+  /** `findPastKey` finds keys that ended long ago: they still verify signatures of their time. */
   constructor(keys: readonly TrustedKey[], findPastKey?: FindPastKey, onMissed?: OnMissed) {
     this.#byKid = groupByKid(keys);
     this.#findPastKey = findPastKey;
     this.#onMissed = onMissed;
   }
 
-  /** From here on these keys are trusted, and no others. */
+  /** Replaces the trusted keys. */
   replace(keys: readonly TrustedKey[]): void {
     this.#byKid = groupByKid(keys);
-    // What was recalled may have been revoked since.
-    this.#recalled = new Map();
+    // A cached past key may have been revoked since.
+    this.#pastKeys = new Map();
   }
 
   /**
-   * The key to check a signature with: the one named `kid` that speaks for `iss`. Where only keys of other issuers bear
-   * the name, one of these, so that the rejection can say so: whoever accepts a token asks `speaksFor` again.
+   * The key with this `kid` that speaks for `iss`. If only keys of other issuers have the `kid`, one of these, so that the
+   * rejection can name the cause: callers check `speaksFor` again.
    */
   find(kid: string, iss: string): TrustedKey | undefined {
     const namesakes = this.#byKid.get(kid);
     const known = namesakes?.find((key) => key.speaksFor(iss));
     if (known !== undefined) return known;
-    const recalled = this.#recalled.get(kid);
-    return recalled?.speaksFor(iss) === true ? recalled : (namesakes?.[0] ?? recalled);
+    const past = this.#pastKeys.get(kid);
+    return past?.speaksFor(iss) === true ? past : (namesakes?.[0] ?? past);
   }
 
   /** Whether the ring has a key with this `kid` that is trusted for `iss`. Both are attacker-controlled. */
@@ -74,36 +73,36 @@ export class KeyRing {
     return this.#byKid.get(kid)?.some((key) => key.speaksFor(iss)) === true;
   }
 
-  /** A token was rejected. If no key for it is held, that is told. Returns why nothing can be said about it, where that is so. */
+  /** Called for a rejected token. If its key is unknown, calls `onMissed` and returns its result. */
   missed(kid: string, iss: string): Rejection | undefined {
     return this.holds(kid, iss) ? undefined : this.#onMissed?.(iss);
   }
 
-  /** Whatever bears this `kid` is compromised from a second on, forever: a later time that is said for it changes nothing. */
+  /** Marks every key with this `kid` as compromised since a second, permanently: a later time changes nothing. */
   compromise(kid: string, at: number): void {
     const known = this.#compromised.get(kid);
     if (known === undefined || at < known) this.#compromised.set(kid, at);
   }
 
-  /** From which second on a key is compromised: as it says itself, or as it was marked. Undefined: it is not. */
+  /** Since which second a key is compromised, by its own entry or by a mark. Undefined: it is not. */
   compromisedAt({ kid, revokedAt }: Pick<TrustedKey, 'kid' | 'revokedAt'>): number | undefined {
     const marked = this.#compromised.size === 0 ? undefined : this.#compromised.get(kid);
     if (marked === undefined || revokedAt === undefined) return marked ?? revokedAt;
     return Math.min(marked, revokedAt);
   }
 
-  /** Looks for a key that is not held. Returns whether `find` finds one of this name now. `kid` is attacker-controlled. */
+  /** Searches for a past key. Returns whether `find` finds a key with this `kid` now. `kid` is attacker-controlled. */
   async findPastKey(kid: string): Promise<boolean> {
     if (this.#findPastKey === undefined) return false;
     for (;;) {
-      const recalled = this.#recalled;
+      const pastKeys = this.#pastKeys;
       const key = await this.#findPastKey(kid);
       if (key === undefined) return this.#byKid.has(kid);
-      // Replaced meanwhile: what is known of the key may be older than that.
-      if (recalled !== this.#recalled) continue;
-      const oldest = recalled.size < MAX_PAST_KEYS ? undefined : recalled.keys().next().value;
-      if (oldest !== undefined) recalled.delete(oldest);
-      recalled.set(kid, key);
+      // The keys were replaced meanwhile: the state of this key may be older.
+      if (pastKeys !== this.#pastKeys) continue;
+      const oldest = pastKeys.size < MAX_PAST_KEYS ? undefined : pastKeys.keys().next().value;
+      if (oldest !== undefined) pastKeys.delete(oldest);
+      pastKeys.set(kid, key);
       return true;
     }
   }

@@ -32,7 +32,7 @@ export interface CopiedLedger {
   readonly root: Uint8Array;
   /** Entries that were in the target before. */
   readonly before: number;
-  /** Rows of what is remembered once; undefined where the source has lost them. */
+  /** Rows of expiring keys; undefined if the source has lost them. */
   readonly once: Readonly<Record<ExpiringKeyKind, number>> | undefined;
 }
 

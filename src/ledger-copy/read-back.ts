@@ -29,7 +29,7 @@ export async function readBack(store: LedgerStore, name: string, from: TreeState
 }
 
 function lost(name: string, index: number) {
-  const message = `What ${name} gives back is not what was written, at entry ${index} or in the ${PAGE_ENTRIES} after it.`;
+  const message = `What ${name} returns is not what was written, at entry ${index} or in the ${PAGE_ENTRIES} after it.`;
   return rejection('target_differs', message, 'Look at the disk of the target, make it anew, and repeat the copy.');
 }
 

@@ -60,7 +60,7 @@ export function opensSalt(salt: Uint8Array, provenance: Uint8Array): boolean {
 }
 
 /**
- * Whether salt and content open the commitment. The salt must have its full length: with another, the border between the
+ * Whether salt and content open the commitment. The salt must have its full length: with another, the boundary between the
  * two could be moved, and one commitment would open to several contents.
  */
 export function opensCommitment(commitment: string, salt: Uint8Array, content: Uint8Array): boolean {

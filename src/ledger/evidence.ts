@@ -1,5 +1,5 @@
-// Proofs out of the store, each with one read. Every proof is checked before it is handed out: damage in the store is
-// rejected here, and never becomes evidence.
+// Reads proofs from the store, each with one read. Every proof is verified before it is returned: damage of the store is rejected
+// here, and never becomes evidence.
 
 import { EctError, reject } from '../errors.ts';
 import { commitmentIn, opensCommitment, opensSalt } from './entry.ts';

@@ -1,5 +1,5 @@
-// What the decisions of a policy can hang on, read from the policy itself: what it never looks at is no part of a question. Each answer
-// errs on the side of more.
+// Finds the attributes that the decisions of a policy can depend on, from the policy itself. In doubtful cases it includes an
+// attribute.
 
 /** An expression of Cedar as JSON. */
 type Json = null | boolean | number | string | readonly Json[] | { readonly [member: string]: Json };

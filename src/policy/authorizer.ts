@@ -135,7 +135,7 @@ export class PolicyAuthorizer implements Authorizer {
     return known;
   }
 
-  /** Everything that the decision can hang on. Words of ours end with a space, texts of others begin with their length. */
+  /** Everything that the decision can depend on. Our own words end with a space, other texts begin with their length. */
   #keyOf({ key }: KnownCaller, policy: CompiledPolicy, { action, resource, context }: PermissionQuestion): string {
     let text = `${key}${action} ${resource.kind} ${resourceKey(resource, policy)}`;
     for (const name of policy.circumstances) {

@@ -1,5 +1,5 @@
-// Decisions that were made lately, by everything that they can hang on. Bounded in number and in bytes: names in a question are chosen
-// by callers.
+// Caches recent decisions by everything that they can depend on. Limited in number and in bytes, because callers choose the names
+// in a request.
 
 import type { Decision } from '../authority/index.ts';
 

@@ -18,7 +18,7 @@ export class KeptPolicies implements PolicyArchive {
   /** From now on these are in force. They are kept at once where that is possible, and otherwise by the next write. */
   add(texts: PolicyTexts): void {
     this.#unkept.push(texts);
-    // Who writes asks again, and is told why it is not possible.
+    // The next write tries again, and gets the error.
     this.kept()?.catch(() => undefined);
   }
 

@@ -24,8 +24,8 @@ export function openKmsKey(
 }
 
 /**
- * How long a key in KMS may be idle before it is tried. In two tiers idleness is its usual state and readiness does not
- * hang on it, so a few trials in the life of a delegated key do: they tell of a lost permission before the renewal does.
+ * How long a key in KMS may be idle before it is tried. In two tiers it is usually idle, and readiness does not depend on it, so
+ * a few trials in the lifetime of a delegated key suffice to report a lost permission before the renewal.
  * @internal Exported because the rule is tested by itself.
  */
 export function idleTiming({ signing, delegatedHours }: Pick<KeysConfig, 'signing' | 'delegatedHours'>) {

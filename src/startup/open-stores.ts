@@ -75,7 +75,7 @@ export interface StoreSurroundings {
 export function openStores({ replay }: Config, { dir, slot, earliest, kept, health }: StoreSurroundings): Stores {
   if (dir !== undefined) rejectOtherFiles(dir);
   const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger, health);
-  const memo =
+  const requestIds =
     dir === undefined
       ? new MemoryIdempotencyStore(MEMORY_CAPACITY)
       : SqliteIdempotencyStore.open(dir.once, earliest, health);
@@ -91,19 +91,19 @@ export function openStores({ replay }: Config, { dir, slot, earliest, kept, heal
     documents: ledger,
     mark,
     replay: guard,
-    idempotency: memo,
+    idempotency: requestIds,
     pendingRecordings,
     maxBatch: undefined,
     checks: () => ({}),
     describeLoss: undefined,
     readSharedTime: undefined,
     tidiesForAll: undefined,
-    replacedFile: () => ledger.replacedFile() ?? memo.replacedFile(),
-    writes: [ledger, memo, guard, pendingRecordings].flatMap((store) =>
+    replacedFile: () => ledger.replacedFile() ?? requestIds.replacedFile(),
+    writes: [ledger, requestIds, guard, pendingRecordings].flatMap((store) =>
       store !== undefined && 'writes' in store ? [store.writes] : [],
     ),
     close: async () => {
-      await Promise.all([ledger.close(), memo.close(), guard?.close(), pendingRecordings.close(), mark?.close()]);
+      await Promise.all([ledger.close(), requestIds.close(), guard?.close(), pendingRecordings.close(), mark?.close()]);
     },
   };
 }

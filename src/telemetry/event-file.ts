@@ -47,7 +47,7 @@ export class EventFile {
     return `${JSON.stringify(line)}\n`;
   }
 
-  /** Returns when all that waits has been written or given up. A piece that is being written right now is not waited for. */
+  /** Writes or drops all waiting pieces. Does not wait for a piece that is being written. */
   flushSync(): void {
     this.#waitingBytes = 0;
     for (const piece of this.#waiting.splice(0)) this.#writeWhole(piece);

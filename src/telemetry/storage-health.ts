@@ -49,7 +49,7 @@ export class StorageHealth implements StorageWatch {
   #isUnreadable = false;
   /** What is known of damage of the ledger. */
   readonly ledgerDamage: DamageMark;
-  /** The same of what is remembered once. */
+  /** The same for `once.db`. */
   readonly onceDamage: DamageMark;
 
   constructor({ ledgerMark, onceMark, events }: StorageHealthOptions) {

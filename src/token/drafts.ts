@@ -30,8 +30,8 @@ const ONLY_IN_00: readonly string[] = [NAMES['00'].pred, NAMES['00'].ext, ...POL
 const ONLY_IN_01: readonly string[] = [NAMES['01'].pred, NAMES['01'].ext];
 
 /**
- * Which draft a payload is written in, told by its names. CLAIM_INVALID, naming the claim that is out of place, where it
- * has names of both, names of -00 under a `type` that is not that draft's, or names of a draft that is switched off.
+ * The draft of a payload, by the names of its claims. CLAIM_INVALID, with the misplaced claim, if it has names of both drafts,
+ * names of -00 under a `type` of another draft, or names of a draft that is not accepted.
  * `type` is undefined for an unsigned object: only -01 has these.
  */
 export function draftOf(

@@ -11,8 +11,8 @@ export interface LevelPolicy {
 }
 
 /**
- * The level that a task needs: what the policy says of its `exec_act`, or what the asker wants where that is more.
- * `execAct` may be unverified: whoever picks it picks the policy for a task of that name.
+ * The level that a task needs: the minimum of the policy for its `exec_act`, or the requested one if that is higher.
+ * `execAct` may be unverified: its value only selects the policy for a task of that name.
  */
 export function requiredLevel(policy: LevelPolicy, asked: Level | undefined, execAct: unknown): Level {
   const set = typeof execAct === 'string' ? policy.minimumLevels.get(execAct) : undefined;

@@ -33,7 +33,7 @@ function payloadOf(token: string): JsonObject {
   return typeof content === 'string' ? {} : content.payload;
 }
 
-/** What a permission may hang on, unverified. What cannot be read is empty. */
+/** Unverified claims that a permission may depend on. Unreadable ones are empty. */
 interface PeekedClaims {
   readonly iss: string;
   readonly aud: readonly string[];

@@ -21,15 +21,15 @@ const HEAD_BYTES = 12;
 
 export class SignatureCache {
   readonly #capacity: number;
-  /** Written in a circle: the oldest entries are written over. */
+  /** A ring buffer: the oldest entries are overwritten. */
   readonly #block: Buffer;
-  /** Where an entry begins, counted since the cache was made; 0 where there is none. */
+  /** The start of each entry, counted since the creation of the cache; 0 if there is none. */
   readonly #positions: Float64Array;
-  /** Of each entry a part of its signature: others are told apart without going to the block, which is seldom in a cache. */
+  /** A part of the signature of each entry: most other signatures differ in it, without an access to the block. */
   readonly #marks: Uint32Array;
   /** Where the next entry begins. */
   #next = 1;
-  /** Keys are told apart as objects, as the ring hands them out: a key that was replaced is another key. */
+  /** Keys are compared as objects of the key ring: a replaced key is another key. */
   readonly #numbers = new WeakMap<TrustedKey, number>();
   #keys = 0;
 

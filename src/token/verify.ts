@@ -19,7 +19,7 @@ import type { SignatureCache } from './signature-cache.ts';
 import { openVerificationState, type StepFindings, type VerificationState } from './verification-state.ts';
 import type { TokenPolicy, VerifiedToken, VerifyOptions } from './verify-options.ts';
 
-/** Verifies one token. Never throws for anything that `text` may hold. `memo` spares signatures that were verified before. */
+/** Verifies one token. Never throws, whatever `text` contains. `memo` caches verified signatures. */
 export function verifyToken(
   text: string,
   options: VerifyOptions,

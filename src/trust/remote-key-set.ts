@@ -83,7 +83,7 @@ export class RemoteKeySet {
     await this.#loading;
   }
 
-  /** Gives up what is under way, forever. */
+  /** Aborts the running fetch, and starts no other. */
   stop(): void {
     this.#stopped.abort();
   }

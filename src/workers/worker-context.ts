@@ -27,11 +27,11 @@ export interface WorkerContext {
   readonly isReplacement: boolean;
   /** The metrics of all workers, in the Prometheus text format. */
   metricsOfAll(): Promise<string>;
-  /** Says that calls are accepted at `url`; from now on answers what `snapshot` says when the supervisor asks. */
+  /** Reports that calls are accepted at `url`; from then on `snapshot` is called when the supervisor requests metrics. */
   listening(url: string, snapshot: () => Promise<MetricsSnapshot>): void;
-  /** What to do when the operator asks for the files to be read anew. */
+  /** Sets the function that reloads the files at the request of the operator. */
   onReload(reload: () => void): void;
-  /** Lets go of the supervisor, and returns when that knows; leaves the last counts behind. */
+  /** Leaves the supervisor, with the last metrics; returns when the supervisor has confirmed. */
   leave(snapshot?: MetricsSnapshot): Promise<void>;
 }
 

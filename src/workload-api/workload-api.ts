@@ -1,5 +1,5 @@
-// The identity of the service as an agent gives it, for as long as the service runs: taken from a stream, replaced as the stream
-// says, kept while the agent is away, and given up when it ends or the agent takes it back.
+// The identity of the service from a Workload API agent: received and replaced by a stream, kept while the agent is unavailable,
+// and dropped when it expires or the agent revokes it.
 
 import type { WorkloadApiConfig } from '../config/workload-api.ts';
 import { type Agent, agentAt, agentFault, isDenial, isFinal, PING_TIMES, type PingTimes } from './agent.ts';
@@ -23,7 +23,7 @@ export interface WorkloadApiEvents extends StreamEvents {
 export interface WorkloadApiTimes extends StreamTimes, PingTimes {
   /** For how long a start waits for the first identity. */
   readonly startMs: number;
-  /** For how long an agent may say that there is no identity before the one in force is given up: it may just have started. */
+  /** How long an agent may report no identity before the current one is dropped, because the agent may just have started. */
   readonly denialMs: number;
   /** Between looks at what time has done. */
   readonly lookMs: number;
@@ -109,7 +109,7 @@ export class WorkloadApi {
     return this.#jwt;
   }
 
-  /** Gives up what has expired, and opens the stream anew where a renewal is overdue: an agent may hang. */
+  /** Drops an expired identity, and reopens the stream if a renewal is overdue, because an agent may hang. */
   look(): void {
     const identity = this.#identity;
     if (identity === undefined) return;

@@ -201,7 +201,7 @@ describeWithPostgres('ect ledger copy', () => {
       );
       expect(await copy(await copyOfOriginal(), 'postgres', env)).toMatchObject({
         reason: 'target_differs',
-        message: expect.stringContaining('gives back is not what was written'),
+        message: expect.stringContaining('returns is not what was written'),
       });
     });
 

@@ -1,4 +1,4 @@
-// All rows of what is remembered once in a database, for a copy.
+// All rows of expiring keys in a database, for a copy.
 
 import type { ExpiringKeyKind, ExpiringKeyRow, ExpiringKeyRows } from '../expiring-keys.ts';
 import { bigintArray, byteaArray } from './binary-arrays.ts';

@@ -1,4 +1,4 @@
-// Things remembered once, for a time, durably. The replay guard and the issue memo are both made of it.
+// A durable table of expiring keys in PostgreSQL, for the replay guard and the idempotency store.
 
 import { answeredBy, deadlineMs, underDeadline } from '../../concurrency/call-deadline.ts';
 import type { ExpiringKeyKind, ExpiringKeyRow, ExpiringKeys, KeyClaim, StoredValue } from '../expiring-keys.ts';

@@ -1,4 +1,4 @@
-// One connection to one Redis server. It is examined before it is used and every second after that, and is over at the first doubt.
+// One connection to one Redis server. It is examined before it is used and every second after that, and closed at the first failure.
 
 import { Redis, type RedisOptions } from 'ioredis';
 import { examineServer, INFO_SECTIONS, type ServerFacts, type ServerKind } from './examine-server.ts';

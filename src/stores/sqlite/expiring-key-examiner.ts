@@ -1,5 +1,5 @@
-// Looks for damage in the file of what is remembered once: whether each row is found by its key and by its end, and whether
-// digests are those of what was used or ordered. A use that is not found would be granted a second time, an order never carried out.
+// Searches `once.db` for damage: whether each row is found by its key and by its expiry, and whether digests match the stored content. A
+// use that is not found would be accepted a second time, and a pending recording never completed.
 
 import { hash } from 'node:crypto';
 import { statSync } from 'node:fs';

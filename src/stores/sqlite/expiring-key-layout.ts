@@ -1,9 +1,8 @@
-// The tables of what is remembered once, and of what is to be recorded, in a file apart from the ledger, so that their write
-// locks do not meet.
+// The tables of expiring keys and pending recordings, in a file apart from the ledger, so that their write locks are separate.
 
 import type { Layout } from './layout.ts';
 
-/** Each use and each request id by the hash of its scope. Both tables have the same shape (`once-table.ts`). */
+/** Uses and request ids, each under the hash of its scope. Both tables have the same columns. */
 export type ExpiringKeyTableName = 'uses' | 'issued';
 /** Every table of the file. */
 export type ExpiringKeyTableSpec = ExpiringKeyTableName | 'orders';

@@ -1,4 +1,4 @@
-// Open recording orders, from one file of what is remembered once into a copy of a later moment.
+// Copies pending recordings from an `once.db` into a later copy of it.
 
 import { existsSync, realpathSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';

@@ -49,7 +49,7 @@ export function callerEvents({ lines, metrics }: EventSink) {
       });
     },
 
-    /** Bytes were taken from a caller's quota before they are written; negative: given back, since nothing was written. */
+    /** Bytes were taken from a caller's quota before they are written; negative: refunded, because nothing was written. */
     callerWrote(use: string, bytes: number): void {
       metrics.callerWriteBytes.inc({ use, direction: bytes < 0 ? 'given_back' : 'taken' }, Math.abs(bytes));
     },

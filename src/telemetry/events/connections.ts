@@ -52,7 +52,7 @@ export function connectionEvents({ lines, metrics, flushNow }: EventSink) {
       } else lines.info({ event: 'descriptors-recovered', ...line });
     },
 
-    /** A limit was met: something was rejected, or given up for others. */
+    /** A limit was reached: something was rejected, or evicted for others. */
     limitMet(limit: LimitName): void {
       metrics.limitsMet.inc({ limit });
       const leftOut = limit === 'connections' ? fullLines.next() : undefined;
