@@ -1,8 +1,8 @@
 // All rows of expiring keys in a database, for a copy.
 
 import type { ExpiringKeyKind, ExpiringKeyRow, ExpiringKeyRows } from '../expiring-keys.ts';
-import { bigintArray, byteaArray } from './binary-arrays.ts';
 import { EXPIRING_KEYS } from '../store-reasons.ts';
+import { bigintArray, byteaArray } from './binary-arrays.ts';
 import type { DatabaseUse, PostgresDatabase, Statement } from './database.ts';
 import { expiringKeyRowOf, KINDS } from './expiring-key-table.ts';
 import { OutcomeUnknown } from './failures.ts';
