@@ -1,4 +1,4 @@
-// Who administers this service: callers that the operator named.
+// The administrators of this service: callers that the operator named.
 
 import type { Caller } from '../authority/index.ts';
 

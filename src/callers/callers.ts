@@ -11,22 +11,25 @@ import { isProof, type WimseCallersPorts, wimseCallers } from './wimse.ts';
 export interface CallersOptions {
   /** The CAs of client certificates; undefined: no client certificates are requested. */
   readonly cas: Vouchers | undefined;
-  /** The Unix socket that the service listens on, and the SPIFFE ID of who may open it; undefined: that proves nothing. */
+  /**
+   * The Unix socket that the service listens on, and the SPIFFE ID of the workload that may open it; undefined: it authenticates no
+   * caller.
+   */
   readonly unix?: { readonly path: string; readonly caller: string | undefined } | undefined;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
   /** Proxies that forward an identity. */
   readonly forwarded: Pick<ForwardingOptions, 'proxies' | 'header'> | undefined;
-  /** Issuers whose JWTs prove callers; undefined: `authorization` is a header like any other. */
+  /** Issuers whose JWTs authenticate callers; undefined: `authorization` is ignored. */
   readonly jwt?: JwtCallersPorts | undefined;
-  /** Issuers whose Workload Identity Tokens prove callers; undefined: their headers are headers like any other. */
+  /** Issuers whose Workload Identity Tokens authenticate callers; undefined: their headers are ignored. */
   readonly wimse?: WimseCallersPorts | undefined;
 }
 
 export interface Callers {
-  /** Who is at the other end of a connection. */
+  /** The caller that a connection proves. */
   readonly identify: Identify;
-  /** Who makes a request; undefined: its connection alone says it. */
+  /** The caller of a request; undefined: the connection determines it. */
   readonly authenticate: Authenticate | undefined;
 }
 

@@ -4,27 +4,27 @@
 import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 
-/** More intermediates than any path of ours has. */
+/** More intermediates than any real path has. */
 const MAX_PATH = 8;
 
 type Cas = ReadonlyMap<string, X509Certificate>;
 
-/** Whose certificates are trusted now. */
+/** The CAs that are trusted now. */
 export interface Vouchers {
-  /** Another object after every change, so that an answer can be kept for as long as it holds. */
+  /** A new object after every change, so that a result can be cached as long as this is the same. */
   readonly current: object;
-  /** To be called for each connection when it is accepted, before its handshake. */
+  /** Called for each connection when it is accepted, before its handshake. */
   accept(socket: Socket): void;
-  /** Whether the certificate of this SPIFFE ID, which TLS accepted on this connection, is trusted today. */
+  /** Whether the certificate of this SPIFFE ID, which TLS accepted on this connection, is trusted now. */
   vouchFor(socket: Socket, leaf: X509Certificate, id: string, nowMs: number): boolean;
-  /** What to say where it is not. */
+  /** The message if it is not. */
   readonly fault: string;
 }
 
 export class ClientCas implements Vouchers {
   readonly fault = 'the CA of the client certificate is not trusted any more';
   #current: Cas;
-  /** By peer: the CAs in force when a connection was accepted, which are those that its handshake asks. */
+  /** By peer: the CAs when a connection was accepted, which are those of its handshake. */
   readonly #accepted = new Map<string, Cas>();
 
   /** PEM: one or more certificates. */
@@ -32,7 +32,7 @@ export class ClientCas implements Vouchers {
     this.#current = readAll(pem);
   }
 
-  /** From here on only these CAs are trusted for callers. */
+  /** Replaces the trusted CAs of callers. */
   replace(pem: string): void {
     this.#current = readAll(pem);
   }
@@ -48,8 +48,9 @@ export class ClientCas implements Vouchers {
   }
 
   /**
-   * Of every trust domain: either no CA of that day is gone, or a CA of today has signed the certificate. Node tells a server nothing of the intermediates that a caller presented (24.21), so with a
-   * CA gone only those in the file count: a caller below another intermediate has to connect again.
+   * For every trust domain: either no CA of the time of the handshake was removed, or a current CA has signed the certificate. Node does
+   * not show a server the intermediates of a caller (24.21), so after a CA was removed only those in the file count: a caller with
+   * another intermediate must reconnect.
    */
   vouchFor(socket: Socket, leaf: X509Certificate, _id: string, nowMs: number): boolean {
     const then = this.#accepted.get(peerOf(socket));
@@ -58,7 +59,7 @@ export class ClientCas implements Vouchers {
   }
 }
 
-/** As in TLS, only a certificate that signs itself is an end; others in the file are steps. */
+/** As in TLS, only a self-signed certificate is a root; others in the file are intermediates. */
 export function leadsToRoot(leaf: X509Certificate, cas: readonly X509Certificate[], nowMs: number): boolean {
   const roots = new Set(cas.filter((certificate) => hasIssued(certificate, certificate)));
   const issuers = cas.filter(
@@ -81,7 +82,7 @@ function hasIssued(issuer: X509Certificate, certificate: X509Certificate): boole
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 
-/** The same for a connection before and after TLS has wrapped it, and for no other that is open. */
+/** The same for a connection before and after TLS wraps it, and different for all open ones. */
 function peerOf({ remoteAddress, remotePort, localAddress }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress}`;
 }

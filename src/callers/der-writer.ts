@@ -1,8 +1,8 @@
-// A writer of DER (X.690), as far as the certificates need it that `ect dev-ca` makes.
+// A writer of DER (X.690), for the certificates of `ect dev-ca`.
 
 import { TAG } from './der.ts';
 
-/** One element around its content, which may be others. */
+/** One element with its content, which may be other elements. */
 export function element(tag: number, ...contents: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(contents);
   return Buffer.concat([Buffer.from([tag, ...lengthOctets(content.length)]), content]);
@@ -28,12 +28,12 @@ export function integer(magnitude: Uint8Array): Buffer {
   return element(TAG.integer, ...(isNegative ? [Buffer.of(0), magnitude] : [magnitude]));
 }
 
-/** BIT STRING of these octets, the last of which has so many bits that do not count. */
+/** A BIT STRING of these octets; the last one has so many unused bits. */
 export function bitString(octets: Uint8Array, unused = 0): Buffer {
   return element(TAG.bitString, Buffer.of(unused), octets);
 }
 
-/** A time as RFC 5280 has it: UTCTime through 2049. */
+/** A time according to RFC 5280: UTCTime through 2049. */
 export function time(date: Date): Buffer {
   const digits = date.toISOString().replace(/\.\d+|\D/g, '');
   return date.getUTCFullYear() < 2050

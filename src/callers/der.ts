@@ -1,5 +1,5 @@
-// A strict reader of DER (X.690), as far as X.509 certificates need it. The bytes are attacker-controlled: every length
-// is checked against what is left, and every encoding that DER forbids is rejected.
+// A strict reader of DER (X.690), for X.509 certificates. The bytes are attacker-controlled: every length is checked against the rest,
+// and every encoding that DER forbids is rejected.
 
 /** Thrown for bytes that are not DER. */
 export class DerError extends Error {
@@ -37,7 +37,7 @@ export function expectTag(element: Element | undefined, tag: number): Uint8Array
   return element.content;
 }
 
-/** Reads the elements that stand one after another in `bytes`, to its end. */
+/** Reads consecutive elements up to the end of `bytes`. */
 export function readAll(bytes: Uint8Array): Element[] {
   const elements: Element[] = [];
   for (let offset = 0; offset < bytes.length; ) {
@@ -48,7 +48,7 @@ export function readAll(bytes: Uint8Array): Element[] {
   return elements;
 }
 
-/** The elements that stand one after another in `bytes`, each with its identifier and length octets. */
+/** Consecutive elements in `bytes`, each with its identifier and length octets. */
 export function splitAll(bytes: Uint8Array): Uint8Array[] {
   const parts: Uint8Array[] = [];
   for (let offset = 0; offset < bytes.length; ) {
@@ -86,7 +86,7 @@ function octet(bytes: Uint8Array, offset: number): number {
   return value;
 }
 
-/** A BOOLEAN: DER knows only 00 and ff. */
+/** A BOOLEAN: DER permits only 00 and ff. */
 export function readBoolean(content: Uint8Array): boolean {
   if (content.length !== 1 || (content[0] !== 0x00 && content[0] !== 0xff)) throw new DerError('not a boolean');
   return content[0] === 0xff;

@@ -1,4 +1,5 @@
-// Certificates for development: a CA, a server and workloads, as X509-SVID asks for. Not for production: the key of the CA is a file.
+// Certificates for development: a CA, a server and workloads, as X509-SVID requires. Not for production, because the key of the CA is a
+// file.
 
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { TAG } from './der.ts';
@@ -38,7 +39,7 @@ const VERSION_3 = Buffer.of(2);
 const TRUE = element(TAG.boolean, Buffer.of(0xff));
 const SIGNATURE_ALGORITHM = sequence(oid(OID.ecdsaWithSha256));
 
-/** Makes a CA that is in force from `from` until `to`, as everything is that it issues. */
+/** Creates a CA that is valid from `from` until `to`, like everything that it issues. */
 export function createDevCa(commonName: string, from: Date, to: Date): DevCa {
   const own = newKey();
   const caUsage = bitString(Buffer.of(0b0000_0110), 1);
@@ -92,7 +93,7 @@ function publicKey(key: KeyObject): Buffer {
   return createPublicKey(key).export({ type: 'spki', format: 'der' });
 }
 
-/** Any value does that is the same for the same key (RFC 7093). */
+/** Any value that is the same for the same key (RFC 7093). */
 function keyId(key: KeyObject): Buffer {
   return createHash('sha256').update(publicKey(key)).digest().subarray(0, 20);
 }

@@ -1,5 +1,5 @@
-// An identity that a proxy forwards by a header: `x-forwarded-client-cert` (Envoy) or `l5d-client-id` (Linkerd). The header is
-// attacker-controlled, so it counts only on the connection of an authenticated proxy that the operator has named.
+// An identity that a proxy forwards in a header: `x-forwarded-client-cert` (Envoy) or `l5d-client-id` (Linkerd). The header is
+// attacker-controlled, so it is only read on a connection of an authenticated proxy that the operator named.
 
 import { type Caller, proofBy } from '../authority/index.ts';
 import { EctError, reject } from '../errors.ts';
@@ -11,15 +11,15 @@ import type { Identify } from './identify.ts';
 export type ForwardedHeader = 'x-forwarded-client-cert' | 'l5d-client-id';
 
 export interface ForwardingOptions {
-  /** SPIFFE IDs of the proxies that are trusted. */
+  /** SPIFFE IDs of the trusted proxies. */
   readonly proxies: readonly string[];
-  /** The one header that they set. */
+  /** The header that they set. */
   readonly header: ForwardedHeader;
-  /** Who is at the other end of a connection. */
+  /** The caller that a connection proves. */
   readonly identify: Identify;
 }
 
-/** Reads the value of a header. Returns the SPIFFE ID that it names, or undefined where it names none, or more than one thing. */
+/** Reads the value of a header. Returns its SPIFFE ID; undefined if it has none, or more than one name. */
 const READERS: Readonly<Record<ForwardedHeader, (value: string) => string | undefined>> = {
   'x-forwarded-client-cert': readClientCert,
   'l5d-client-id': (value) => value,
@@ -72,23 +72,23 @@ export function exceptProxies(identify: Identify, proxies: readonly string[]): I
   };
 }
 
-/** The name with each of its hyphens as it is or as an underscore, which some readers take for the same. */
+/** The name with each hyphen unchanged or as an underscore, which some readers treat alike. */
 function spellings(name: string): string[] {
   return name.split('-').reduce<string[]>((starts, word, at) => {
     return at === 0 ? [word] : starts.flatMap((start) => [`${start}-${word}`, `${start}_${word}`]);
   }, []);
 }
 
-/** The keys of an element as Envoy writes it. A certificate may have several DNS names; `By` names the proxy. */
+/** The keys of an element in Envoy's format. A certificate may have several DNS names; `By` names the proxy. */
 const KEYS = new Set(['by', 'hash', 'cert', 'chain', 'subject', 'uri', 'dns']);
 const REPEATED = new Set(['by', 'dns']);
 /**
- * A key and its value, which may be quoted. A separator (`,` `;`) or an escape within quotes is rejected: who does not know of
- * quotes would find other elements there.
+ * A key and its value, which may be quoted. A separator (`,` `;`) or an escape within quotes is rejected, because a reader that ignores
+ * quotes would find other elements.
  */
 const PAIR = /^([A-Za-z]+)=(?:[!#-+\--:<>-[\]-~]*|"[ !#-+\--:<-[\]-~]*")$/;
 
-/** The URI of the one element of `x-forwarded-client-cert`. */
+/** The URI of the only element of `x-forwarded-client-cert`. */
 function readClientCert(value: string): string | undefined {
   const seen = new Map<string, string>();
   for (const pair of value.split(';')) {

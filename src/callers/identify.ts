@@ -11,7 +11,7 @@ import { tryReadLeaf } from './svid.ts';
 /** How long a connection whose CA was removed stays open, so that its caller gets the reason. */
 const GOODBYE_MS = 1_000;
 
-/** Returns who is at the other end of a connection. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
+/** Returns the caller that a connection proves. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
 export type Identify = (socket: Socket) => Caller;
 
 /** For a service without a client CA: all callers are anonymous. */
@@ -19,14 +19,17 @@ export function anonymousCallers(): Identify {
   return () => ({ kind: 'anonymous' });
 }
 
-/** For a service whose callers prove themselves by each request: a connection proves nothing. */
+/** For a service whose callers authenticate each request: a connection proves nothing. */
 export function unprovenCallers(): Identify {
   return () => {
     throw untrusted('the request has no credential');
   };
 }
 
-/** For a service on a Unix socket: every process that may open the socket is this workload. `path`: of the socket, whose rights are the proof. */
+/**
+ * For a service on a Unix socket: every process that may open the socket is this workload. `path`: of the socket, whose file mode is the
+ * proof.
+ */
 export function unixCallers(id: string, path: string): Identify {
   const caller: Caller = { kind: 'spiffe', id, proof: proofBy('unix', path) };
   return () => caller;
@@ -36,7 +39,7 @@ interface Identity {
   readonly caller: Exclude<Caller, { readonly kind: 'anonymous' }>;
   readonly notBefore: number;
   readonly notAfter: number;
-  /** The CAs of the time when it was last compared with them, and what came of it. */
+  /** The CAs at the last check, and its result. */
   vouchedBy: object | undefined;
   isVouchedFor: boolean;
 }
@@ -60,7 +63,7 @@ export function spiffeCallers(now: () => number = Date.now, cas?: Vouchers): Ide
     if (cas !== undefined && identity.vouchedBy !== cas.current) {
       identity.isVouchedFor = isVouchedFor(socket, cas, identity.caller.id, time);
       identity.vouchedBy = cas.current;
-      // A caller that has a newer certificate by now comes back with it.
+      // A caller with a newer certificate reconnects with it.
       if (!identity.isVouchedFor) setTimeout(() => socket.destroy(), GOODBYE_MS).unref();
     }
     if (cas !== undefined && !identity.isVouchedFor) throw untrusted(cas.fault);

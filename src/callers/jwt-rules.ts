@@ -1,30 +1,30 @@
-// What a JWT of a caller has to be (RFC 7519, RFC 8725, JWT-SVID): the rules on what it says, before its signature is looked
-// at. Everything in it is attacker-controlled, so a rejection quotes none of it.
+// The rules for the JWT of a caller (RFC 7519, RFC 8725, JWT-SVID), checked before its signature. All of it is attacker-controlled, so a
+// rejection quotes none of it.
 
 import { EctError, reject } from '../errors.ts';
 import { canBeAbove, isWorkloadId, type JsonObject, trustDomainOf } from '../token/index.ts';
 import type { CallerTrust } from '../trust/index.ts';
 
-/** From when to when a JWT counts. Seconds since the epoch. */
+/** The validity period of a JWT. Seconds since the epoch. */
 export interface JwtTerm {
   readonly notBefore: number;
   readonly expires: number;
 }
 
-/** What a caller is by its JWT. */
+/** The identity of a caller in its JWT. */
 export interface NamedCaller {
   readonly kind: 'spiffe' | 'oidc';
   readonly id: string;
 }
 
-/** Members that bring in a key, a URL, another encoding or another token. */
+/** Header members that bring a key, a URL, another encoding or another token. */
 const FORBIDDEN_MEMBERS = ['crit', 'b64', 'jwk', 'jku', 'x5c', 'x5u', 'trust_chain', 'zip', 'cty', 'enc', 'epk'];
 const MAX_KID_CHARACTERS = 256;
-/** Clocks of issuers may be ahead of ours by so much. */
+/** How far clocks of issuers may be ahead of ours. */
 const SKEW_SECONDS = 30;
 const MAX_ID_BYTES = 2048;
 
-/** The algorithm and the name of the key in a header. Throws CALLER_UNTRUSTED. */
+/** The algorithm and the key id in a header. Throws CALLER_UNTRUSTED. */
 export function readHeader(
   header: JsonObject,
   types: ReadonlySet<unknown>,
@@ -38,7 +38,7 @@ export function readHeader(
   return { alg, kid };
 }
 
-/** A header says what kind of JWT it is, and brings nothing in. Throws CALLER_UNTRUSTED. */
+/** Checks that a header has the right type and brings no key. Throws CALLER_UNTRUSTED. */
 export function demandPlain(header: JsonObject, types: ReadonlySet<unknown>, what?: string): void {
   const member = FORBIDDEN_MEMBERS.find((name) => Object.hasOwn(header, name));
   if (member !== undefined) throw untrusted(`its header must not have ${member}`, what);
@@ -47,7 +47,7 @@ export function demandPlain(header: JsonObject, types: ReadonlySet<unknown>, wha
   throw untrusted('its typ is not the one that this kind of credential must have', what);
 }
 
-/** The times of a JWT that counts now. Throws CALLER_UNTRUSTED. */
+/** The validity period of a JWT that is valid now. Throws CALLER_UNTRUSTED. */
 export function readTerm({ exp, nbf, iat }: JsonObject, { maxLifetimeSeconds }: CallerTrust, now: number): JwtTerm {
   if (!isTime(exp)) throw untrusted('it has no exp');
   if (nbf !== undefined && !isTime(nbf)) throw untrusted('its nbf is no time');
@@ -58,20 +58,20 @@ export function readTerm({ exp, nbf, iat }: JsonObject, { maxLifetimeSeconds }: 
   return term;
 }
 
-/** Throws CALLER_UNTRUSTED for a JWT that does not count at this second. */
+/** Throws CALLER_UNTRUSTED for a JWT that is not valid at this second. */
 export function demandTerm({ notBefore, expires }: JwtTerm, now: number): void {
   if (now >= expires) throw untrusted('it has expired');
   if (now < notBefore) throw untrusted('it is not valid yet');
 }
 
-/** A JWT is for this service, or another party's. Throws CALLER_UNTRUSTED. */
+/** Throws CALLER_UNTRUSTED for a JWT with another audience. */
 export function demandAudience({ aud }: JsonObject, { audience, acceptsOtherAudiences }: CallerTrust): void {
   const named: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!named.includes(audience)) throw untrusted('its aud does not name this service');
   if (named.length > 1 && !acceptsOtherAudiences) throw untrusted('its aud names more than this service');
 }
 
-/** The name of the caller, as its issuer is trusted to give it. Nothing is normalised. Throws CALLER_ID_INVALID. */
+/** The name of the caller, as its issuer may give it. Nothing is normalised. Throws CALLER_ID_INVALID. */
 export function nameCaller(payload: JsonObject, { identity }: CallerTrust): NamedCaller {
   if (identity.kind === 'spiffe') {
     const { sub } = payload;

@@ -1,5 +1,5 @@
-// Verifies a JWT in which an issuer says who a caller is, once; after that it costs a hash. Bearer tokens and Workload Identity Tokens differ
-// in what is demanded of them before the signature, and in what is taken from them after it.
+// Verifies a JWT in which an issuer names a caller, once; later uses cost a hash. Bearer tokens and Workload Identity Tokens differ in
+// what is required before the signature, and in what is read after it.
 
 import { hash } from 'node:crypto';
 import { type Caller, type Proof, proofBy } from '../authority/index.ts';
@@ -10,26 +10,26 @@ import { type CallerIssuer, type CallerTrust, type ForeignKey, keysUnavailable }
 import { demandTerm, type JwtTerm, nameCaller, readHeader, readTerm, untrusted } from './jwt-rules.ts';
 
 export interface JwtCallersPorts {
-  /** The issuer that is trusted for the caller that a JWT claims; undefined: none. Both claims are attacker-controlled. */
+  /** The trusted issuer for the claimed caller of a JWT; undefined: none. Both claims are attacker-controlled. */
   readonly issuerOf: (iss: unknown, sub: unknown) => CallerIssuer | undefined;
   /** Seconds since the epoch. */
   readonly now: () => number;
-  /** Verified JWTs that are remembered. */
+  /** How many verified JWTs are cached. */
   readonly maxRemembered?: number;
 }
 
-/** What one kind of JWT is. */
+/** One kind of JWT. */
 export interface JwtKind<Taken> {
   readonly method: Proof['method'];
-  /** In lower case; undefined: it may be left out. */
+  /** In lower case; undefined: it is optional. */
   readonly types: ReadonlySet<unknown>;
-  /** Throws CALLER_UNTRUSTED for a payload that its issuer could have signed for something else. */
+  /** Throws CALLER_UNTRUSTED for a payload that its issuer could have signed for another purpose. */
   readonly demand?: (payload: JsonObject, trust: CallerTrust) => void;
-  /** What is taken from a payload whose signature has been verified. */
+  /** What is read from a payload with a verified signature. */
   readonly take: (payload: JsonObject) => Taken;
 }
 
-/** What a JWT says of its caller. */
+/** The caller in a JWT. */
 export interface VerifiedJwt<Taken> {
   readonly caller: Exclude<Caller, { readonly kind: 'anonymous' }>;
   readonly taken: Taken;
@@ -37,7 +37,7 @@ export interface VerifiedJwt<Taken> {
 
 interface Remembered<Taken> extends VerifiedJwt<Taken> {
   readonly term: JwtTerm;
-  /** The claims of its payload that select the trusted issuer, which is checked again for each call. */
+  /** The claims that select the trusted issuer, which is checked again for each call. */
   readonly iss: unknown;
   readonly sub: unknown;
   readonly issuer: CallerIssuer;
@@ -47,14 +47,14 @@ interface Remembered<Taken> extends VerifiedJwt<Taken> {
 const MAX_REMEMBERED = 10_000;
 
 /**
- * Returns what a JWT, whose length is bounded, says. Throws CALLER_UNTRUSTED, CALLER_ID_INVALID, and ISSUER_KEYS_UNAVAILABLE where the keys of
- * the issuer are being fetched, or cannot be.
+ * Verifies a JWT of limited length. Throws CALLER_UNTRUSTED, CALLER_ID_INVALID, and ISSUER_KEYS_UNAVAILABLE if the keys of the issuer are
+ * being fetched, or cannot be.
  */
 export function jwtVerifier<Taken>(
   { issuerOf, now, maxRemembered = MAX_REMEMBERED }: JwtCallersPorts,
   kind: JwtKind<Taken>,
 ): (token: string) => VerifiedJwt<Taken> {
-  /** By the SHA-256 of the JWT, so that no secret is kept. The oldest gives way. */
+  /** By the SHA-256 of the JWT, so that no secret is stored. The oldest entry is dropped. */
   const remembered = new Map<string, Remembered<Taken>>();
 
   function remember(digest: string, verified: Remembered<Taken>): void {
@@ -62,7 +62,7 @@ export function jwtVerifier<Taken>(
     remembered.set(digest, verified);
   }
 
-  /** Whether what was verified would be again: its issuer and its key still count. Its times are another matter. */
+  /** Whether the result is still valid: its issuer and its key are still trusted. Its times are checked separately. */
   function stillHolds({ iss, sub, issuer, key }: Remembered<Taken>, at: number): boolean {
     return issuerOf(iss, sub) === issuer && issuer.keys.get(key.kid) === key && isInForce(key, at);
   }
@@ -82,7 +82,7 @@ export function jwtVerifier<Taken>(
   };
 }
 
-/** What costs most, the signature, comes last. */
+/** The signature is checked last, because it is most expensive. */
 function verifyJwt<Taken>(
   token: string,
   issuerOf: JwtCallersPorts['issuerOf'],
@@ -106,7 +106,7 @@ function verifyJwt<Taken>(
     throw untrusted('its key is for another alg');
   }
   if (!algorithm.verify(key.publicKey, signingInput, signature)) throw untrusted('its signature does not verify');
-  // From here on the payload is what the issuer signed.
+  // From here on the payload is authenticated by the issuer.
   const caller = { ...named, proof: proofBy(method, issuer.iss) };
   return { caller, taken: take(payload), term, iss, sub, issuer, key };
 }

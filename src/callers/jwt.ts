@@ -1,5 +1,5 @@
-// Callers that prove themselves by a JWT in `authorization: Bearer`: a JWT-SVID, a token of a Kubernetes service account, or
-// one of any OpenID Connect issuer that the operator named.
+// Callers with a JWT in `authorization: Bearer`: a JWT-SVID, a token of a Kubernetes service account, or a token of any OpenID Connect
+// issuer that the operator named.
 
 import type { Authenticator } from './authenticate.ts';
 import { demandAudience, untrusted } from './jwt-rules.ts';
@@ -8,7 +8,7 @@ import { type JwtCallersPorts, type JwtKind, jwtVerifier } from './jwt-verifier.
 const MAX_TOKEN_CHARACTERS = 8 * 1024;
 /** RFC 6750, 2.1. */
 const BEARER = /^bearer +([A-Za-z0-9._-]+)$/i;
-/** Kinds of JWT that say who somebody is. Others, such as Execution Context Tokens, say something else. */
+/** Types of JWT that authenticate someone. Others, such as Execution Context Tokens, do not. */
 const TYPES: ReadonlySet<unknown> = new Set([
   undefined,
   'jwt',
@@ -18,7 +18,7 @@ const TYPES: ReadonlySet<unknown> = new Set([
   'application/at+jwt',
 ]);
 
-/** What a bearer token is. */
+/** The rules for a bearer token. */
 export const BEARER_TOKEN: JwtKind<undefined> = {
   method: 'jwt',
   types: TYPES,
@@ -27,8 +27,9 @@ export const BEARER_TOKEN: JwtKind<undefined> = {
 };
 
 /**
- * Returns the caller of a bearer token; undefined where a request has no `authorization`, or one that `isForOthers` claims for another kind
- * of credential. Throws CALLER_UNTRUSTED, CALLER_ID_INVALID, and ISSUER_KEYS_UNAVAILABLE where the keys of the issuer are being fetched, or cannot be.
+ * Returns the caller of a bearer token; undefined if a request has no `authorization`, or one that `isForOthers` assigns to another kind
+ * of credential. Throws CALLER_UNTRUSTED, CALLER_ID_INVALID, and ISSUER_KEYS_UNAVAILABLE if the keys of the issuer are being fetched, or
+ * cannot be.
  */
 export function jwtCallers(
   ports: JwtCallersPorts,

@@ -1,13 +1,13 @@
-// The other side of an X.509-SVID: a client that knows its server by a SPIFFE ID, instead of a DNS name.
+// The client side of X.509-SVID: a client that identifies its server by a SPIFFE ID instead of a DNS name.
 
 import { tryReadLeaf } from './svid.ts';
 
-/** What tells this fault from others of TLS. */
+/** Distinguishes this fault from other TLS errors. */
 export const SERVER_ID_CODE = 'ERR_TLS_SERVER_ID';
 
 /**
- * Why a certificate, whose chain TLS has verified, is not that of the workload `expected`; undefined where it is. It is by the
- * rules for callers: exactly one URI SAN, equal byte for byte, in a certificate that signs no others.
+ * Why a certificate, whose chain TLS has verified, is not that of the workload `expected`; undefined if it is. The rules are those for
+ * callers: exactly one URI SAN, equal byte for byte, in a certificate that signs no others.
  */
 export function serverFault(certificate: Uint8Array, expected: string): Error | undefined {
   const leaf = tryReadLeaf(certificate);

@@ -1,6 +1,5 @@
-// Reads what an X.509-SVID says about its workload from the raw certificate. The certificate's chain was verified by
-// TLS, but the CA may have signed nearly anything, so the rules for a leaf are checked here. Never from Node's joined
-// text of the names, which an attacker can shape.
+// Reads the workload of an X.509-SVID from the raw certificate. TLS has verified the chain, but the CA may have signed nearly anything,
+// so the rules for a leaf are checked here. Node's joined text of the names is not used, because an attacker can shape it.
 
 import {
   DerError,
@@ -15,13 +14,13 @@ import {
   TAG,
 } from './der.ts';
 
-/** What a leaf certificate says. */
+/** The content of a leaf certificate. */
 export interface Leaf {
-  /** URI names of the SAN extension, in their order. */
+  /** URI names of the SAN extension, in order. */
   readonly uris: readonly string[];
   /** The CA flag of basicConstraints, or a key usage that signs certificates or revocation lists. */
   readonly signsOthers: boolean;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since the epoch. */
   readonly notBefore: number;
   readonly notAfter: number;
 }
@@ -65,7 +64,7 @@ function readExtensions(field: Element | undefined): Map<string, Uint8Array> {
   for (const extension of readAll(readOnly(field.content, TAG.sequence))) {
     const parts = readAll(expectTag(extension, TAG.sequence));
     const oid = Buffer.from(expectTag(parts[0], TAG.oid)).toString('hex');
-    // Two answers to one question: RFC 5280 forbids it, and readers disagree on which one counts.
+    // A duplicate extension: RFC 5280 forbids it, and readers disagree on which one counts.
     if (extensions.has(oid)) throw new DerError('an extension occurs twice');
     extensions.set(oid, expectTag(parts.at(-1), TAG.octetString));
   }

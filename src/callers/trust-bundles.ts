@@ -16,7 +16,7 @@ export class TrustBundles implements Vouchers {
     this.replace(pems);
   }
 
-  /** From here on these CAs are trusted for callers of these trust domains. A removed trust domain has none. */
+  /** Replaces the trusted CAs of these trust domains. A removed trust domain has none. */
   replace(pems: ReadonlyMap<string, string>): void {
     for (const [trustDomain, cas] of this.#bundles) {
       const pem = pems.get(trustDomain);

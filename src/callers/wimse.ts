@@ -1,5 +1,5 @@
-// Callers that prove themselves by a Workload Identity Token (draft-ietf-wimse-workload-creds-02), which names them and a key of theirs, and a
-// Workload Proof Token by that key for this request (draft-ietf-wimse-wpt: as -02 sends it, and as -01 did).
+// Callers with a Workload Identity Token (draft-ietf-wimse-workload-creds-02), which names them and their key, and a Workload Proof Token
+// signed with that key for this request (draft-ietf-wimse-wpt: as -02 sends it, and as -01 did).
 
 import { hash, type KeyObject } from 'node:crypto';
 import type { Caller, ProofUse } from '../authority/index.ts';
@@ -11,15 +11,15 @@ import { demandPlain, isTime, untrusted } from './jwt-rules.ts';
 import { type JwtCallersPorts, type JwtKind, jwtVerifier } from './jwt-verifier.ts';
 
 export interface WimseCallersPorts extends JwtCallersPorts {
-  /** Under which callers reach the service, without a path: what `aud` of a proof begins with. */
+  /** The base URLs of the service, without a path: the `aud` of a proof begins with one of them. */
   readonly publicUrl: string;
-  /** Remembers that a proof was used. Throws CALLER_UNTRUSTED where it was before, and what the replay guard throws. */
+  /** Stores the use of a proof. Throws CALLER_UNTRUSTED if it was used before, and the errors of the replay guard. */
   readonly useOnce: (caller: Caller, use: ProofUse) => Promise<void>;
 }
 
-/** A proof counts for so long at most. */
+/** The longest validity of a proof. */
 const MAX_PROOF_SECONDS = 300;
-/** Of each of the two. */
+/** The limit for each of the two. */
 const MAX_TOKEN_CHARACTERS = 4 * 1024;
 const JWT = /^[A-Za-z0-9._-]+$/;
 const [IDENTITY, PROOF, TRANSACTION] = ['workload-identity-token', 'workload-proof-token', 'txn-token'] as const;
@@ -28,27 +28,27 @@ const SCHEME = /^WPT +/i;
 const PROOF_TYPES: ReadonlySet<unknown> = new Set(['wpt+jwt', 'application/wpt+jwt']);
 const JTI = /^[!-~]{16,256}$/;
 
-/** The key of a workload, and the one algorithm that it proves with. */
+/** The key of a workload, and the algorithm of its proofs. */
 interface ProofKey {
   readonly alg: string;
   readonly publicKey: KeyObject;
 }
 
-/** What a Workload Identity Token is. It names no audience, and proves nothing without its proof. */
+/** The rules for a Workload Identity Token. It has no audience, and proves nothing without its proof. */
 export const IDENTITY_TOKEN: JwtKind<ProofKey> = {
   method: 'wimse',
   types: new Set(['wit+jwt', 'application/wit+jwt']),
   take: ({ cnf }) => readProofKey(isObject(cnf) ? cnf['jwk'] : undefined),
 };
 
-/** Whether an `authorization` is a proof, and no credential by itself. */
+/** Whether an `authorization` is a proof, and not a credential by itself. */
 export function isProof(authorization: string): boolean {
   return SCHEME.test(authorization);
 }
 
 /**
- * Returns the caller of an identity token with its proof; undefined where a request has neither. That the proof was not used before is
- * asked before the procedure of the call runs (`Proof.demandUnused`): it takes time. Throws as jwtVerifier does.
+ * Returns the caller of an identity token with its proof; undefined if a request has neither. Whether the proof was used before is
+ * checked later, before the procedure of the call runs (`Proof.demandUnused`), because it takes time. Throws as jwtVerifier does.
  */
 export function wimseCallers(ports: WimseCallersPorts): Authenticator {
   const verifyIdentity = jwtVerifier(ports, IDENTITY_TOKEN);
@@ -67,8 +67,8 @@ export function wimseCallers(ports: WimseCallersPorts): Authenticator {
 }
 
 /**
- * Proofs that were used at this process, so that who repeats one is rejected by its headers, at the expense of its connection and not of the
- * caller that the proof names. The newest alone: what is not known here any more, or was used elsewhere, the replay guard knows.
+ * Proofs that were used in this process: a repeated one is rejected by its headers, and charged to its connection, not to the caller that
+ * the proof names. Only the newest are cached; the replay guard knows the others.
  */
 class UsedProofs {
   readonly #digests = new Set<string>();
@@ -82,7 +82,7 @@ class UsedProofs {
     return this.#digests.has(keyOf(digest));
   }
 
-  /** The answer of the replay guard, noted where it says that the proof is used now, or was before. */
+  /** The result of the replay guard, cached if the proof is now used, or was before. */
   async noting({ digest }: ProofUse, answer: Promise<void>): Promise<void> {
     try {
       await answer;
@@ -105,12 +105,12 @@ function keyOf(digest: Uint8Array): string {
 
 function proofsIn(presented: Presented): readonly string[] {
   const authorization = presented.header('authorization');
-  // Beside a proof there is nothing else in that field.
+  // A field with a proof has no other content.
   const proofs = authorization.some(isProof) ? authorization : [];
   return [...presented.header(PROOF), ...proofs.map((value) => value.replace(SCHEME, ''))];
 }
 
-/** Bounded before anything of it is read. */
+/** The length is limited before anything is read. */
 function theOne(values: readonly string[], what: string): string {
   const [value, ...more] = values;
   if (value === undefined) throw untrusted('it is missing', what);
@@ -125,13 +125,13 @@ function readProofKey(jwk: JsonValue | undefined): ProofKey {
   if (!isObject(jwk)) throw untrusted('it has no cnf with a jwk');
   const { alg } = jwk;
   if (typeof alg !== 'string') throw untrusted('the jwk in its cnf has no alg');
-  // The key is named by nothing but this token.
+  // Only this token names the key.
   const read = readTrustedJwk({ ...jwk, kid: 'cnf' }, CALLER_ALGORITHMS);
   if (typeof read === 'string') throw untrusted(`the jwk in its cnf cannot be used: ${read}`);
   return { alg, publicKey: read.publicKey };
 }
 
-/** What costs most, the signature, comes last. */
+/** The signature is checked last, because it is most expensive. */
 function verifyProof(
   token: string,
   identity: string,
@@ -167,7 +167,7 @@ function verifyProof(
   };
 }
 
-/** Tokens of others in the request decide nothing here, but a proof that speaks of them has to be right. */
+/** Other tokens in the request decide nothing here, but a proof that covers them must be correct. */
 function demandOthers({ tth, oth }: JsonObject, presented: Presented): void {
   const [transaction, ...more] = presented.header(TRANSACTION);
   const expected = transaction === undefined ? undefined : digestOf(transaction);

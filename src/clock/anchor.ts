@@ -2,9 +2,9 @@
 
 import { type ClockReading, LAG_LASTS_MS, look, SETTLE_AHEAD_MS, type TrustedTime } from './trusted-time.ts';
 
-/** What an earlier process trusted, or this one some time ago. */
+/** The trusted time of an earlier process, or of this one some time ago. */
 export interface Anchor {
-  /** Which start of the machine `bootMs` counts from. */
+  /** The boot of the machine that `bootMs` counts from. */
   readonly bootId: string;
   readonly bootMs: number;
   readonly believedMs: number;
@@ -17,14 +17,14 @@ export interface Anchor {
 
 /** What is known when a process starts. */
 export interface Evidence {
-  /** Of this start of the machine, where the machine says so. */
+  /** The id of this boot; undefined if the machine has none. */
   readonly bootId: string | undefined;
   readonly anchor: Anchor | undefined;
   /** Time of the newest entry of the ledger; 0 for none. */
   readonly newestMs: number;
 }
 
-/** So long after a start of the machine its clock may be the one of its shutdown. */
+/** For this long after a boot the clock of the machine may still be that of its shutdown. */
 const RESTORED_MS = SETTLE_AHEAD_MS;
 
 /** The initial trusted time of a process. */
@@ -40,7 +40,7 @@ export function begin(reading: ClockReading, { bootId, anchor, newestMs }: Evide
     skew: undefined,
   };
   if (anchor !== undefined && anchor.bootId === bootId && bootMs !== undefined && bootMs >= anchor.bootMs) {
-    // The machine has not been off: its boot time says how long ago the anchor was true.
+    // The machine was not switched off, so its boot time shows the age of the anchor.
     const passedMs = bootMs - anchor.bootMs;
     const offsetMs = anchor.believedMs + passedMs - steadyMs;
     const lagLeftMs = anchor.lagLeftMs - passedMs;

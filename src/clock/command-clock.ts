@@ -1,4 +1,4 @@
-// The clock of a command that dates an entry while no service runs: it trusts what the service before it trusted.
+// The clock of a command that dates an entry while no service runs: it uses the trusted time of the previous service.
 
 import { readAnchor } from './anchor-file.ts';
 import { readBootId, readClocks } from './machine.ts';

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import type { ClockReading } from './trusted-time.ts';
 
-/** Readings that take longer than this were interrupted, and their parts are of different moments. */
+/** Readings that take longer were interrupted, so that their parts are of different moments. */
 const AT_ONCE_MS = 50;
 const MAX_ATTEMPTS = 5;
 
@@ -18,12 +18,12 @@ export function readClocks(): ClockReading {
   }
 }
 
-/** Since the machine started, with the time that it slept. Elsewhere than on Linux it may be computed from the wall clock. */
+/** Milliseconds since boot, including the time asleep. On systems other than Linux it may be computed from the wall clock. */
 function bootTimeMs(): number | undefined {
   return process.platform === 'linux' ? uptime() * 1000 : undefined;
 }
 
-/** A name of this start of the machine; undefined where it has none. */
+/** The id of this boot; undefined if the machine has none. */
 export function readBootId(): string | undefined {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

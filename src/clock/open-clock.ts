@@ -1,4 +1,4 @@
-// The clock of a process: looks at the clocks of the machine once a second, and keeps the trusted time for the next process.
+// The clock of a process: reads the clocks of the machine once a second, and stores the trusted time for the next process.
 
 import { existsSync } from 'node:fs';
 import { anchorOf } from './anchor.ts';
@@ -8,17 +8,17 @@ import { type ClockEvents, TrustedClock } from './trusted-clock.ts';
 
 export interface OpenClock {
   readonly clock: TrustedClock;
-  /** Stops, and keeps the trusted time. */
+  /** Stops, and stores the trusted time. */
   stop(): void;
 }
 
 export interface OpenClockOptions {
-  /** Where it is kept; undefined: nowhere, the service is in memory. */
+  /** The path of the stored time; undefined: the service is in memory and stores none. */
   readonly path: string | undefined;
-  /** Time of the newest entry of the ledger, in milliseconds; 0 for none. */
+  /** The time of the newest entry of the ledger, in milliseconds; 0 for none. */
   readonly newestMs: number;
   readonly events: ClockEvents & {
-    /** What is kept at `path` says nothing: what time it was is known by the newest entry alone. */
+    /** The stored time at `path` is unusable: only the newest entry limits the time. */
     clockForgotten(): void;
   };
   /** Called when the wall clock is trusted again. */
@@ -26,7 +26,7 @@ export interface OpenClockOptions {
 }
 
 const LOOK_MS = 1_000;
-/** It only becomes more exact: the boot time of the machine says how long ago it was written. */
+/** How often the trusted time is stored, in readings: seldom, because the boot time of the machine shows its age. */
 const KEEP_EVERY_LOOKS = 600;
 
 export function openClock({ path, newestMs, events, onTrusted }: OpenClockOptions): OpenClock {
@@ -41,7 +41,7 @@ export function openClock({ path, newestMs, events, onTrusted }: OpenClockOption
       ...events,
       clockTrusted: (aheadMs) => {
         events.clockTrusted(aheadMs);
-        // Not within the look that found it.
+        // Not within the reading that found it.
         setImmediate(() => {
           if (isStopped) return;
           keep();

@@ -1,16 +1,16 @@
-// A clock that several machines share, as one of them has read it: that of the database.
+// Readings of a clock that several machines share: that of the database.
 
-/** What it said, and when. */
+/** The reading, and when it was taken. */
 export interface SharedTime {
   /** Milliseconds since the epoch. */
   readonly readMs: number;
   /** The monotonic clock of this machine in the middle of the round trip. */
   readonly steadyMs: number;
-  /** Half the round trip: by so much the reading may be wrong. */
+  /** Half the round trip: the possible error of the reading. */
   readonly marginMs: number;
 }
 
-/** Whether a difference is above the bound whatever the reading was wrong by; with a negative margin: whether it may be. */
+/** Whether a difference exceeds the bound in spite of the error of the reading; with a negative margin: whether it may exceed it. */
 export function isFarFrom(differenceMs: number, marginMs: number, boundMs: number): boolean {
   return Math.abs(differenceMs) - marginMs > boundMs;
 }
@@ -21,7 +21,7 @@ const READ_EVERY_MS = 5_000;
 /** Reads the shared clock. `steadyMs`: the monotonic clock that the reading is compared with. */
 export type ReadSharedTime = (steadyMs: () => number) => Promise<SharedTime>;
 
-/** Who compares the two. */
+/** The clock that compares the two. */
 interface Comparing {
   readonly steadyMs: () => number;
   compare(shared: SharedTime): void;

@@ -1,4 +1,4 @@
-// The clock of the service: returns the trusted time, and throws where something would be dated while the wall clock is not trusted.
+// The clock of the service: returns the trusted time, and rejects to date anything while the wall clock is not trusted.
 
 import { EctError, reject } from '../errors.ts';
 import { begin, type Evidence } from './anchor.ts';
@@ -13,17 +13,17 @@ import {
   trustedMs,
 } from './trusted-time.ts';
 
-/** Called for what changes. Must not throw. */
+/** Called for changes. Must not throw. */
 export interface ClockEvents {
-  /** From now on the wall clock is not trusted: nothing is issued or recorded until it is. */
+  /** The wall clock is no longer trusted: nothing is issued or recorded until it is. */
   clockDoubted(skew: ClockSkew): void;
-  /** The wall clock is trusted again. `aheadMs`: by how much the trusted time changed with it. */
+  /** The wall clock is trusted again. `aheadMs`: how much the trusted time changed. */
   clockTrusted(aheadMs: number): void;
-  /** The wall clock was set, by so little that it is trusted. */
+  /** The wall clock was set, by so little that it is still trusted. */
   clockStepped(aheadMs: number): void;
-  /** By how much the wall clock is ahead of the trusted time, at each look. */
+  /** How far the wall clock is ahead of the trusted time, at each reading. */
   clockMeasured(aheadMs: number, isDoubted: boolean): void;
-  /** By how much the trusted time is ahead of the shared clock, whenever that was read. `isFar`: so far that it is reported. */
+  /** How far the trusted time is ahead of the shared clock, at each of its readings. `isFar`: far enough to be reported. */
   clockCompared(aheadMs: number, isFar: boolean): void;
 }
 
@@ -31,26 +31,26 @@ export interface ClockOptions {
   readonly evidence: Evidence;
   readonly events: ClockEvents;
   readonly read: () => ClockReading;
-  /** The two clocks that cost no system call. */
+  /** The two clocks that need no system call. */
   readonly readWallMs: () => number;
   readonly readSteadyMs: () => number;
 }
 
-/** Unnoticed steps of NTP are smaller. */
+/** Smaller steps of NTP are not reported. */
 const NOTEWORTHY_MS = 5_000;
-/** A wall clock that is set right is trusted at the next look. */
+/** A corrected wall clock is trusted at the next reading. */
 const RETRY_SECONDS = '5';
 
 export class TrustedClock {
   readonly #options: ClockOptions;
   #trustedTime: TrustedTime;
-  /** The clock that several machines share, as it was read last; undefined: there is none, or it was never read. */
+  /** The last reading of the shared clock; undefined: there is none, or it was never read. */
   #shared: SharedTime | undefined;
-  /** The skew that it raises. */
+  /** The skew against the shared clock. */
   #apart: ClockSkew | undefined;
   /** The last reported skew. */
   #reported: ClockSkew | undefined;
-  /** By how much the trusted time, and the earliest plausible time, are ahead of the monotonic clock. */
+  /** How far the trusted time, and the earliest plausible time, are ahead of the monotonic clock. */
   #nowOffsetMs = 0;
   #earliestOffsetMs = 0;
 
@@ -61,7 +61,7 @@ export class TrustedClock {
     this.#apply(reading, undefined);
   }
 
-  /** Milliseconds since the epoch. Between two looks it goes on by the monotonic clock, whatever becomes of the wall clock. */
+  /** Milliseconds since the epoch. Between two readings it follows the monotonic clock, whatever happens to the wall clock. */
   nowMs = (): number => Math.floor(this.#nowOffsetMs + this.#options.readSteadyMs());
 
   /** The earliest plausible time, in milliseconds since the epoch. Expiries are checked against it. */
@@ -76,15 +76,15 @@ export class TrustedClock {
       Math.max(this.#trustedTime.forgottenMs, this.earliestMs(), this.#sharedMs() ?? Number.NEGATIVE_INFINITY),
     );
 
-  /** For durations: no jump of the wall clock moves it, and it goes on while the machine is suspended. Milliseconds. */
+  /** A clock for durations, in milliseconds: it ignores jumps of the wall clock, and continues while the machine is suspended. */
   steadyMs = (): number => this.#trustedTime.sleptMs + this.#options.readSteadyMs();
 
-  /** Whether something may be dated. */
+  /** Whether anything may be dated. */
   get isTrusted(): boolean {
     return this.#skew === undefined;
   }
 
-  /** The shared clock decides between this machine and the one that dated an entry: the newest entry alone says nothing then. */
+  /** The shared clock decides between this machine and the one that dated an entry; without it the newest entry does. */
   get #skew(): ClockSkew | undefined {
     const { skew } = this.#trustedTime;
     return skew === undefined || (this.#shared !== undefined && skew.against === 'the newest entry')
@@ -96,14 +96,14 @@ export class TrustedClock {
     return this.#trustedTime;
   }
 
-  /** The time for something that others will read. CLOCK_UNTRUSTED while the wall clock is not trusted. */
+  /** The time for data that others will read. CLOCK_UNTRUSTED while the wall clock is not trusted. */
   stampMs = (): number => {
     const skew = this.#skew;
     if (skew !== undefined) throw untrusted(skew);
     return this.nowMs();
   };
 
-  /** The time of an entry after one of `newestMs`. The wall clock is looked at first: an entry cannot be taken back. */
+  /** The time of an entry after one of `newestMs`. The wall clock is read first, because an entry cannot be undone. */
   stampEntryMs = (newestMs: number): number => {
     const { readWallMs } = this.#options;
     const nowMs = this.nowMs();
@@ -113,7 +113,7 @@ export class TrustedClock {
     return this.stampMs();
   };
 
-  /** Compares the wall clock with the other clocks. To be called once a second. */
+  /** Compares the wall clock with the other clocks. Called once a second. */
   look(newestMs?: number): void {
     const before = this.#trustedTime;
     const reading = this.#options.read();
@@ -122,8 +122,8 @@ export class TrustedClock {
   }
 
   /**
-   * Compares the trusted time with a clock that several machines share. Where the two are too far apart nothing is
-   * dated here, until they are not; where the wall clock agrees with it, that is trusted at once.
+   * Compares the trusted time with a clock that several machines share. While the two are too far apart, nothing is dated here; if the
+   * wall clock agrees with it, the wall clock is trusted at once.
    */
   compare(shared: SharedTime): void {
     const before = this.#trustedTime;
@@ -138,7 +138,7 @@ export class TrustedClock {
     this.#options.events.clockCompared(aheadMs, isFarFrom(aheadMs, shared.marginMs, NOTEWORTHY_MS));
   }
 
-  /** The time of the shared clock now: it is read seldom, and goes on by the monotonic clock in between. */
+  /** The time of the shared clock now: between two readings it follows the monotonic clock. */
   #sharedMs(): number | undefined {
     return this.#shared && this.#shared.readMs + this.steadyMs() - this.#shared.steadyMs;
   }

@@ -10,7 +10,7 @@ export interface ClockReading {
   readonly wallMs: number;
   /** Monotonic. It may stop while the machine is suspended. */
   readonly steadyMs: number;
-  /** Monotonic, and goes on while the machine is suspended; undefined where the machine has none. */
+  /** Monotonic, and continues while the machine is suspended; undefined if the machine has no such clock. */
   readonly bootMs: number | undefined;
 }
 
@@ -18,56 +18,57 @@ export interface ClockReading {
 export interface ClockSkew {
   readonly against: 'monotonic time' | 'the newest entry' | 'the clock of the database';
   readonly differenceMs: number;
-  /** When it began, in machine time. */
+  /** When the skew began, in machine time. */
   readonly sinceMs: number;
-  /** What the wall clock is ahead of machine time; as long as it stands, the wall clock runs steadily. */
+  /** How far the wall clock is ahead of machine time; while this is constant, the wall clock runs steadily. */
   readonly offsetMs: number;
 }
 
 /**
- * What is trusted. Machine time is monotonic time plus the time that the machine slept; offsets are what a time of day
- * is ahead of it.
+ * The trusted time. Machine time is monotonic time plus the time that the machine was suspended; an offset is the difference between a
+ * time of day and machine time.
  */
 export interface TrustedTime {
   /** The trusted time of day. */
   readonly offsetMs: number;
-  /** What the wall clock is compared with. It follows the wall clock slowly, so that small steps cannot add up to a jump. */
+  /** The reference for the wall clock. It follows the wall clock slowly, so that small steps cannot add up to a jump. */
   readonly anchorMs: number;
-  /** The anchor is no more than the earliest time that it can be: the service may have been off. */
+  /** Whether the anchor is only a lower bound of the time, because the service may have been off. */
   readonly isLowerBound: boolean;
-  /** Machine time until which it may be no more than that though the wall clock fits it. */
+  /** The machine time until which it may be only a lower bound although the wall clock agrees with it. */
   readonly restoredUntilMs: number;
-  /** How far the trusted time may be ahead of the real time: an unexplained step forward. It does not make data expire. */
+  /** How far the trusted time may be ahead of the real time, after an unexplained step forward. Expiries are delayed by it. */
   readonly lagMs: number;
   /** Machine time after which everything that was unexpired before the step has expired. */
   readonly lagUntilMs: number;
-  /** The latest that the earliest time has been: what was kept until then may have been forgotten. */
+  /** The maximum of the earliest plausible time so far: data that expired until then may have been deleted. */
   readonly forgottenMs: number;
   readonly newestMs: number;
-  /** Entries up to this time are known to be ahead of the clock, and the clock was trusted all the same. */
+  /** Entries up to this time are known to be ahead of the clock, which was trusted anyway. */
   readonly excusedMs: number;
   readonly sleptMs: number;
-  /** What boot time is ahead of monotonic time. */
+  /** How far boot time is ahead of monotonic time. */
   readonly bootGapMs: number;
-  /** Machine time of the last look. */
+  /** The machine time of the last reading. */
   readonly lookedAtMs: number;
   readonly skew: ClockSkew | undefined;
 }
 
-/** More than NTP lets a clock be wrong by, and a step of more than that is none of its usual ones. */
+/** More than the error that NTP permits, and more than its usual steps. */
 export const BOUND_MS = 30_000;
-/** So long an unexplained step forward must stand: an entry that is dated by it cannot be undone. */
+/** How long an unexplained step forward must last: an entry that is dated by it cannot be undone. */
 export const SETTLE_AHEAD_MS = 60 * 60_000;
 /**
- * So long a step back must stand: the times of entries never go back, so less depends on it.
+ * How long a step back must last: the times of entries never decrease, so less depends on it.
+ *
  * @internal Exported because tests compute with it.
  */
 export const SETTLE_BACK_MS = 15 * 60_000;
-/** The lifetime of a token and the longest lead of a key, and some time more: so long an unexplained step forward is remembered. */
+/** How long an unexplained step forward matters: the lifetime of a token and the longest announcement of a key, with a reserve. */
 export const LAG_LASTS_MS = 25 * 3_600_000;
 /** The anchor follows the wall clock by a hundredth of the time: NTP slews by less than a thousandth. */
 const FOLLOW = 0.01;
-/** Readings of the two monotonic clocks differ by less where the machine did not sleep. */
+/** Readings of the two monotonic clocks differ by less if the machine was not suspended. */
 const SLEEP_MS = 1_000;
 
 /** The time of day at a moment of monotonic time. */
@@ -76,14 +77,15 @@ export function trustedMs({ offsetMs, sleptMs }: TrustedTime, steadyMs: number):
 }
 
 /**
- * The earliest time that it can be: by this, and by nothing later, something that was kept for a time is forgotten.
+ * The earliest plausible time: expired data is deleted by this time.
+ *
  * @internal Exported because the rule is tested by itself.
  */
 export function earliestMs(trustedTime: TrustedTime, steadyMs: number): number {
   return trustedMs(trustedTime, steadyMs) - trustedTime.lagMs;
 }
 
-/** What is trusted after a look at the clocks. `newestMs`: time of the newest entry, where that is known. */
+/** The trusted time after a reading of the clocks. `newestMs`: the time of the newest entry, if it is known. */
 export function look(before: TrustedTime, reading: ClockReading, newestMs = before.newestMs): TrustedTime {
   // Until now the previous state was in use, and data was deleted according to it.
   return rememberForgetting(judge(rememberForgetting(before, reading), reading, newestMs), reading);
@@ -124,12 +126,12 @@ function judge(before: TrustedTime, reading: ClockReading, newestMs = before.new
   return { ...adopted, excusedMs: Math.max(adopted.excusedMs, adopted.newestMs), skew: undefined };
 }
 
-/** Time that the machine slept has passed all the same. */
+/** Adds the time that the machine was suspended. */
 function afterSleep(trustedTime: TrustedTime, { steadyMs, bootMs }: ClockReading): TrustedTime {
   if (bootMs === undefined) return trustedTime;
   const bootGapMs = bootMs - steadyMs;
   const sleptMs = bootGapMs - trustedTime.bootGapMs;
-  // A boot time that went back counts from another start, and says nothing.
+  // A boot time that went back counts from another boot, and shows nothing.
   if (sleptMs < -SLEEP_MS) return { ...trustedTime, bootGapMs };
   return sleptMs <= SLEEP_MS ? trustedTime : { ...trustedTime, bootGapMs, sleptMs: trustedTime.sleptMs + sleptMs };
 }
@@ -138,7 +140,7 @@ function withNewest(trustedTime: TrustedTime, newestMs: number): TrustedTime {
   return newestMs <= trustedTime.newestMs ? trustedTime : { ...trustedTime, newestMs };
 }
 
-/** The same skew as before where the wall clock has run steadily since, or else a new one. */
+/** The same skew as before if the wall clock has run steadily since, otherwise a new one. */
 function continued(before: ClockSkew | undefined, now: ClockSkew): ClockSkew {
   const stands = before?.against === now.against && Math.abs(before.offsetMs - now.offsetMs) <= BOUND_MS;
   return stands ? { ...now, sinceMs: before.sinceMs, offsetMs: before.offsetMs } : now;
@@ -155,7 +157,7 @@ function compareWithEntries(trustedTime: TrustedTime, before: ClockSkew | undefi
     : { ...trustedTime, excusedMs: newestMs, skew: undefined };
 }
 
-/** Trusts the wall clock; how far it is ahead is not known. */
+/** Trusts the wall clock, although it may be ahead by an unknown amount. */
 function adopt(trustedTime: TrustedTime, offsetMs: number): TrustedTime {
   const stepMs = offsetMs - trustedTime.anchorMs;
   const lagMs = Math.max(0, trustedTime.lagMs + stepMs);

@@ -1,23 +1,21 @@
-// Port: where tasks are found by the names that other tasks give them. And two ways to make one without a ledger.
+// Port: finds tasks by the names that other tasks use, with two implementations without a ledger.
 
 import { distanceTo, type Task } from './task.ts';
 import { indexTasks } from './task-index.ts';
 
 /**
- * A place to find tasks.
+ * Finds tasks.
  *
- * `find` returns the tasks that `jtis` mean inside the workflow `wid` (empty: none), keyed by `jti`. Where several share
- * a `jti`: the one of the same workflow, else the one without workflow, else any other, always the same one. A name
- * that is not known is left out; that is no failure. Every task in the answer was verified or is recorded.
- * Cost: one call for each level of a walk and each workflow on it, with some 300 distinct names at most; a level with
- * more takes several.
- * Failures: EctError of the storage behind it, unchanged; nothing is retried here.
+ * `find` returns the tasks that `jtis` mean inside the workflow `wid` (empty: none), keyed by `jti`. If several share a `jti`: the one of
+ * the same workflow, else the one without a workflow, else any other, always the same one. An unknown name is left out, which is not an
+ * error. Every returned task was verified or is recorded. Cost: one call for each level of a walk and each workflow on it, with at most
+ * some 300 distinct names; a level with more takes several. Errors: EctError of the storage, unchanged; nothing is retried here.
  */
 export interface Ancestry {
   find(jtis: readonly string[], wid: string): Promise<ReadonlyMap<string, Task>>;
 }
 
-/** Tasks that came along in the call. The caller of this function has verified each. */
+/** Tasks in the request. The caller of this function has verified each. */
 export function bundleAncestry(tasks: readonly Task[]): Ancestry {
   const index = indexTasks(tasks);
   return {
@@ -33,9 +31,9 @@ export function bundleAncestry(tasks: readonly Task[]): Ancestry {
 }
 
 /**
- * Several places as one. The better fit wins, and the earlier place where both fit alike: put the ledger first, so that
- * a recorded task stands against another one of the same name that was handed along. A later place is asked only for
- * what the earlier ones did not have in the workflow itself.
+ * Combines several sources. The better fit wins, and the earlier source if both fit alike: put the ledger first, so that a recorded task
+ * wins over another one with its name in the request. A later source is only used for names that the earlier ones do not have in the
+ * workflow itself.
  */
 export function combine(...ancestries: readonly Ancestry[]): Ancestry {
   return {

@@ -1,4 +1,4 @@
-// What a drawing of a graph shows, before it is written in any language.
+// The content of a drawing of a graph, before it is written in any language.
 
 import type { Yielder } from '../concurrency/yielder.ts';
 import type { DagReport } from './report.ts';
@@ -14,7 +14,7 @@ export const MAX_DRAWN_LINKS = 5_000;
 /** Predecessors that were not found. Each task may name a hundred, so they have a limit of their own: the size of a drawing is bounded. */
 const MAX_DRAWN_MISSING = 1_000;
 
-/** What it costs to sort twice as many tasks, in steps. */
+/** The cost of sorting twice as many tasks, in steps. */
 const STEPS_PER_SORT = 5_000;
 
 export interface Drawing {
@@ -38,7 +38,7 @@ export interface DrawnLink {
   readonly isMissing: boolean;
 }
 
-/** Takes the earliest tasks and the links among them, in an order that depends on the tasks alone. */
+/** Selects the earliest tasks and the links among them, in an order that depends only on the tasks. */
 export async function drawGraph(
   { graph, violations, unresolved, tainted }: DagReport,
   yielder: Yielder,
@@ -88,12 +88,12 @@ export async function drawGraph(
   return { nodes, links: links.slice(0, MAX_DRAWN_LINKS) };
 }
 
-/** No two names share one: ids have no line breaks. */
+/** The key of a name. It is unambiguous, because ids have no line breaks. */
 function keyOf({ wid, jti }: TaskName): string {
   return `${wid}\n${jti}`;
 }
 
-/** Positions of the tasks that are drawn, in their order. Sorting all tasks of a large graph would delay other calls. */
+/** Positions of the drawn tasks, in order. Sorting all tasks of a large graph would delay other calls. */
 async function earliest(tasks: readonly Task[], yielder: Yielder): Promise<readonly number[]> {
   const compare = (a: number, b: number) => compareTasks(tasks[a]!, tasks[b]!);
   let kept: number[] = [];

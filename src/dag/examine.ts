@@ -1,4 +1,4 @@
-// Examines the graph behind one task, or the graph that many tasks form. The lines of `judge` are the rules, in order.
+// Examines the graph behind one task, or the graph of many tasks. The lines of `judge` are the rules, in order.
 
 import { createYielder, type Yielder } from '../concurrency/yielder.ts';
 import { type Ancestry, bundleAncestry } from './ancestry.ts';
@@ -24,25 +24,25 @@ import { findTainted, type Taints } from './taint.ts';
 import type { Task, TaskName } from './task.ts';
 import { type TaskGraph, walkAncestors } from './walk.ts';
 
-/** What goes with an examination. */
+/** The options of an examination. */
 export interface Examination {
   readonly policy?: DagPolicy;
-  /** Where taints are looked up. Without, none is found. */
+  /** Where taints are looked up. Undefined: none is found. */
   readonly marks?: Marks;
   /** Shares the event loop with other work, and ends with the call. */
   readonly yielder?: Yielder;
-  /** For many: what they follow outside of them is not walked further than to what the ledger vouches for. */
+  /** For many tasks: predecessors outside them are only walked to what the ledger vouches for. */
   readonly stopsOutside?: boolean;
 }
 
-/** Whether *another* task already stands under the task's `jti` in its workflow. The same task, recorded, is no other. */
+/** Whether *another* task is recorded under the `jti` of the task in its workflow. */
 interface Existence {
   readonly exists: boolean;
 }
 
 /**
- * The graph behind one task, all of it: every rule on every link, every taint. Throws only what `ancestry` and `marks`
- * throw, and why the call is over.
+ * Examines the complete graph behind one task: every rule on every link, every taint. Throws only the errors of `ancestry` and `marks`,
+ * and why the call has ended.
  */
 export async function examineTask(
   task: Task,
@@ -56,8 +56,8 @@ export async function examineTask(
 }
 
 /**
- * One task and its predecessors, at a cost that does not grow with the past of what is recorded: where the ledger vouches
- * for a task, its past is not walked. The report is about the tasks that were met; depth and path level include the past.
+ * Examines one task and its predecessors, at a cost independent of the recorded past: if the ledger vouches for a task, its ancestors are
+ * not walked. The report covers the visited tasks; depth and path level include the rest.
  */
 export async function examineLinks(
   task: Task,
@@ -77,9 +77,9 @@ function isVouchedFor({ depth }: Task): boolean {
 }
 
 /**
- * The graph that the tasks of a workflow, or of a bundle, form. What they follow outside of it is found through
- * `external` and walked as well, so that a circle through another workflow is seen; without, it is unresolved. A task
- * that is handed in twice counts once. More than `maxTasks` are rejected unexamined.
+ * Examines the graph of the tasks of a workflow or of a bundle. Predecessors outside it are found through `external` and walked too, so
+ * that a cycle through another workflow is found; without it they are unresolved. A task that is given twice counts once. More than
+ * `maxTasks` are rejected without an examination.
  */
 export async function examineWorkflow(
   tasks: readonly Task[],
@@ -95,14 +95,14 @@ export async function examineWorkflow(
   if (stopsOutside) {
     const graph = await walkAncestors(distinct, external, policy.maxAncestors, yielder, isVouchedFor);
     const taints = await findTaintedAtStops(graph, external, marks, yielder);
-    // What is outside does not count towards the longest path.
+    // Tasks outside do not count towards the longest path.
     return judge({ ...graph, stops: [] }, counts, duplicates, taints, { policy, yielder });
   }
   const graph = await walkAncestors(distinct, external, policy.maxAncestors, yielder);
   return judge(graph, counts, duplicates, await findTainted(graph, marks, yielder), { policy, yielder });
 }
 
-/** Rule 1 was applied to what was handed in, rule 2 by the walk. */
+/** Rule 1 was applied to the given tasks, rule 2 by the walk. */
 async function judge(
   graph: TaskGraph,
   { handedIn, members }: { readonly handedIn: number; readonly members: number },

@@ -1,18 +1,16 @@
-// What the ledger has checked about a task when it was recorded, so that its past is never walked again.
-//
-// A recorded task says which tasks its predecessors are: entries that stood before its own, under names that the ledger
-// holds once and forever. So what leads back from it never changes, no task that is recorded later comes into it, and it
-// has no circle. It is *settled*. What was recorded before links were written down is settled where its links stay inside
-// its workflow, since such a name has one meaning forever; where one leads out, it may mean another task later.
+// What the ledger has checked about a task when it was recorded, so that its ancestors are not walked again.
+// A recorded task names its predecessors: earlier entries, whose names the ledger never reuses. So its ancestry never changes, no later
+// task becomes part of it, and it has no cycle. It is *settled*. Entries of older releases without links are settled if their links stay
+// in their workflow, because such a name has one meaning forever; a link to another workflow may mean another task later.
 
 import type { Task } from './task.ts';
 import type { TaskGraph } from './walk.ts';
 
-/** What is written down with a task when it is recorded, for those that will follow it. */
+/** Recorded with a task, for its successors. */
 export interface LedgerFacts {
   /** See Task. Undefined if the ledger has not checked it. */
   readonly depth: number | undefined;
-  /** See Task. Undefined where all predecessors are of the task's own workflow. */
+  /** See Task. Undefined if all predecessors are in the workflow of the task. */
   readonly predWids: readonly string[] | undefined;
 }
 
@@ -30,7 +28,7 @@ export function factsOf(graph: TaskGraph, depth: number): LedgerFacts {
   };
 }
 
-/** Whether nothing recorded later can change where the links of a recorded task lead. */
+/** Whether later entries cannot change the meaning of the links of a recorded task. */
 function isSettled(graph: TaskGraph, { depth, predWids, wid }: Task, at: number): boolean {
   if (depth !== undefined || predWids !== undefined) return true;
   return predecessors(graph, at).every((pred) => pred.wid === wid);

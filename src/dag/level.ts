@@ -1,9 +1,9 @@
-// How strongly a whole path is backed: as strongly as its weakest task.
+// The level of a whole path: that of its weakest task.
 
 import type { TaskLevel } from './task.ts';
 import type { TaskGraph } from './walk.ts';
 
-/** The lowest level in a graph. Undefined where a task of it is not known, and so its level neither. */
+/** The lowest level in a graph. Undefined if a task of it is unknown. */
 export function pathLevelOf({ tasks, unresolved, cut }: TaskGraph): TaskLevel | undefined {
   if (cut || unresolved.length > 0) return undefined;
   let lowest: TaskLevel = 'L3';

@@ -1,12 +1,12 @@
-// The numbers of the graph rules, and what an operator may decide about them.
+// The limits of the graph rules, and the settings of the operator.
 
-/** A walk visits at most so many ancestors; a graph with more is rejected. The past of recorded tasks is not walked. */
+/** The maximum number of ancestors in a walk; a graph with more is rejected. Ancestors of settled tasks are not walked. */
 export const MAX_ANCESTORS = 10_000;
 /** A bundle with more tasks is rejected. */
 export const MAX_BUNDLE_TASKS = 10_000;
-/** A recorded workflow with more tasks is not examined as a whole: its tasks must be in memory together. */
+/** A recorded workflow with more tasks is not examined as a whole, because its tasks must be in memory together. */
 export const MAX_WORKFLOW_TASKS = 100_000;
-/** A predecessor may have been issued this much after its successor: clocks differ. */
+/** How much later than its successor a predecessor may have been issued, because clocks differ. */
 const CLOCK_SKEW_SECONDS = 30;
 
 /** What the rules take from the configuration. */

@@ -1,23 +1,23 @@
-// Puts the tasks of a graph into an order in which predecessors come first, and finds those that go round in a circle.
+// Sorts the tasks of a graph so that predecessors come first, and finds cycles.
 
 import type { Yielder } from '../concurrency/yielder.ts';
 import type { TaskGraph } from './walk.ts';
 
 export interface TaskOrder {
-  /** Positions of all tasks, each after its predecessors; inside a circle in any order. */
+  /** Positions of all tasks, each after its predecessors; inside a cycle in any order. */
   readonly order: Int32Array;
-  /** Each largest set of tasks that all lead to one another: positions, ascending. A task that names itself is one. */
+  /** Each maximal set of tasks that all lead to one another: positions, ascending. A task that is its own predecessor is one. */
   readonly circles: readonly (readonly number[])[];
 }
 
-/** Strongly connected components after Tarjan, with stacks of its own: a chain of any length needs no call stack. */
+/** Strongly connected components after Tarjan, with explicit stacks: a chain of any length needs no call stack. */
 export async function orderTasks(graph: TaskGraph, yielder: Yielder): Promise<TaskOrder> {
   const { offsets, targets } = graph;
   const count = graph.tasks.length;
   const order = new Int32Array(count);
   const circles: number[][] = [];
   const cursor = offsets.slice(0, count);
-  // When a task was met, from 1; 0 for not yet. `low` is the earliest task that it leads back to.
+  // When a task was visited, from 1; 0: not yet. `low` is the earliest task that it leads back to.
   const met = new Int32Array(count);
   const low = new Int32Array(count);
   const isOpen = new Uint8Array(count);

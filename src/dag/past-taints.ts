@@ -1,5 +1,5 @@
-// Taints of a task whose past is not walked, because the ledger vouches for it. What is recorded is looked through once under
-// one set of marks, and remembered.
+// Finds taints of a task whose ancestors are not walked, because the ledger vouches for it. Recorded tasks are searched once for each set
+// of marks, and the results are cached.
 
 import type { Yielder } from '../concurrency/yielder.ts';
 import type { Ancestry } from './ancestry.ts';
@@ -9,7 +9,7 @@ import type { Finding, Origin } from './taint-cache.ts';
 import type { Task } from './task.ts';
 import { type TaskGraph, walkAncestors } from './walk.ts';
 
-/** A past with more tasks that were not yet searched is not searched. */
+/** A past with more unsearched tasks is not searched. */
 const MAX_PAST_TASKS = 100_000;
 
 /** The tainted tasks of a graph whose walk stopped at recorded tasks. Without marks nothing is searched. */
@@ -37,7 +37,7 @@ export async function findTaintedAtStops(
   return { tainted: listTaints(graph, own, await spread(graph, inherited, marked, yielder)), taintsUnknown: false };
 }
 
-/** For each of these recorded tasks, where a taint of its past begins. Undefined where a past is too large to tell. */
+/** For each of these recorded tasks, where a taint of its ancestors begins. Undefined if they are too many to search. */
 async function pastOrigins(
   tasks: readonly Task[],
   ancestry: Ancestry,
@@ -45,7 +45,7 @@ async function pastOrigins(
   yielder: Yielder,
 ): Promise<readonly (Origin | undefined)[] | undefined> {
   const origins: (Origin | undefined)[] = [];
-  // One by one: a past that is too large says nothing about the others, and what they share is looked through once.
+  // One by one: one that is too large does not affect the others, and shared ancestors are searched once.
   for (const task of tasks) {
     const finding = marked.known.get(task.entry) ?? (await lookThrough(task, ancestry, marked, yielder));
     if (finding === 'too large') return undefined;
@@ -54,10 +54,10 @@ async function pastOrigins(
   return origins;
 }
 
-/** Looks through the past of a recorded task as far as it is not known, and remembers what was found of all of it. */
+/** Searches the ancestors of a recorded task that are not cached, and caches the results for all of them. */
 async function lookThrough(task: Task, ancestry: Ancestry, marked: MarkSet, yielder: Yielder): Promise<Finding> {
   const { known } = marked;
-  // Kept here as well: what is remembered may be forgotten while this waits.
+  // Also kept here, because the cache may drop them during this wait.
   const ends = new Map<Task, Finding>();
   const past = await walkAncestors([task], ancestry, MAX_PAST_TASKS, yielder, (ancestor) => {
     const finding = originOf(ancestor, marked) ?? known.get(ancestor.entry);

@@ -1,4 +1,4 @@
-// What an examination of a graph answers, and how an answer becomes a rejection.
+// The report of an examination, and its rejection.
 
 import { type ErrorReason, type Rejection, reject } from '../errors.ts';
 import type { LedgerFacts } from './ledger-facts.ts';
@@ -8,46 +8,46 @@ import type { TaskGraph } from './walk.ts';
 
 export type DagReason = Extract<ErrorReason, `DAG_${string}`>;
 
-/** One broken rule. A predecessor that is missing is no violation: it makes the graph partial. */
+/** A violation of a rule. A missing predecessor is no violation: it makes the graph partial. */
 export interface DagViolation {
   readonly reason: Exclude<DagReason, 'DAG_PREDECESSOR_MISSING'>;
-  /** For people; names a handful of tasks at most. */
+  /** For people; names only a few tasks. */
   readonly message: string;
-  /** Each task concerned, the offending one first. */
+  /** The tasks concerned, the violating one first. */
   readonly tasks: readonly TaskName[];
 }
 
-/** All lists together are linear in what was examined. */
+/** The size of all lists together is linear in the examined graph. */
 export interface DagReport {
   /** `complete`: every predecessor was found and every rule holds. `invalid` wins over `partial`. */
   readonly status: 'complete' | 'partial' | 'invalid';
-  /** Every broken rule, in the order of the rules; one entry a rule and task, or a rule and circle. */
+  /** Every violation, in the order of the rules; one for each rule and task, or rule and cycle. */
   readonly violations: readonly DagViolation[];
-  /** Each predecessor that was found nowhere, in the workflow inside which it is named. */
+  /** Each missing predecessor, with the workflow in which it is named. */
   readonly unresolved: readonly TaskName[];
-  /** How many ancestors were met outside the tasks that were handed in. At most the limit. */
+  /** The number of ancestors that were visited outside the given tasks. At most the limit. */
   readonly visited: number;
-  /** Number of tasks: of a task and the ancestors that were met, or of a workflow without what it follows outside. */
+  /** The number of tasks: of a task and its visited ancestors, or of a workflow without predecessors outside. */
   readonly size: number;
-  /** Tasks on the longest path, including the past of recorded tasks. 0 if a cycle or the limit leaves it unknown. */
+  /** The length of the longest path, including ancestors that were not walked. 0 if a cycle or the limit leaves it unknown. */
   readonly depth: number;
-  /** Each of these without predecessors. */
+  /** The tasks without predecessors. */
   readonly roots: readonly TaskName[];
-  /** Each of these that no other task follows. */
+  /** The tasks without successors. */
   readonly leaves: readonly TaskName[];
-  /** The lowest level of all tasks that were met; undefined where one of them is not known. */
+  /** The lowest level of all visited tasks; undefined if one of them is unknown. */
   readonly pathLevel: TaskLevel | undefined;
-  /** Each task that was met and must be reviewed, because of itself, its key or an ancestor. A taint breaks no rule. */
+  /** The visited tasks that need a review, because of themselves, their key or an ancestor. A taint violates no rule. */
   readonly tainted: readonly Taint[];
-  /** Whether something was marked, and the past was too large to tell whether it is in it. */
+  /** Whether there are marks, and too many ancestors to search for them. */
   readonly taintsUnknown: boolean;
-  /** For one task whose links were examined, with a complete graph: what is written down when it is recorded. */
+  /** For one task whose links were examined, with a complete graph: what is recorded with it. */
   readonly facts: LedgerFacts | undefined;
-  /** The tasks and links themselves, for drawings. */
+  /** The tasks and links, for drawings. */
   readonly graph: TaskGraph;
 }
 
-/** The first broken rule as a rejection. With `complete`, a missing predecessor is rejected as well. */
+/** The first violation as a rejection. With `complete`, a missing predecessor is rejected too. */
 export function rejectionOf(
   report: DagReport,
   demand: { readonly complete: boolean },
@@ -60,14 +60,14 @@ export function rejectionOf(
   return reject('DAG_PREDECESSOR_MISSING', message, { pred: missing.jti });
 }
 
-/** The facts that go with a broken rule: the `jti` of the offending task. */
+/** The metadata of a violation: the `jti` of the violating task. */
 export function violationMetadata({ tasks }: DagViolation): { readonly jti: string } {
   return { jti: tasks[0]!.jti };
 }
 
 const NAMED_AT_MOST = 5;
 
-/** Names the first few and counts the rest: a message never grows with the graph. */
+/** Names the first few and counts the rest, so that the size of a message is limited. */
 export function nameSome(tasks: readonly TaskName[]): string {
   const named = tasks
     .slice(0, NAMED_AT_MOST)

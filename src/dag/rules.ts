@@ -1,7 +1,6 @@
-// The rules of the graph, each a function from what was found to what is wrong. They stand in the order of the rules.
-//
-// The rules about a link hold for every link that was walked, not only for those of the examined task: predecessors that
-// came along in a call were never examined before, and a graph is called complete only where all of it is sound.
+// The rules of the graph, in order. Each is a function from the graph to its violations.
+// The rules about a link apply to every walked link, not only to those of the examined task: predecessors in the request were never
+// examined before, and a graph is only complete if all of it is sound.
 
 import type { Yielder } from '../concurrency/yielder.ts';
 import type { DagPolicy } from './limits.ts';
@@ -10,7 +9,7 @@ import { nameOf, sameTask, type Task, type TaskName } from './task.ts';
 import { indexTasks, type TaskIndex } from './task-index.ts';
 import type { TaskGraph } from './walk.ts';
 
-/** A task that is looked up in an index, in steps. */
+/** The cost of finding a task in an index, in steps. */
 const STEPS_PER_TASK = 5;
 
 /** Rule 1, for one task: its name is new in its workflow. */
@@ -18,7 +17,7 @@ export function uniqueness(task: Task, exists: boolean): readonly DagViolation[]
   return exists ? [duplicate(task)] : [];
 }
 
-/** Rule 1, for many: two different tasks under one name. The first stands; a copy of it is no violation. */
+/** Rule 1, for many tasks: no two different tasks have one name. A copy of a task is no violation. */
 export async function uniquenessAmong(
   tasks: readonly Task[],
   yielder: Yielder,
@@ -42,7 +41,7 @@ function duplicate(task: Task): DagViolation {
   };
 }
 
-/** Rule 3: no predecessor was issued later than its successor, but for the clocks. */
+/** Rule 3: no predecessor was issued later than its successor, except for the clock skew. */
 export function timeOrder(graph: TaskGraph, policy: DagPolicy, yielder: Yielder): Promise<readonly DagViolation[]> {
   const skew = policy.clockSkewSeconds;
   return examineLinks(graph, yielder, {
@@ -67,14 +66,14 @@ export function acyclicity(graph: TaskGraph, circles: readonly (readonly number[
   });
 }
 
-/** Rule 4, second half: the graph ends within the limit. Names the task that was handed in (of many, the first). */
+/** Rule 4, second half: the graph ends within the limit. Names the given task (of many, the first). */
 export function depthLimit(graph: TaskGraph, policy: DagPolicy): readonly DagViolation[] {
   if (!graph.cut) return [];
   const message = `There are more than ${policy.maxAncestors} ancestors; the rest was not examined.`;
   return [{ reason: 'DAG_TOO_DEEP', message, tasks: [nameOf(graph.tasks[0]!)] }];
 }
 
-/** Rule 4 for many: they can be examined together. Names the first task that is too many. */
+/** Rule 4 for many tasks: they can be examined together. Names the first task beyond the limit. */
 export function sizeLimit(tasks: readonly Task[], maxTasks: number): readonly DagViolation[] {
   if (tasks.length <= maxTasks) return [];
   const message = `There are more than ${maxTasks} tasks, which is the most that can be examined together.`;
@@ -98,7 +97,7 @@ export async function sameWorkflow(
   });
 }
 
-/** Rule 6: what was not approved is followed only by what makes up for it, or by people who look at it. */
+/** Rule 6: only a compensation or a human review follows a task that was not approved. */
 export async function approvedOnly(
   graph: TaskGraph,
   policy: DagPolicy,
@@ -118,7 +117,7 @@ export async function approvedOnly(
 
 interface LinkRule {
   isBroken(task: Task, pred: Task): boolean;
-  /** `preds` are the predecessors to which the link is broken. */
+  /** `preds` are the predecessors with violating links. */
   violation(task: Task, preds: readonly TaskName[]): DagViolation;
 }
 

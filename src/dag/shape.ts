@@ -1,4 +1,4 @@
-// How a graph looks: its size, its longest path, where it begins and where it ends.
+// The shape of a graph: its size, its longest path, its roots and leaves.
 
 import type { Yielder } from '../concurrency/yielder.ts';
 import type { DagReport } from './report.ts';
@@ -8,8 +8,8 @@ import type { TaskGraph } from './walk.ts';
 export type Shape = Pick<DagReport, 'size' | 'depth' | 'roots' | 'leaves'>;
 
 /**
- * The shape of the first `members` tasks of a graph; the others are only passed through. `order` has predecessors first,
- * or is undefined where a circle or the limit leaves the longest path unknown.
+ * The shape of the first `members` tasks of a graph; the others only connect them. `order` has predecessors first, or is undefined if a
+ * cycle or the limit leaves the longest path unknown.
  */
 export async function shapeOf(
   graph: TaskGraph,
@@ -34,7 +34,7 @@ export async function shapeOf(
   };
 }
 
-/** Where the walk stopped, the path goes on as far as the ledger says. */
+/** If the walk stopped at a task, the depth in the ledger continues the path. */
 async function longestPath(graph: TaskGraph, members: number, order: Int32Array, yielder: Yielder): Promise<number> {
   const stops = new Set(graph.stops);
   const depths = new Int32Array(graph.tasks.length);

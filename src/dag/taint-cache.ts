@@ -1,22 +1,22 @@
-// What was found about the taints of recorded tasks under one set of marks. The past of a recorded task never changes, so
-// what was found holds until something else is marked. A byte for each entry that was looked at.
+// Caches the taints of recorded tasks for one set of marks. The ancestry of a recorded task never changes, so the results are valid until
+// there is another mark. One byte for each examined entry.
 
 import type { TaskName } from './task.ts';
 
-/** Where a taint begins: at a task of the graph, or at a predecessor that was not found but is marked. */
+/** The source of a taint: a task of the graph, or a missing predecessor with a mark. */
 export interface Origin {
   readonly task: TaskName;
   readonly kid: string;
   readonly entry: number;
 }
 
-/** `too large`: the past has more tasks than anybody may look through. */
+/** `too large`: there are more ancestors than may be searched. */
 export type Finding = 'clean' | 'too large' | Origin;
 
 const CHUNK_ENTRIES = 4_096;
-/** Chunks that are kept: 16 MiB, for as many entries. Over that everything is forgotten, and found again. */
+/** The number of cached chunks: 16 MiB, for as many entries. Beyond that the cache is emptied. */
 const MAX_CHUNKS = 4_096;
-/** Tainted entries that are remembered. What does not go in is found again. */
+/** The number of cached tainted entries. Others are found again. */
 const MAX_ORIGINS = 200_000;
 
 const CLEAN = 1;
@@ -26,7 +26,7 @@ export class TaintCache {
   readonly #chunks = new Map<number, Uint8Array>();
   readonly #origins = new Map<number, Origin>();
 
-  /** What is known of an entry of the ledger; undefined where it is to be looked at, and for what is not recorded. */
+  /** The cached result for an entry; undefined if it is not cached, or not recorded. */
   get(entry: number | undefined): Finding | undefined {
     if (entry === undefined) return undefined;
     switch (this.#chunks.get(Math.floor(entry / CHUNK_ENTRIES))?.[entry % CHUNK_ENTRIES]) {

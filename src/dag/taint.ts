@@ -1,5 +1,5 @@
-// Which tasks of a graph are tainted: those that were marked as compromised, whose key was, and all that came after them.
-// Nothing is decided here: a taint asks for a review, and breaks no rule.
+// Finds the tainted tasks of a graph: those with a mark on themselves or their key, and all their descendants. A taint requests a review,
+// and violates no rule.
 
 import type { Yielder } from '../concurrency/yielder.ts';
 import { isOlder, keyMark, type MarkSet, type Marks, taskMark } from './marks.ts';
@@ -7,30 +7,30 @@ import type { Origin } from './taint-cache.ts';
 import { nameOf, type Task, type TaskName } from './task.ts';
 import type { TaskGraph } from './walk.ts';
 
-/** Why one task is tainted: its nearest source that was met. A task that is marked itself may have tainted ancestors too. */
+/** Why a task is tainted: its nearest source that was visited. A marked task may have tainted ancestors too. */
 export interface Taint {
   readonly task: TaskName;
   readonly source: 'task' | 'key' | 'ancestor';
-  /** The ancestor that was marked, or whose key was; undefined for the other sources. */
+  /** The ancestor with a mark on itself or its key; undefined for the other sources. */
   readonly ancestor: TaskName | undefined;
-  /** The key that was marked; empty where a task was. */
+  /** The marked key; empty for a marked task. */
   readonly kid: string;
-  /** The ledger's entry that marks it. */
+  /** The entry of the mark in the ledger. */
   readonly entry: number;
 }
 
 /** The tainted tasks of a graph, in its order. */
 export interface Taints {
   readonly tainted: readonly Taint[];
-  /** Whether something was marked, and the past was too large to tell. */
+  /** Whether there are marks, and too many ancestors to search for them. */
   readonly taintsUnknown: boolean;
 }
 
 export const NO_TAINTS: Taints = { tainted: [], taintsUnknown: false };
-/** Names are made and looked for. */
+/** The cost of one name, in steps. */
 export const STEPS_PER_ORIGIN = 5;
 
-/** Every tainted task of a graph that was walked whole. Linear in the links; where nothing is marked, nothing is done. */
+/** The tainted tasks of a completely walked graph. Linear in the links; without marks nothing is done. */
 export async function findTainted(graph: TaskGraph, marks: Marks | undefined, yielder: Yielder): Promise<Taints> {
   const marked = await marks?.current();
   if (marked === undefined || marked.size === 0) return NO_TAINTS;
@@ -75,7 +75,7 @@ export function originOf(task: Task, marked: MarkSet): Origin | undefined {
   return { task: nameOf(task), kid, entry: key.entry };
 }
 
-/** Links to predecessors that were not found. Each may mean a task of the same workflow, or one without. */
+/** Links to missing predecessors. Each may mean a task of the same workflow, or one without a workflow. */
 async function* missingLinks({ tasks, offsets, targets, unresolved }: TaskGraph, yielder: Yielder) {
   if (unresolved.length === 0) return;
   for (const [at, { wid, pred }] of tasks.entries()) {
@@ -93,7 +93,7 @@ async function* missingLinks({ tasks, offsets, targets, unresolved }: TaskGraph,
   }
 }
 
-/** By task, a predecessor that was not found but is marked. */
+/** By task, a missing predecessor with a mark. */
 async function missingOrigins(
   graph: TaskGraph,
   marked: MarkSet,
@@ -109,7 +109,7 @@ async function missingOrigins(
   return origins;
 }
 
-/** From the origins to all that follow, nearest first; a task is reached once, also where tasks go round in a circle. */
+/** From the sources to all descendants, nearest first; each task is visited once, also in a cycle. */
 export async function spread(
   graph: TaskGraph,
   own: readonly (Origin | undefined)[],
@@ -133,7 +133,7 @@ export async function spread(
   return origins;
 }
 
-/** The links the other way round: those that follow task `i` stand from `starts[i]` to before `starts[i + 1]`. */
+/** The reversed links: the successors of task `i` are from `starts[i]` to before `starts[i + 1]`. */
 async function turnLinks({ tasks, offsets, targets }: TaskGraph, yielder: Yielder) {
   const starts = new Int32Array(tasks.length + 1);
   for (const target of targets) {

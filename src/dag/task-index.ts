@@ -1,24 +1,24 @@
-// Which task a `jti` means, seen from a workflow: an index over tasks that are at hand.
+// An index of tasks: which task a `jti` means inside a workflow.
 
 import type { Task } from './task.ts';
 
 /** Tasks in the order in which they were added, found by name. */
 export interface TaskIndex {
   readonly tasks: readonly Task[];
-  /** Adds a task and returns its position; where `wid` and `jti` are taken, answers the position of the first. */
+  /** Adds a task and returns its position; if `wid` and `jti` exist, returns the position of the first. */
   add(task: Task): number;
   /** Positions by `jti` of the tasks of exactly this workflow. */
   workflow(wid: string): ReadonlyMap<string, number>;
   /**
-   * The best fit for `jti` named inside `wid`: same workflow, else without workflow, else the first of any other. With
-   * `among`, of the first so many tasks alone.
+   * The best fit for `jti` named inside `wid`: same workflow, else without a workflow, else the first of any other. With `among`, only of
+   * the first so many tasks.
    */
   find(jti: string, wid: string, among?: number): number | undefined;
 }
 
 const NOTHING: ReadonlyMap<string, number> = new Map();
 
-/** An index over `initial`, in that order; more can be added. For a few thousand at most: it is made in one go. */
+/** An index of `initial`, in that order; more can be added. For a few thousand at most, because it is built in one step. */
 export function indexTasks(initial: readonly Task[] = []): TaskIndex {
   const tasks: Task[] = [];
   const byWorkflow = new Map<string, Map<string, number>>();

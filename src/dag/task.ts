@@ -1,17 +1,17 @@
-// A task as the graph sees it: who stands where, when, after what. No signature, no content.
+// A task of a graph: its name, time and predecessors, without signature and content.
 
-/** How strongly a task is backed: an unsigned object, a signed token, a recorded one. */
+/** The level of a task: an unsigned object, a signed token, a recorded one. */
 export type TaskLevel = 'L1' | 'L2' | 'L3';
 
 /** The name of a task. Two workflows may have a task of the same `jti`. */
 export interface TaskName {
   /** The workflow; empty for none. */
   readonly wid: string;
-  /** Names the task inside its workflow; globally where it has none. */
+  /** The name of the task inside its workflow; globally if it has none. */
   readonly jti: string;
 }
 
-/** One task. Every task that reaches this room was read strictly or is recorded; its strings are attacker-controlled. */
+/** One task. Every task in this room was parsed strictly or is recorded; its strings are attacker-controlled. */
 export interface Task extends TaskName {
   readonly iss: string;
   /** Seconds since the epoch. */
@@ -19,26 +19,26 @@ export interface Task extends TaskName {
   /** The `jti` of each predecessor, each once; empty for a root. */
   readonly pred: readonly string[];
   readonly level: TaskLevel;
-  /** The key that signed; empty for none. */
+  /** The `kid` of its key; empty for none. */
   readonly kid: string;
-  /** What the policy decided about the task; absent where no policy was asked. */
+  /** The policy decision about the task; absent if no policy was evaluated. */
   readonly pol_decision?: string;
-  /** Set for a compensation and for a human review: these may follow what was not approved. */
+  /** Set for a compensation and for a human review: these may follow a task that was not approved. */
   readonly isRemedy?: true;
-  /** Where it is recorded, the index of its entry. */
+  /** The index of its entry, if it is recorded. */
   readonly entry?: number;
-  /** A second in which it is known to have been there: in which it was recorded, or as of which evidence is judged. */
+  /** A second in which it is known to have existed: that of its entry, or that as of which evidence is verified. */
   readonly knownAt?: number;
   /**
-   * The number of tasks on the longest path that ends here, this one included. Only where the ledger vouches for all of
-   * the task's past, see `ledger-facts.ts`.
+   * The length of the longest path that ends here, including this task. Only if the ledger vouches for all its ancestors, see
+   * `ledger-facts.ts`.
    */
   readonly depth?: number;
-  /** The workflow of each predecessor, in the order of `pred`, where it is recorded. Absent: each is found by its name. */
+  /** The workflow of each predecessor, in the order of `pred`, if it is recorded. Absent: each is found by its name. */
   readonly predWids?: readonly string[];
-  /** What was done, for drawings. */
+  /** The action, for drawings. */
   readonly exec_act?: string;
-  /** What tells two tokens for one task apart, where both may be at hand. */
+  /** Distinguishes two tokens of one task, if both may be present. */
   readonly identity?: string;
 }
 
@@ -47,12 +47,12 @@ export function nameOf({ wid, jti }: TaskName): TaskName {
   return { wid, jti };
 }
 
-/** Inside which workflow the name of the predecessor number `nth` is to be found. */
+/** The workflow inside which predecessor number `nth` is named. */
 export function contextOf({ wid, predWids }: Task, nth: number): string {
   return predWids?.[nth] ?? wid;
 }
 
-/** Whether two tasks under one name are one and the same: all that this room knows of them is equal. */
+/** Whether two tasks with one name are the same: everything that this room knows of them is equal. */
 export function sameTask(a: Task, b: Task): boolean {
   return (
     a.iss === b.iss &&
@@ -68,8 +68,8 @@ export function sameTask(a: Task, b: Task): boolean {
 }
 
 /**
- * How well a task fits a `jti` that was named inside the workflow `wid`: 0 same workflow, 1 without workflow, 2 any
- * other. The smallest wins. The last exists so that a link across workflows is found and rejected, not called missing.
+ * How well a task fits a `jti` that is named inside the workflow `wid`: 0 same workflow, 1 without a workflow, 2 any other. The smallest
+ * wins. The last one exists so that a link across workflows is found and rejected, not reported as missing.
  */
 export function distanceTo(task: Task, wid: string): 0 | 1 | 2 {
   if (task.wid === wid) return 0;

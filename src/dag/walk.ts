@@ -1,4 +1,4 @@
-// Follows tasks to their ancestors, level by level, and hands back the graph that they form. No rule is applied here.
+// Walks from tasks to their ancestors, level by level, and returns their graph. It applies no rule.
 
 import { STEPS_PER_NAME, type Yielder } from '../concurrency/yielder.ts';
 import type { Ancestry } from './ancestry.ts';
@@ -7,40 +7,39 @@ import { indexTasks, type TaskIndex } from './task-index.ts';
 
 /** Tasks and the links between them. The links of task `i` are those from `offsets[i]` to before `offsets[i + 1]`. */
 export interface TaskGraph {
-  /** The tasks that the walk began with, then their ancestors, nearest level first. */
+  /** The given tasks, then their ancestors, nearest level first. */
   readonly tasks: readonly Task[];
   readonly offsets: Int32Array;
-  /** Position of each predecessor, in the order of `pred`; -1 for one that was not found or not looked up. */
+  /** The position of each predecessor, in the order of `pred`; -1 for one that is missing or was not looked up. */
   readonly targets: Int32Array;
-  /** Each predecessor that was looked up and not found, in the workflow inside which it is named. */
+  /** Each missing predecessor, with the workflow in which it is named. */
   readonly unresolved: readonly TaskName[];
-  /** The tasks at which the walk stopped by request: their predecessors were not looked up. */
+  /** The tasks at which the walk stopped on request: their predecessors were not looked up. */
   readonly stops: readonly number[];
   /** Whether there were more ancestors than the limit; the walk ended there. */
   readonly cut: boolean;
 }
 
-/** Names that are looked up together: a storage may hold the event loop for one look-up. */
+/** How many names are looked up together, because a storage may block the event loop for one lookup. */
 const NAMES_PER_LOOKUP = 100;
 
 interface Walk {
-  /** How many tasks were handed in. They are found by the names of the walk as if they were recorded. */
+  /** The number of given tasks. They are found by name as if they were recorded. */
   readonly seeds: number;
-  /** These, and then every ancestor that was met. */
+  /** The given tasks, and every visited ancestor. */
   readonly index: TaskIndex;
-  /** By workflow, what a name means there if it is no task of that workflow; -1 where it means nothing. */
+  /** By workflow, the meaning of each name that is no task of that workflow; -1 if it has none. */
   readonly answers: Map<string, Map<string, number>>;
   readonly unresolved: TaskName[];
-  /** How many more ancestors may be met. */
+  /** How many more ancestors may be visited. */
   spare: number;
   cut: boolean;
 }
 
 /**
- * Walks from `seeds`, which have distinct names and are themselves found by the names of the walk. A predecessor that is
- * found nowhere is an ancestor too: it counts towards the limit. Linear in the number of links; each name is looked up
- * once for each workflow that uses it. An ancestor for which `stopsAt` holds is met, but not walked. An index that is
- * handed in is taken over: what is met is added to it.
+ * Walks from `seeds`, which have distinct names and are found by name themselves. A missing predecessor counts towards the limit too.
+ * Linear in the number of links; each name is looked up once for each workflow that uses it. An ancestor for which `stopsAt` is true is
+ * visited, but its predecessors are not. Visited tasks are added to a given index.
  */
 export async function walkAncestors(
   seeds: readonly Task[] | TaskIndex,
@@ -81,7 +80,7 @@ export async function walkAncestors(
   return { ...(await link(walk, yielder)), stops, unresolved: walk.unresolved, cut: walk.cut };
 }
 
-/** Adds the predecessors of `task` that have no answer yet to `names`, by workflow; answers how many were added. */
+/** Adds the unresolved predecessors of `task` to `names`, by workflow; returns how many were added. */
 async function gatherNames(walk: Walk, task: Task, names: Map<string, Set<string>>, yielder: Yielder): Promise<number> {
   let added = 0;
   for (const [nth, jti] of task.pred.entries()) {
@@ -99,7 +98,7 @@ async function gatherNames(walk: Walk, task: Task, names: Map<string, Set<string
   return added;
 }
 
-/** Looks names up and takes in what they mean. A task that was handed in stands against an equally good one. */
+/** Looks names up and adds the tasks that they mean. A given task wins over an equally good one. */
 async function lookUp(
   walk: Walk,
   wid: string,
@@ -110,7 +109,7 @@ async function lookUp(
   const { index, unresolved } = walk;
   const known = walk.answers.get(wid) ?? new Map<string, number>();
   walk.answers.set(wid, known);
-  // Before it is asked for: a storage answers in the same turn, and as many walks as begin in one would be answered in it.
+  // Yields before the lookup, because a storage may respond in the same turn, as would all walks that start in it.
   if (yielder.step(jtis.length * STEPS_PER_NAME)) await yielder.yield();
   const found = await ancestry.find(jtis, wid);
   for (const jti of jtis) {
@@ -123,7 +122,7 @@ async function lookUp(
     }
     const isNew = !(task && index.workflow(task.wid).has(task.jti));
     if (isNew && walk.spare === 0) {
-      // To accept at the limit would let a long history hide what it holds: the walk ends, and the graph is rejected.
+      // Accepting a graph at the limit would let a long history hide its content: the walk ends, and the graph is rejected.
       walk.cut = true;
       return;
     }

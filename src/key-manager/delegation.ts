@@ -14,11 +14,11 @@ const CERTIFY_MS = 10_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
 
-/** The key that signs, and its last millisecond. */
+/** The current signing key, and its last millisecond. */
 interface InForce {
   readonly signer: OpenSigner;
   readonly endsAtMs: number;
-  /** By the clock that nobody sets. */
+  /** Monotonic time. */
   readonly renewAtMs: number;
 }
 
@@ -28,15 +28,15 @@ export class Delegation {
   readonly #lifeMs: number;
   readonly #log: KeyLog;
   readonly #history: KeyHistory;
-  /** Of the first key: no verifier has cached a key set without it. */
+  /** Whether it is the first key: no verifier has cached a key set without it. */
   #isFirst: boolean;
   #inForce: InForce | undefined;
-  /** Announced, and not due yet. */
+  /** The announced key that is not active yet. */
   #coming: OpenSigner | undefined;
-  /** The root key that certifies, as it was last seen. */
+  /** The certifying root key, as last read. */
   #root: Signer | undefined;
   #failures = 0;
-  /** By the clock that nobody sets. */
+  /** Monotonic time. */
   #retryAtMs = 0;
   readonly #elapsed: Elapsed;
 
@@ -56,12 +56,12 @@ export class Delegation {
     this.#elapsed = new Elapsed(() => ports.clock.steadyMs());
   }
 
-  /** The key in force, if there is one. */
+  /** The active key, if there is one. */
   get inForce(): { readonly signer: OpenSigner; readonly endsAtMs: number } | undefined {
     return this.#inForce;
   }
 
-  /** Whether the root key signs in the meantime: the delegated key is not yet in force, or was never made in this process. */
+  /** Whether the root key signs meanwhile: the delegated key is not active yet, or was never created in this process. */
   get isComing(): boolean {
     return this.#coming !== undefined || (this.#inForce === undefined && this.#failures === 0);
   }
@@ -91,7 +91,7 @@ export class Delegation {
     await this.#takeOver();
   }
 
-  /** Records that the key in force no longer signs. */
+  /** Records that the active key no longer signs. */
   async end(): Promise<void> {
     const { signer } = this.#inForce ?? {};
     this.#inForce = undefined;
@@ -122,7 +122,7 @@ export class Delegation {
     this.#coming = signer;
   }
 
-  /** Puts the coming key in force once it is due: the ledger records it first. */
+  /** Activates the announced key when it is due: the ledger records it first. */
   async #takeOver(): Promise<void> {
     const signer = this.#coming;
     const key = signer && this.#history.get(signer.jwk.kid);
@@ -135,7 +135,7 @@ export class Delegation {
     this.#elapsed.forget(key.kid);
     const before = this.#inForce?.signer;
     const endsAtMs = endOf(key) ?? 0;
-    // Processes that were started together do not renew together.
+    // Random, so that processes that started together do not renew together.
     const leftMs = this.#lifeMs * (0.4 - 0.07 * Math.random());
     this.#inForce = { signer, endsAtMs, renewAtMs: clock.steadyMs() + endsAtMs - clock.nowMs() - leftMs };
     this.#coming = undefined;
@@ -147,7 +147,7 @@ export class Delegation {
   }
 }
 
-/** Retires delegated keys whose certificates have ended: the process that had one is gone, or would have done so itself. */
+/** Retires delegated keys with expired certificates, whose process has ended without doing so. */
 export async function retireEnded(log: KeyLog, history: KeyHistory, endedBeforeMs: number): Promise<void> {
   for (const { state, certificate, jwk, locator = '' } of history.all()) {
     if (certificate === undefined || (state !== 'announced' && state !== 'active')) continue;

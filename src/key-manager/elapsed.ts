@@ -1,13 +1,13 @@
-// The time since an entry of the ledger, measured. The clock that dated the entry may have been wrong, and so may the current clock,
-// so a jump of either changes the difference of two dates. So a date is compared with the clock once, at its first use, and from then
-// on the elapsed time is measured.
+// Measures the time since an entry of the ledger. The clock that dated the entry may have been wrong, and so may the current clock, so a
+// jump of either changes the difference of two dates. Therefore a date is compared with the clock once, at its first use, and after that
+// the elapsed time is measured.
 
 export class Elapsed {
   readonly #steadyMs: () => number;
-  /** When it was, by the clock that measures. */
+  /** The time by the monotonic clock. */
   readonly #beganMs = new Map<string, number>();
 
-  /** `steadyMs` is a clock that nobody sets. */
+  /** `steadyMs` is a monotonic clock. */
   constructor(steadyMs: () => number) {
     this.#steadyMs = steadyMs;
   }

@@ -1,12 +1,12 @@
-// What an auditor derives from the ledger about keys: whether every recorded token was signed by a key that had been
-// announced, within its time; and whether a published key set is what the ledger says.
+// Audits the keys of a ledger: whether every recorded token was signed by an announced key, within its time; and whether a published key
+// set agrees with the ledger.
 
 import type { LedgerRecord } from '../ledger/index.ts';
 import { readKeyEntry } from './key-entry.ts';
 import { KeyHistory } from './key-history.ts';
 import { endOf, type KeyRecord } from './key-states.ts';
 
-/** A recorded token, by what its leaf says. */
+/** A recorded token, from its leaf. */
 export interface KeyUse {
   readonly index: number;
   readonly kid: string;
@@ -24,12 +24,12 @@ export interface UnknownKey {
   readonly count: number;
 }
 
-/** What clocks may differ by. */
+/** The maximum difference of clocks. */
 const SKEW_MS = 30_000;
-/** Changes so close to when the key set was read may be missing from it. */
+/** Changes this close to the reading of the key set may be missing from it. */
 const GRACE_MS = 60_000;
 
-/** Takes the records of a ledger in order. */
+/** Reads the records of a ledger in order. */
 export class KeyAudit {
   readonly #history = new KeyHistory();
   readonly #unknown = new Map<string, UnknownKey>();
@@ -37,18 +37,18 @@ export class KeyAudit {
   #hasKeys = false;
   #usesBefore = 0;
 
-  /** `isForeign`: whose tokens are signed by keys of another party, as the operator trusts them. */
+  /** `isForeign`: whether the tokens of an issuer are signed by keys of another party that the operator trusts. */
   constructor(isForeign: (iss: string) => boolean) {
     this.#isForeign = isForeign;
   }
 
-  /** Takes an entry about a key. A sentence where it breaks a rule. */
+  /** Adds an entry about a key. Returns a message if it violates a rule. */
   takeKey(record: LedgerRecord): string | undefined {
     this.#hasKeys = true;
     return this.#history.add(readKeyEntry(record));
   }
 
-  /** Takes a recorded token. A sentence where its key was known, but not for that time. */
+  /** Adds a recorded token. Returns a message if its key was announced, but not for that time. */
   takeUse({ index, kid, iss, iat, recordedAtMs }: KeyUse): string | undefined {
     if (!this.#hasKeys) {
       this.#usesBefore += 1;
@@ -64,22 +64,22 @@ export class KeyAudit {
     return fault === undefined ? undefined : `key ${kid}: ${fault}`;
   }
 
-  /** Every key that was announced. */
+  /** Every announced key. */
   get keys(): readonly KeyRecord[] {
     return this.#history.all();
   }
 
-  /** Keys that were never announced before they were used. */
+  /** Keys that were used without an announcement. */
   get unknown(): readonly UnknownKey[] {
     return [...this.#unknown.values()];
   }
 
-  /** Tokens from before the first key was announced: nothing can be said about their keys. */
+  /** Tokens from before the first announcement, whose keys cannot be checked. */
   get usesBefore(): number {
     return this.#usesBefore;
   }
 
-  /** Compares a key set, read at `readAtMs`, with the ledger: a sentence for each difference. */
+  /** Compares a key set, read at `readAtMs`, with the ledger: a message for each difference. */
   compareKeySet(keySet: string, readAtMs: number): readonly string[] {
     const published = readKeySet(keySet);
     if (published === undefined) return ['the key set is not a JWK Set'];

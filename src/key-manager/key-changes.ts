@@ -1,11 +1,11 @@
-// What an administrator declares about a key: that it retires, or that it is compromised. Each is one entry of the ledger.
+// Changes of keys by an administrator: retirement and revocation. Each is one entry of the ledger.
 
 import { EctError, reject } from '../errors.ts';
 import type { KeyHistory } from './key-history.ts';
 import type { KeyLog } from './key-log.ts';
 import type { KeyRecord } from './key-states.ts';
 
-/** A key after a call that was to change it. */
+/** A key after a change, and whether this call changed it. */
 export interface KeyChange {
   readonly key: KeyRecord;
   /** Whether this call changed it. */
@@ -17,11 +17,11 @@ export interface KeyChangeInput {
   readonly kid: string;
   readonly by: string;
   readonly note: string;
-  /** What the entry says of its provenance (LedgerRecord), where a caller asked for it. */
+  /** The provenance of the entry (LedgerRecord), if a caller requested it. */
   readonly provenance?: Uint8Array | undefined;
 }
 
-/** A `kid` of ours: a thumbprint. */
+/** Whether a `kid` is a thumbprint, as those of this service are. */
 const KID = /^[A-Za-z0-9_-]{43}$/;
 
 export class KeyChanges {
@@ -33,7 +33,7 @@ export class KeyChanges {
     this.#history = history;
   }
 
-  /** Ends a key without an accusation. Its tokens hold until they expire. */
+  /** Retires a key that is not compromised. Its tokens stay valid until they expire. */
   async retire({ kid, by, note, provenance }: KeyChangeInput): Promise<KeyChange> {
     const key = await this.find(kid);
     if (key.state === 'retired') return { key, changed: false };
@@ -44,25 +44,25 @@ export class KeyChanges {
     return this.#record(statement, provenance);
   }
 
-  /** Declares a key compromised, since a time (milliseconds) or as of now. */
+  /** Revokes a key as compromised, since a time (milliseconds) or as of now. */
   async revoke(input: KeyChangeInput, sinceMs?: number): Promise<KeyChange> {
     return this.#revoke(await this.find(input.kid), input, sinceMs);
   }
 
-  /** The same, where the key is one of ours. Answers whether this call changed it. */
+  /** The same for a key of this service. Returns whether this call changed it. */
   async revokeOwn(input: KeyChangeInput, sinceMs: number): Promise<boolean> {
     const key = await this.findOwn(input.kid);
     return key !== undefined && (await this.#revoke(key, input, sinceMs)).changed;
   }
 
-  /** A key of ours as the ledger has it. KEY_NOT_FOUND where there never was one of this `kid`. */
+  /** A key of this service, as the ledger has it. KEY_NOT_FOUND if no key ever had this `kid`. */
   async find(kid: string): Promise<KeyRecord> {
     const key = await this.#log.findPastKey(kid);
     if (key === undefined) throw new EctError(reject('KEY_NOT_FOUND', 'No key of this service has this kid.', { kid }));
     return key;
   }
 
-  /** The same; undefined for a `kid` that is none of ours. */
+  /** The same; undefined for a `kid` of another party. */
   async findOwn(kid: string): Promise<KeyRecord | undefined> {
     return KID.test(kid) ? this.#log.findPastKey(kid) : undefined;
   }

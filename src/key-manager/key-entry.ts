@@ -7,36 +7,36 @@ import { EctError, reject } from '../errors.ts';
 import { type Kid, type PublicJwk, readPublicJwk } from '../keys/index.ts';
 import type { Candidate, LedgerRecord } from '../ledger/index.ts';
 
-/** No `wid` has such a character, whichever ids the service accepts. */
+/** No `wid` contains such a character, whichever ids the service accepts. */
 export const KEY_SCOPE = '†keys';
 
 export type KeyState = 'announced' | 'active' | 'retired' | 'revoked';
 
-/** A change of state, as it is asked for. It is the content of the entry, as canonical JSON; the leaf commits to it. */
+/** A requested change of state. It is the content of the entry, as canonical JSON; the leaf commits to it. */
 export interface KeyStatement {
   readonly state: KeyState;
   readonly jwk: PublicJwk;
-  /** Which signer opens the key, `kms:…` or `data-dir:…`. Never a secret. */
+  /** The locator of the key, `kms:…` or `data-dir:…`. Never a secret. */
   readonly locator: string;
   /** At most 256 characters. */
   readonly note: string;
-  /** The administrator as the connection proved it, or `service`. */
+  /** The authenticated administrator, or `service`. */
   readonly by: string;
-  /** Of a root key that is announced: its number, from 0. */
+  /** For the announcement of a root key: its number, from 0. */
   readonly generation?: number;
-  /** Of a delegated key that is announced: what the root key signed about it. */
+  /** For the announcement of a delegated key: its certificate. */
   readonly certificate?: string;
-  /** Of a key that is announced: milliseconds from the entry until it may sign. */
+  /** For an announcement: milliseconds from the entry until the key may sign. */
   readonly lead_ms?: number;
-  /** Of a key that is revoked: since when it is compromised, milliseconds since the epoch; absent: since the entry. */
+  /** For a revocation: since when the key is compromised, milliseconds since the epoch; absent: since the entry. */
   readonly compromised_since?: number;
-  /** Of a root key that becomes active: whatever it was announced for, it is needed now. */
+  /** For the activation of a root key: it is needed before its announced time. */
   readonly urgent?: true;
-  /** Of a key that becomes active: milliseconds since its announcement, as measured by the process that makes it active. */
+  /** For an activation: milliseconds since the announcement, as measured by the process that activates the key. */
   readonly waited_ms?: number;
 }
 
-/** The leaf of an entry about a key: all that it takes to derive the key set. Times are milliseconds since the epoch. */
+/** The leaf of an entry about a key: everything needed to compute the key set. Times are milliseconds since the epoch. */
 export interface KeyLeaf {
   readonly v: 1;
   readonly type: 'key';
@@ -45,28 +45,28 @@ export interface KeyLeaf {
   readonly jwk: PublicJwk;
   readonly generation?: number;
   readonly certificate?: string;
-  /** The key signs nothing before. */
+  /** The time before which the key must not sign. */
   readonly use_from?: number;
   readonly compromised_since?: number;
-  /** The key is active before the time that it was announced for. */
+  /** Whether the key is activated before its announced time. */
   readonly urgent?: true;
-  /** The key is active so long after its announcement, whatever the dates of the two say: clocks may have jumped. */
+  /** The measured time between announcement and activation, which counts instead of the two dates, because clocks may have jumped. */
   readonly waited_ms?: number;
-  /** Who changed the state. */
+  /** The author of the change. */
   readonly iss: string;
   readonly recorded_at: number;
   readonly commitment: string;
 }
 
-/** An entry about a key, as it was read. */
+/** An entry about a key, after it was read. */
 export interface KeyEntry extends KeyLeaf {
   readonly index: number;
-  /** From the content: undefined where that was erased. */
+  /** From the content; undefined if that was erased. */
   readonly locator: string | undefined;
   readonly note: string;
 }
 
-/** A statement as the ledger takes it. `provenance`: see LedgerRecord; of an order of a caller. */
+/** The candidate for a statement. `provenance`: see LedgerRecord; that of the request of a caller. */
 export function asKeyCandidate(statement: KeyStatement, provenance?: Uint8Array): Candidate {
   const { state, jwk, generation, certificate, compromised_since: since, urgent, by } = statement;
   const { lead_ms: leadMs, waited_ms: waitedMs } = statement;
@@ -101,19 +101,19 @@ export function asKeyCandidate(statement: KeyStatement, provenance?: Uint8Array)
 }
 
 /**
- * The name of an entry: a change of state happens once. Root keys are announced by number, so that of several processes
- * that begin the same rotation one wins and the others find its key.
+ * The name of an entry: a change of state happens once. Root keys are announced by number, so that of several processes that start the
+ * same rotation one wins and the others use its key.
  */
 export function keyEntryName({ kid, state, generation }: Pick<KeyLeaf, 'kid' | 'state' | 'generation'>): string {
   return generation === undefined ? `${kid}/${state}` : `root/${generation}`;
 }
 
-/** What identifies the content of an entry about a key. */
+/** The digest of the content of an entry about a key. */
 function digestOfStatement(content: Uint8Array): Uint8Array {
   return createHash('sha256').update(content).digest();
 }
 
-/** Whether a leaf is of this kind, has its form and stands in its place. */
+/** Whether a leaf has this kind, a valid form, and the name of its entry. */
 export function isKeyLeafOf(leaf: { readonly type?: unknown }, { scope, name }: LedgerRecord): leaf is KeyLeaf {
   if (leaf.type !== 'key' || scope !== KEY_SCOPE) return false;
   const { kid, state, jwk, generation, certificate, use_from: useFrom, urgent, waited_ms } = leaf as Partial<KeyLeaf>;
@@ -131,7 +131,7 @@ export function isKeyLeafOf(leaf: { readonly type?: unknown }, { scope, name }: 
   );
 }
 
-/** Reads an entry about a key. What cannot be one means that the store was damaged: LEDGER_CORRUPT. */
+/** Reads an entry about a key. An invalid one means that the store was damaged: LEDGER_CORRUPT. */
 export function readKeyEntry(record: LedgerRecord): KeyEntry {
   const { index, content } = record;
   const leaf = parse(record.leaf);

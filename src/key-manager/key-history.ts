@@ -7,12 +7,12 @@ import { announce, change, fallWith, type KeyRecord, type Revocation, type Surro
 
 export class KeyHistory {
   readonly #keys = new Map<string, KeyRecord>();
-  /** By number, each with the states that it had. */
+  /** By number, each with its former states. */
   readonly #roots: Root[] = [];
   readonly #rootByKid = new Map<string, Root>();
   readonly #around: Surroundings;
 
-  /** Where `issuer` is said, delegated keys must be certified for it. */
+  /** If `issuer` is given, delegated keys must be certified for it. */
   constructor(issuer?: string) {
     const roots = this.#roots;
     this.#around = {
@@ -28,7 +28,7 @@ export class KeyHistory {
     return this.#keys.get(kid);
   }
 
-  /** Every key that is held, in the order in which they were announced. */
+  /** Every key, in the order of the announcements. */
   all(): readonly KeyRecord[] {
     return [...this.#keys.values()].sort((one, other) => one.announcedIndex - other.announcedIndex);
   }
@@ -54,22 +54,22 @@ export class KeyHistory {
   }
 
   /**
-   * Takes the next entry. Returns a sentence, and changes nothing, where it breaks a rule. A key that was let go must be
-   * restored before an entry about it is taken.
+   * Adds the next entry. If it violates a rule, returns a message and changes nothing. A removed key must be restored before an entry
+   * about it is added.
    */
   add(entry: KeyEntry): string | undefined {
     const fault = entry.state === 'announced' ? this.#announce(entry) : this.#change(entry);
     return fault === undefined ? undefined : `key ${entry.kid}: ${fault}`;
   }
 
-  /** Lets delegated keys go. Root keys stay: certificates are read against them. */
+  /** Removes delegated keys. Root keys stay, because certificates are verified with them. */
   letGo(isOver: (key: KeyRecord) => boolean): void {
     for (const key of this.#keys.values()) {
       if (key.generation === undefined && isOver(key)) this.#keys.delete(key.kid);
     }
   }
 
-  /** What a delegated key is after these entries, all of its own and in order; undefined where there never was one. */
+  /** The state of a delegated key after all of its entries, in order; undefined if it was never announced. */
   past(entries: readonly KeyEntry[]): KeyRecord | undefined {
     let key: KeyRecord | undefined;
     for (const entry of entries) {
@@ -118,7 +118,7 @@ export class KeyHistory {
     return root === undefined || state === undefined ? undefined : { publicKey: root.publicKey, state };
   }
 
-  /** A delegated key with what became of its root key before an entry. */
+  /** A delegated key, with the state of its root key before an entry. */
   #withRoot(key: KeyRecord, beforeIndex: number): KeyRecord {
     const revoked = this.#rootByKid.get(key.certificate?.says.rootKid ?? '')?.revoked;
     return revoked === undefined || revoked.index >= beforeIndex

@@ -1,5 +1,4 @@
-// Reads and adds the ledger's entries about keys. The store is not trusted: an entry counts only after it was proven to be in the
-// tree that the ledger signed.
+// Reads and appends the entries about keys. The store is not trusted: an entry counts only after it was proven to be in the signed tree.
 
 import type { Ledger, LedgerRecord } from '../ledger/index.ts';
 import { asKeyCandidate, type KeyEntry, type KeyStatement, readKeyEntry } from './key-entry.ts';
@@ -14,11 +13,11 @@ export class KeyLog {
   readonly #history: KeyHistory;
   readonly #onEntry: (entry: KeyEntry, fault: string | undefined) => void;
   #next = 0;
-  /** While every entry is taken in from the first one on: the history then knows each key that an entry can be about. */
+  /** Whether every entry is read from the first one on, so that the history has each key that an entry may be about. */
   #isWhole = false;
   #reading: Promise<unknown> = Promise.resolve();
 
-  /** `history` takes every entry that `refresh` finds. */
+  /** `history` gets every entry that `refresh` finds. */
   constructor(ledger: Ledger, history: KeyHistory, onEntry: (entry: KeyEntry, fault: string | undefined) => void) {
     this.#ledger = ledger;
     this.#history = history;
@@ -26,8 +25,8 @@ export class KeyLog {
   }
 
   /**
-   * Reads what can still matter: every root key, and the delegated keys whose last token may be valid; `retentionMs` is how
-   * long that may be after their end. Returns why everything had to be read, if it had to.
+   * Reads everything that can still matter: every root key, and the delegated keys whose last token may be valid; `retentionMs` is how
+   * long that may be after their end. Returns why all entries had to be read, if they had to.
    */
   async begin(retentionMs: number, nowMs: number): Promise<string | undefined> {
     if (this.#ledger.isDamaged) return this.#beginWithAll();
@@ -50,17 +49,17 @@ export class KeyLog {
     return 'damage of the ledger is known';
   }
 
-  /** Reads what has come in since the last time. LEDGER_UNAVAILABLE or LEDGER_CORRUPT leave the rest for the next time. */
+  /** Reads new entries. LEDGER_UNAVAILABLE or LEDGER_CORRUPT leave the rest for the next call. */
   refresh(): Promise<void> {
-    // One after the other, so that no entry is taken twice. One that fails fails for its own caller only.
+    // One call after another, so that no entry is added twice. An error only affects its own caller.
     const reading = this.#reading.then(() => this.#readOn((records) => records));
     this.#reading = reading.catch(() => undefined);
     return reading;
   }
 
   /**
-   * Records a change of state and takes it in. Returns whether this call made it: false where it had been made before,
-   * by whomever. LEDGER_UNAVAILABLE leaves the outcome open.
+   * Records a change of state and reads it back. Returns whether this call made it: false if it had been made before, by any process.
+   * LEDGER_UNAVAILABLE leaves the outcome unknown.
    */
   async record(statement: KeyStatement, provenance?: Uint8Array): Promise<boolean> {
     const { outcome } = await this.#ledger.append(asKeyCandidate(statement, provenance));
@@ -68,12 +67,12 @@ export class KeyLog {
     return outcome === 'added';
   }
 
-  /** A key of the ring, also one that is not held any more: as far as this process has read. */
+  /** A key of this service, also one that was removed from the history, as far as this process has read. */
   async findPastKey(kid: string): Promise<KeyRecord | undefined> {
     return this.#history.get(kid) ?? this.#history.past(await entriesOf(this.#ledger, kid, this.#next));
   }
 
-  /** Announced keys from an entry on, at most `limit`, and the entry at which to go on; undefined after the last one. */
+  /** Announced keys from an entry on, at most `limit`, and the entry at which to continue; undefined after the last one. */
   async announcedSince(startIndex: number, limit: number): Promise<KeyPage> {
     const { records, next, isLast } = await keyEntriesFrom(this.#ledger, startIndex, false);
     const entries = records.map(readKeyEntry).filter(({ state, index }) => state === 'announced' && index < this.#next);
@@ -112,7 +111,7 @@ export class KeyLog {
     }
   }
 
-  /** A change may be of a key that was let go, and a root key must not have been announced as another kind before. */
+  /** The change may be of a removed key, and a root key must not have been announced as another kind before. */
   async #restore({ kid, state, generation, index }: KeyEntry): Promise<void> {
     const mayBeKnown = !this.#isWhole && (state !== 'announced' || generation !== undefined);
     if (!mayBeKnown || this.#history.get(kid) !== undefined) return;
@@ -125,10 +124,10 @@ export class KeyLog {
   }
 }
 
-/** Which records of a page are worth a proof. */
+/** Which records of a page need a proof. */
 type Select = (records: readonly LedgerRecord[]) => readonly LedgerRecord[];
 
-/** Some keys, and where the next ones are. */
+/** A page of keys, and where the next page starts. */
 export interface KeyPage {
   readonly keys: readonly KeyRecord[];
   /** Undefined: there are no more. */
@@ -137,7 +136,7 @@ export interface KeyPage {
 
 /** Which keys to list. */
 export interface KeyQuery {
-  /** 0, or what the page before answered. */
+  /** 0, or the value from the previous page. */
   readonly startIndex: number;
   readonly limit: number;
   readonly past: boolean;

@@ -1,5 +1,5 @@
-// The key manager: which key signs, which keys are trusted, and every change of their states. The ledger decides: a change is
-// recorded first and takes effect when it is read back, in this process as in every other.
+// The key manager: which key signs, which keys are trusted, and every change of their states. The ledger decides: a change is recorded
+// first, and takes effect when it is read back, in this process as in all others.
 
 import { EctError, reject } from '../errors.ts';
 import type { Signer, SignerChoice, TrustedKey } from '../keys/index.ts';
@@ -30,7 +30,7 @@ export class KeyManager implements SignerChoice {
   #root: Signer | undefined;
   #current: Signer | undefined;
   #currentEndsAtMs = Number.POSITIVE_INFINITY;
-  /** When the last look at the ledger began, by the clock that nobody sets. */
+  /** When the last read of the ledger started, in monotonic time. */
   #readAtMs = 0;
   #isMissing = false;
   #isOpen = false;
@@ -57,8 +57,8 @@ export class KeyManager implements SignerChoice {
   }
 
   /**
-   * Reads the ring from the ledger, puts the configured key into it where it is not there, and begins to follow the
-   * ledger. What fails now fails the start; a key that is awaited is put there later.
+   * Reads the keys from the ledger, adds the configured key if it is missing, and starts to follow the ledger. An error fails the start;
+   * a key that is awaited is added later.
    */
   static async open(
     ports: KeyManagerPorts,
@@ -86,12 +86,12 @@ export class KeyManager implements SignerChoice {
     return whyMissing === undefined ? noKeyInForce() : new EctError(reject('SIGNER_UNAVAILABLE', whyMissing));
   }
 
-  /** Not a millisecond longer than its certificate allows. */
+  /** Limits the lifetime to that of the certificate. */
   #holdToEnd(): void {
     if (this.#currentEndsAtMs <= this.#ports.clock.nowMs()) throw noKeyInForce();
   }
 
-  /** Whether a token in the name of `iss` verifies under keys of ours. */
+  /** Whether keys of this service may verify a token with this `iss`. */
   speakFor(iss: string): boolean {
     return this.#policy.speaksFor(iss);
   }
@@ -102,7 +102,7 @@ export class KeyManager implements SignerChoice {
     return this.#current !== this.#root || this.#roots.inForce?.isReady() === true;
   }
 
-  /** The key that signs now; empty where none does. */
+  /** The `kid` of the key that signs now; empty if none does. */
   get signingKid(): string {
     return this.#current?.jwk.kid ?? '';
   }
@@ -126,19 +126,22 @@ export class KeyManager implements SignerChoice {
     return this.#publisher.published;
   }
 
-  /** Every key that can still matter, in the order in which they were announced. */
+  /** Every key that can still matter, in the order of the announcements. */
   get all(): readonly KeyRecord[] {
     return this.#history.all();
   }
 
-  /** Keys from the ledger entry `startIndex` on, in the order in which they were announced; `past`: those that ended long ago too. */
+  /** Keys from the ledger entry `startIndex` on, in the order of the announcements; `past`: including those that ended long ago. */
   async list({ startIndex, limit, past }: KeyQuery): Promise<KeyPage> {
     if (past) return this.#log.announcedSince(startIndex, limit);
     const keys = this.all.filter(({ announcedIndex }) => announcedIndex >= startIndex);
     return { keys: keys.slice(0, limit), next: keys[limit]?.announcedIndex };
   }
 
-  /** A key of ours that is in the ring no more, for evidence. Undefined for a `kid` that is none, which costs a look or a few. */
+  /**
+   * A key of this service that is no longer in the key ring, for evidence. Undefined for a `kid` of another party, which costs one or a
+   * few lookups.
+   */
   async findPastKey(kid: string): Promise<TrustedKey | undefined> {
     const key = await this.#changes.findOwn(kid);
     return key && asTrustedKey(key, this.#policy.speaksFor, this.#policy.retention, this.#ports.clock.nowMs());
@@ -148,7 +151,7 @@ export class KeyManager implements SignerChoice {
     return this.#inTurn(() => this.#roots.rotation.rotate(input));
   }
 
-  /** The number of the root key that a rotation would lead to now: of the announced one, or of the next. */
+  /** The number of the root key that a rotation would activate now: of the announced one, or of the next. */
   planRotation(input: Pick<RotationInput, 'nextKey'>): Promise<number> {
     return this.#inTurn(() => this.#roots.rotation.planFor(input));
   }
@@ -158,17 +161,17 @@ export class KeyManager implements SignerChoice {
     await this.#inTurn(() => this.#roots.adopt(key));
   }
 
-  /** Ends a key without an accusation. Its tokens hold until they expire. */
+  /** Retires a key that is not compromised. Its tokens stay valid until they expire. */
   retire(input: KeyChangeInput): Promise<KeyChange> {
     return this.#inTurn(() => this.#changes.retire(input));
   }
 
-  /** Declares a key compromised, since a time (milliseconds) or as of now. None of its tokens is accepted any more. */
+  /** Revokes a key as compromised, since a time (milliseconds) or as of now. None of its tokens is accepted any more. */
   revoke(input: KeyChangeInput, sinceMs?: number): Promise<KeyChange> {
     return this.#inTurn(() => this.#changes.revoke(input, sinceMs));
   }
 
-  /** The same, where the key is one of ours. Answers whether this call changed it. */
+  /** The same for a key of this service. Returns whether this call changed it. */
   revokeOwn(input: KeyChangeInput, sinceMs: number): Promise<boolean> {
     return this.#inTurn(() => this.#changes.revokeOwn(input, sinceMs));
   }
@@ -228,7 +231,7 @@ export class KeyManager implements SignerChoice {
         return await change();
       } finally {
         this.#applyStates();
-        // The change stands, whatever becomes of what is due besides.
+        // The change is recorded, even if other due steps fail.
         await this.#tend().catch((cause: unknown) => this.#failures.failed(cause));
         this.#applyStates();
         this.#failures.roundEnded();
@@ -250,7 +253,7 @@ export class KeyManager implements SignerChoice {
   }
 
   async #tend(): Promise<void> {
-    // Steps that are due add entries, which must wait for a trusted clock.
+    // Due steps append entries, which must wait for a trusted clock.
     if (!this.#ports.clock.isTrusted) return;
     await this.#roots.tend();
     await this.#delegation?.tend(this.#roots.inForce);
@@ -270,7 +273,7 @@ export class KeyManager implements SignerChoice {
     this.#current =
       delegated?.signer ?? (this.#delegation === undefined || this.#delegation.isComing ? root : undefined);
     this.#currentEndsAtMs = delegated?.endsAtMs ?? Number.POSITIVE_INFINITY;
-    // Not opened since the start, or opened and now out of use.
+    // Never opened, or opened and now unused.
     const isMissing =
       root === undefined ? this.#roots.whyMissing !== undefined : this.#current === root && !root.isReady();
     if (isMissing !== this.#isMissing) this.#ports.events.signingKeyMissing(isMissing);

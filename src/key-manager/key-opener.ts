@@ -4,7 +4,7 @@
 import { EctError, reject } from '../errors.ts';
 import type { OpenSigner } from '../keys/index.ts';
 
-/** How long a turn waits for an attempt that it began. Reads of the ledger, and with them revocations, must not be delayed. */
+/** How long a turn waits for an attempt that it started. Reads of the ledger, and with them revocations, must not be delayed. */
 const MAX_WAIT_MS = 250;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 15_000;
@@ -12,14 +12,14 @@ const LONGEST_PAUSE_MS = 15_000;
 export interface KeyOpenerOptions {
   /** A monotonic clock. */
   readonly steadyMs: () => number;
-  /** Called for each attempt that failed. */
+  /** Called for each failed attempt. */
   readonly onFailed: (cause: unknown) => void;
   /** Called for a key that was opened after the turn had stopped waiting for it. */
   readonly onLate: () => void;
 }
 
 interface Opening {
-  /** The attempt that is under way; it never rejects. */
+  /** The running attempt; it never rejects. */
   attempt: Promise<void> | undefined;
   signer: OpenSigner | undefined;
   failure: unknown;
@@ -37,14 +37,14 @@ export class KeyOpener {
     this.#options = options;
   }
 
-  /** Takes over an attempt that another party has begun, or that has failed already. */
+  /** Takes over an attempt that was started elsewhere, or that has failed already. */
   follow(name: string, attempt: () => Promise<OpenSigner>): void {
     this.#run(this.#find(name), attempt);
   }
 
   /**
-   * The signer, once it is open, until it is forgotten. Begins an attempt where one is due, and waits a moment for it; `now`: at
-   * once, and until it ends. Undefined where it is not open.
+   * The signer after it was opened. Starts an attempt if one is due, and waits for it briefly; `now`: at once, and until it ends.
+   * Undefined if it is not open.
    */
   async take(name: string, open: () => Promise<OpenSigner>, now = false): Promise<OpenSigner | undefined> {
     const opening = this.#find(name);
@@ -58,12 +58,12 @@ export class KeyOpener {
     return opening.signer;
   }
 
-  /** Why it could not be opened when that was last tried. */
+  /** Why the last attempt failed. */
   failureOf(name: string): unknown {
     return this.#openings.get(name)?.failure;
   }
 
-  /** A signer that was taken is closed by its user; one that was not is closed here. */
+  /** The user of a signer closes it; an unused one is closed here. */
   forget(name: string, isTaken: boolean): void {
     const opening = this.#openings.get(name);
     this.#openings.delete(name);
@@ -116,7 +116,7 @@ async function atMost(ms: number, work: Promise<void>): Promise<void> {
   clearTimeout(timer);
 }
 
-/** An attempt to open a key, which fails by EctError. */
+/** An attempt to open a key, which rejects with EctError. */
 export async function inOurWords(open: () => Promise<OpenSigner>): Promise<OpenSigner> {
   try {
     return await open();

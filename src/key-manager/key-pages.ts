@@ -1,22 +1,22 @@
-// The entries about keys, a page at a time. While damage of the ledger is known no index is trusted, because it may lack a
-// revocation: then every entry is read.
+// Reads the entries about keys page by page. While damage of the ledger is known no index is trusted, because it may lack a revocation:
+// then every entry is read.
 
 import type { Ledger, LedgerRecord } from '../ledger/index.ts';
 import { KEY_SCOPE } from './key-entry.ts';
 
 /** Entries of one page. */
 const PAGE = 500;
-/** How a leaf about a key says so. Leaves are canonical JSON, and a quotation mark inside of a text is escaped. */
+/** The text that marks a leaf about a key. Leaves are canonical JSON, in which quotation marks inside a text are escaped. */
 const KEY_LEAF = '"type":"key"';
 
-/** Entries about keys in order, and the index from which to go on. */
+/** Entries about keys in order, and the index at which to continue. */
 export interface KeyEntries {
   readonly records: readonly LedgerRecord[];
   readonly next: number;
   readonly isLast: boolean;
 }
 
-/** The entries about keys from an index on. A page may have none of them and not be the last. */
+/** The entries about keys from an index on. A page may be empty and not the last. */
 export async function keyEntriesFrom(ledger: Ledger, startIndex: number, withContent: boolean): Promise<KeyEntries> {
   if (ledger.isDamaged) return amongAll(ledger, startIndex, withContent);
   const records = await ledger.list({ scope: KEY_SCOPE, startIndex, limit: PAGE, withContent });

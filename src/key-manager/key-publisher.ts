@@ -1,4 +1,4 @@
-// What follows from the states of the keys for everybody else: the key set that is published, and the keys that verifiers trust.
+// Publishes the key set, and passes the trusted keys to verifiers, after each change of the key states.
 
 import { type TrustedKey, writeKeySet } from '../keys/index.ts';
 import type { KeyHistory } from './key-history.ts';
@@ -14,7 +14,7 @@ export class KeyPublisher {
   #published: readonly KeyRecord[] = [];
   #keySet = writeKeySet([]);
   #hasNews = true;
-  /** When the next key is forgotten, by the earliest time. */
+  /** When the next key expires, by the earliest plausible time. */
   #forgetAtMs = 0;
   #updatedAtMs = 0;
 
@@ -39,18 +39,18 @@ export class KeyPublisher {
     return this.#published;
   }
 
-  /** The history has another entry: the next update follows it. */
+  /** The history has a new entry, which the next update publishes. */
   noteEntry(): void {
     this.#hasNews = true;
   }
 
-  /** Publishes what the history says now, and forgets the keys whose time is over. */
+  /** Publishes the current state of the history, and removes expired keys. */
   update(nowMs: number, earliestMs: number): void {
     const wentBack = nowMs < this.#updatedAtMs;
     this.#updatedAtMs = nowMs;
     if (!this.#hasNews && !wentBack && earliestMs < this.#forgetAtMs) return;
     this.#hasNews = false;
-    // A key that was learned of when the clock was ahead was not in force before that time; it is now.
+    // A key that was read while the clock was ahead was valid from that time only; now it is corrected.
     if (wentBack) this.#trusted = new WeakMap();
     const { retention, speaksFor } = this.#policy;
     this.#history.letGo((key) => forgottenAt(key, retention) <= earliestMs);

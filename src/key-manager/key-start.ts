@@ -1,19 +1,21 @@
-// Where a process begins to read entries about keys. Most of these are about delegated keys that expired long ago, and are
-// skipped. No snapshot is stored, which could be forged: the start position is found in the ledger itself.
+// Finds where a process starts to read entries about keys. Most of them are about delegated keys that expired long ago, and are skipped.
+// No snapshot is stored, which could be forged: the start position is found in the ledger itself.
 
 import type { Ledger, LedgerRecord } from '../ledger/index.ts';
 
 const DAY_MS = 86_400_000;
-/** No delegated key ends later after its announcement: 168 hours in force, announced for a day at most, and some minutes. */
+/**
+ * The longest time from the announcement to the end of a delegated key: at most 168 hours active, announced for a day, and some minutes.
+ */
 const LONGEST_DELEGATED_MS = 9 * DAY_MS;
 
-/** Where to begin, or why nothing may be skipped. */
+/** The first entry to read, or why nothing may be skipped. */
 export type Start = { readonly index: number } | { readonly index: 0; readonly fault: string };
 
 /**
- * The first entry that may be about a delegated key that still matters at `nowMs`; `retentionMs` is how long it does after
- * its end. The times in the columns of the store are not trusted, so the entry before the returned one must be proven, and its leaf
- * must show that it is older: the tree is in the order of time, and so are all earlier entries.
+ * The first entry that may be about a delegated key that still matters at `nowMs`; `retentionMs` is how long it does after its end. The
+ * times in the columns of the store are not trusted, so the entry before the returned one must be proven, and its leaf must show that it
+ * is older: the tree is in the order of time, and so are all earlier entries.
  */
 export async function findStart(ledger: Ledger, retentionMs: number, nowMs: number): Promise<Start> {
   const sinceMs = nowMs - retentionMs - LONGEST_DELEGATED_MS;
@@ -31,10 +33,10 @@ export async function findStart(ledger: Ledger, retentionMs: number, nowMs: numb
 }
 
 /**
- * The records, in order, that may be about a key that still matters. The others are about delegated keys that are over by what
- * their announcement says, or changes of keys whose announcement was passed over, `isHeld`. Nothing is proven here, and
- * nothing is trusted for it: a key that is passed over is not in the ring until it is asked for, and then every entry about
- * it is proven. It is read in one pass, since all but a few are passed over.
+ * The records, in order, that may be about a key that still matters. The others are about delegated keys that have expired according to
+ * their announcement, or changes of keys whose announcement was skipped (`isHeld`). Nothing is proven here, and nothing is trusted
+ * because of it: a skipped key is only used after it was looked up, and then every entry about it is proven. One pass, because all but a
+ * few are skipped.
  */
 export function relevantAmong(
   records: readonly LedgerRecord[],
@@ -55,7 +57,7 @@ export function relevantAmong(
   });
 }
 
-/** What a certificate says of its end, unverified. */
+/** The end of a certificate, unverified. */
 function hasEnded(certificate: unknown, byMs: number): boolean {
   if (typeof certificate !== 'string') return false;
   const { exp } = membersOf(Buffer.from(certificate.split('.', 2)[1] ?? '', 'base64url'));

@@ -1,19 +1,19 @@
-// The state of one signing key after one entry of the ledger. For an entry that violates a rule the result is a sentence that
-// says so, and the state does not change.
+// The state of one signing key after each entry of the ledger. For an entry that violates a rule the result is a message, and the state
+// does not change.
 
 import type { KeyObject } from 'node:crypto';
 import { type Kid, type PublicJwk, readPublicJwk } from '../keys/index.ts';
 import { type Certificate, openCertificate } from './certificate.ts';
 import type { KeyEntry, KeyState } from './key-entry.ts';
 
-/** What is known of one key. Times are milliseconds since the epoch. */
+/** The state of one key. Times are milliseconds since the epoch. */
 export interface KeyRecord {
   readonly kid: Kid;
   readonly jwk: PublicJwk;
   readonly publicKey: KeyObject;
   /** The number of a root key, from 0. Undefined for a delegated key. */
   readonly generation: number | undefined;
-  /** Of a delegated key: its certificate, and what that says. */
+  /** Of a delegated key: its certificate, and the content of that. */
   readonly certificate: { readonly text: string; readonly says: Certificate } | undefined;
   readonly locator: string | undefined;
   readonly state: KeyState;
@@ -24,7 +24,7 @@ export interface KeyRecord {
   readonly activeAtMs: number | undefined;
   readonly retiredAtMs: number | undefined;
   readonly revoked: Revocation | undefined;
-  /** The last change: who, why, and its entry. */
+  /** The last change: its author, reason and entry. */
   readonly by: string;
   readonly note: string;
   readonly index: number;
@@ -35,17 +35,17 @@ export interface Revocation {
   readonly sinceMs: number;
 }
 
-/** The ring around a key that is announced. */
+/** The context of an announcement. */
 export interface Surroundings {
-  /** How many root keys there are. */
+  /** The number of root keys. */
   readonly rootCount: number;
   /** The issuer that delegated keys must be certified for; undefined: any. */
   readonly issuer: string | undefined;
-  /** A root key as it was right before this entry. */
+  /** A root key right before this entry. */
   rootBefore(kid: string, index: number): { readonly publicKey: KeyObject; readonly state: KeyState } | undefined;
 }
 
-/** A key as its first entry announces it. */
+/** The state of a key after its announcement. */
 export function announce(entry: KeyEntry, around: Surroundings): KeyRecord | string {
   const { kid, jwk, generation, certificate, use_from: useFromMs, recorded_at: announcedAtMs } = entry;
   const key = readPublicJwk({ ...jwk });
@@ -83,14 +83,14 @@ function readCertificate(entry: KeyEntry, text: string, around: Surroundings): K
 }
 
 const FOLLOWS: Readonly<Record<KeyState, readonly KeyState[]>> = {
-  // Retired without having signed: a later key was needed first.
+  // Retired without having signed, because a later key was needed first.
   announced: ['active', 'retired', 'revoked'],
   active: ['retired', 'revoked'],
   retired: ['revoked'],
   revoked: [],
 };
 
-/** A key after a change of its state. */
+/** The state of a key after a change. */
 export function change(before: KeyRecord, entry: KeyEntry): KeyRecord | string {
   const { state, recorded_at: atMs } = entry;
   if (!FOLLOWS[before.state].includes(state)) return `it cannot be ${state} after it was ${before.state}`;
@@ -110,7 +110,7 @@ export function leadMsOf({ announcedAtMs, useFromMs }: KeyRecord): number {
   return useFromMs - announcedAtMs;
 }
 
-/** A delegated key after its root key was revoked: another party may have made the certificate. */
+/** The state of a delegated key after its root key was revoked: another party may have created the certificate. */
 export function fallWith(key: KeyRecord, revoked: Revocation): KeyRecord {
   return key.state === 'revoked' ? key : { ...key, state: 'revoked', revoked };
 }
@@ -119,7 +119,7 @@ function lastChange({ iss: by, note, index }: KeyEntry): Pick<KeyRecord, 'by' | 
   return { by, note, index };
 }
 
-/** When a key stopped signing, or will: retired, or past what its certificate allows. Undefined: not in sight. */
+/** When a key stopped signing, or will: retired, or after the end of its certificate. Undefined: unknown. */
 export function endOf({ retiredAtMs, certificate }: KeyRecord): number | undefined {
   const certified = certificate === undefined ? undefined : certificate.says.exp * 1000;
   if (retiredAtMs === undefined || certified === undefined) return retiredAtMs ?? certified;

@@ -1,4 +1,4 @@
-// The root keys that this process can sign with. Each was opened here: from the configuration, or by the locator that the ledger has.
+// The root keys that this process can sign with. Each was opened from the configuration, or by its locator in the ledger.
 
 import { EctError, reject } from '../errors.ts';
 import type { OpenSigner } from '../keys/index.ts';
@@ -6,7 +6,7 @@ import { KeyOpener } from './key-opener.ts';
 import type { KeyRecord } from './key-states.ts';
 import type { AwaitedRoot, KeyManagerPorts, RootKey } from './ports.ts';
 
-/** By which the key of the configuration is opened; other keys by their `kid`. */
+/** The name of the configured key for the opener; other keys have their `kid`. */
 const CONFIGURED = 'configured';
 
 export class OpenRoots {
@@ -14,7 +14,7 @@ export class OpenRoots {
   /** By `kid`. */
   readonly #open = new Map<string, OpenSigner>();
   readonly #openings: KeyOpener;
-  /** The key of the configuration, until it was opened and is in the ledger. */
+  /** The configured key, until it is opened and in the ledger. */
   #awaited: AwaitedRoot | undefined;
 
   /** `onLate`: called for a key that was opened between two turns. */
@@ -39,18 +39,18 @@ export class OpenRoots {
     return this.#open.keys();
   }
 
-  /** A key that was opened or made elsewhere. It is closed here. */
+  /** Adds a key that was opened or created elsewhere. It is closed here. */
   add(signer: OpenSigner): void {
     this.#open.set(signer.jwk.kid, signer);
   }
 
-  /** Goes on without the key of the configuration, and opens it later. */
+  /** Continues without the configured key, and opens it later. */
   await(awaited: AwaitedRoot): void {
     this.#awaited = awaited;
     this.#openings.follow(CONFIGURED, () => awaited.attempt);
   }
 
-  /** The key of the configuration once it is open, until it is adopted: where that fails, the key stays open for the next turn. */
+  /** The configured key after it was opened, until it is adopted: if that fails, it stays open for the next turn. */
   async takeAwaited(): Promise<RootKey | undefined> {
     const awaited = this.#awaited;
     if (awaited === undefined) return undefined;
@@ -63,11 +63,11 @@ export class OpenRoots {
     this.#awaited = undefined;
   }
 
-  /** Opens a key that the ledger has; `now`: also where the last attempt failed just now, and however long it takes. */
+  /** Opens a key of the ledger; `now`: even if the last attempt has just failed, and however long it takes. */
   async tryOpen(key: KeyRecord, now = false): Promise<boolean> {
     const { kid, locator } = key;
     if (this.#open.has(kid)) return true;
-    // Opened as the key of the configuration, which nobody asks for twice.
+    // It was opened as the configured key, which is requested only once.
     if (locator !== undefined && locator === this.#awaited?.locator) return false;
     const signer = await this.#openings.take(kid, () => this.#openKnown(key), now);
     if (signer === undefined) return false;
@@ -76,7 +76,7 @@ export class OpenRoots {
     return true;
   }
 
-  /** Why the key that should sign, `newest`, could not be opened, for callers; undefined where that is not so. */
+  /** The rejection for callers if `newest`, which should sign, could not be opened; undefined otherwise. */
   whyMissing(newest: KeyRecord | undefined): string | undefined {
     if (newest === undefined ? this.#awaited === undefined : this.#open.has(newest.kid)) return undefined;
     const isAwaited = newest === undefined || newest.locator === this.#awaited?.locator;

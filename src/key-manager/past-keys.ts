@@ -6,12 +6,12 @@ import type { Ledger, LedgerRecord } from '../ledger/index.ts';
 import { KEY_SCOPE, type KeyEntry, type KeyState, keyEntryName, readKeyEntry } from './key-entry.ts';
 
 const STATES: readonly KeyState[] = ['announced', 'active', 'retired', 'revoked'];
-/** Entries that are proven with one look at the head. */
+/** Entries that are proven with one read of the head. */
 const AT_ONCE = 500;
 
 /**
- * The entries about one key before an index, in order and proven. That of a root key's announcement is not among them: its
- * name has the number. LEDGER_CORRUPT where the store holds what the tree does not.
+ * The entries about one key before an index, in order and proven, except for the announcement of a root key, whose name has the number.
+ * LEDGER_CORRUPT if the store contains what the tree does not.
  */
 export async function entriesOf(ledger: Ledger, kid: string, beforeIndex: number): Promise<readonly KeyEntry[]> {
   return proven(ledger, await recordsOf(ledger, kid, beforeIndex));
@@ -28,10 +28,10 @@ export async function rootEntries(ledger: Ledger, beforeIndex: number): Promise<
   return proven(ledger, records);
 }
 
-/** A root key that may still sign, and which signer opens it. */
+/** A root key that may still sign, and its locator. */
 export interface RootKeyInUse {
   readonly kid: string;
-  /** Undefined where the content of its announcement was erased. */
+  /** Undefined if the content of its announcement was erased. */
   readonly locator: string | undefined;
 }
 
@@ -45,7 +45,7 @@ export async function rootKeysInUse(ledger: Ledger): Promise<readonly RootKeyInU
     .map(({ kid, locator }) => ({ kid, locator }));
 }
 
-/** Reads entries that the store handed over, in the order of the ledger, once they are proven. */
+/** Returns entries of the store, in the order of the ledger, after they were proven. */
 export async function proven(ledger: Ledger, records: readonly LedgerRecord[]): Promise<readonly KeyEntry[]> {
   const inOrder = records.toSorted((one, other) => one.index - other.index);
   for (let from = 0; from < inOrder.length; from += AT_ONCE)

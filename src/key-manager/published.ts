@@ -1,13 +1,13 @@
-// What follows from the states of keys: which of them are published, and which are trusted for what.
+// Determines which keys are published, and which are trusted for what.
 
 import type { PublishedJwk, TrustedKey } from '../keys/index.ts';
 import { endOf, type KeyRecord } from './key-states.ts';
 
-/** How long a key outlives its last signature. */
+/** How long a key is kept after its last signature. */
 export interface Retention {
-  /** Longest lifetime of a token. */
+  /** The longest lifetime of a token. */
   readonly maxLifetimeSeconds: number;
-  /** What clocks may differ by, and at least how long another process may sign on with a key that has retired. */
+  /** The maximum clock skew, and the minimum time for which another process may still sign with a retired key. */
   readonly skewSeconds: number;
 }
 
@@ -25,9 +25,9 @@ export function asPublishedJwk({ jwk, certificate }: KeyRecord): PublishedJwk {
 }
 
 /**
- * A key for the key ring. A key that expired long ago stays in it, because it still verifies tokens of its time.
- * `nowMs` is when this process learns of the key, and of a revocation. If its clock is behind, or the clock of the process that recorded
- * the change was ahead, the key is trusted, or revoked, from now on.
+ * A key for the key ring. A key that expired long ago stays in it, because it still verifies tokens of its time. `nowMs` is when this
+ * process learns of the key, or of a revocation. If its clock is behind, or the clock of the recording process was ahead, the key is
+ * trusted, or revoked, from now on.
  */
 export function asTrustedKey(
   key: KeyRecord,
@@ -55,13 +55,13 @@ export function asTrustedKey(
   };
 }
 
-/** When the last token that it may have signed has expired for everybody. */
+/** When the last token that it may have signed has expired for every verifier. */
 export function forgottenAt(key: KeyRecord, retention: Retention): number {
   const end = endOf(key);
   return end === undefined ? Number.POSITIVE_INFINITY : end + retentionMs(retention);
 }
 
-/** How long after its end the last token of a key may be valid for somebody, in milliseconds. */
+/** How long after its end the last token of a key may be valid for a verifier, in milliseconds. */
 export function retentionMs({ maxLifetimeSeconds, skewSeconds }: Retention): number {
   return (maxLifetimeSeconds + skewSeconds) * 1000;
 }

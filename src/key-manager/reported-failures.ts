@@ -1,11 +1,11 @@
-// Failures of periodic work: each is reported when it begins, and their end is reported once.
+// Reports failures of periodic work: each once when it begins, and their end once.
 
 import { EctError } from '../errors.ts';
 
 export interface ReportedFailuresOptions {
-  /** `isNews`: the round before did not fail in this way. */
+  /** `isNews`: the previous round did not fail in this way. */
   readonly onFailed: (cause: unknown, isNews: boolean) => void;
-  /** A round has passed without a failure, after one that had some. */
+  /** A round without failures has followed one with failures. */
   readonly onRecovered: () => void;
 }
 
@@ -19,7 +19,7 @@ export class ReportedFailures {
     this.#options = options;
   }
 
-  /** Of one failure that is met in several places only the first counts. */
+  /** Of a failure that occurs in several places only the first counts. */
   failed(cause: unknown): void {
     if (cause === this.#last) return;
     this.#last = cause;
@@ -28,7 +28,7 @@ export class ReportedFailures {
     this.#now.add(kind);
   }
 
-  /** Ends a round in which everything was tried. */
+  /** Ends a round. */
   roundEnded(): void {
     if (this.#before.size > 0 && this.#now.size === 0) this.#options.onRecovered();
     this.#before = this.#now;
@@ -36,7 +36,7 @@ export class ReportedFailures {
   }
 }
 
-/** The reason says more than the words, which change while something is away. */
+/** Compared by reason, because the message may change during an outage. */
 function kindOf(cause: unknown): string {
   if (cause instanceof EctError) return cause.reason;
   return cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);

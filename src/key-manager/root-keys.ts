@@ -1,5 +1,5 @@
-// The first tier: root keys, one after the other. Each is announced, becomes active when it is due, and retires when the
-// next one is active. Any process may take any of these steps; the names of the entries decide who did.
+// The first tier: root keys, one after another. Each is announced, becomes active when it is due, and retires when the next one is
+// active. Any process may take any of these steps; the unique names of the entries decide which one did.
 
 import type { OpenSigner } from '../keys/index.ts';
 import { Elapsed } from './elapsed.ts';
@@ -32,8 +32,8 @@ export class RootKeys {
   }
 
   /**
-   * The newest active root key, where this process can sign with it. While it is being opened here the one before it signs
-   * on, for no longer than clocks may differ: to a verifier the two are the same.
+   * The newest active root key, if this process can sign with it. While it is being opened here the previous one still signs, at most for
+   * the clock skew: verifiers accept both.
    */
   get inForce(): OpenSigner | undefined {
     const newest = this.#history.activeRoot();
@@ -44,12 +44,12 @@ export class RootKeys {
     return before && this.#open.get(before.kid);
   }
 
-  /** Why nothing signs, for callers, where that is because the key that should could not be opened; undefined otherwise. */
+  /** The rejection for callers if no key signs because the signing key could not be opened; undefined otherwise. */
   get whyMissing(): string | undefined {
     return this.#open.whyMissing(this.#history.activeRoot());
   }
 
-  /** Begins with the key of the configuration. Answers whether it is the first key of the ledger. */
+  /** Starts with the configured key. Returns whether it is the first key of the ledger. */
   async begin(configured: RootKey | AwaitedRoot): Promise<boolean> {
     if (!('attempt' in configured)) return this.adopt(configured);
     this.#await(configured);
@@ -57,8 +57,8 @@ export class RootKeys {
   }
 
   /**
-   * Goes on without the key of the configuration: it is opened and adopted later. Throws `startError` where the ledger has
-   * never had a root key of its locator.
+   * Continues without the configured key, which is opened and adopted later. Throws `startError` if the ledger has never had a root key
+   * with its locator.
    */
   #await(awaited: AwaitedRoot): void {
     const isKnown = this.#history.roots().some(({ locator }) => locator === awaited.locator);
@@ -67,8 +67,8 @@ export class RootKeys {
   }
 
   /**
-   * Sees to it that the key of the configuration is in the ledger. The first key of all may sign at once; a later one is
-   * the next in turn. Returns whether it is the first.
+   * Adds the configured key to the ledger if it is missing. The first key of all may sign at once; a later one is the next in the
+   * rotation. Returns whether it is the first.
    */
   async adopt({ signer, locator }: RootKey): Promise<boolean> {
     this.#open.add(signer);
@@ -84,7 +84,7 @@ export class RootKeys {
     throw notAccepted();
   }
 
-  /** Does what is due. */
+  /** Performs the steps that are due. */
   async tend(): Promise<void> {
     const awaited = await this.#open.takeAwaited();
     if (awaited !== undefined) {

@@ -1,5 +1,5 @@
-// A rotation of the root key, as an administrator or the schedule requests it: the next key is made or opened, announced, and in an
-// urgent rotation put to use at once.
+// A rotation of the root key by an administrator or the schedule: the next key is created or opened, announced, and in an urgent rotation
+// activated at once.
 
 import { EctError, reject } from '../errors.ts';
 import type { PublicJwk } from '../keys/index.ts';
@@ -11,19 +11,19 @@ import type { KeyRecord } from './key-states.ts';
 import type { OpenRoots } from './open-roots.ts';
 import { type KeyManagerPolicy, type KeyManagerPorts, leadOf, type RootKey } from './ports.ts';
 
-/** What an administrator, or the schedule, wants. */
+/** The request of an administrator, or of the schedule. */
 export interface RotationInput {
-  /** Empty: the service makes the next key. */
+  /** Empty: the service creates the next key. */
   readonly nextKey: string;
-  /** Use it at once, also one that is announced already, although verifiers that cache the key set may not know it yet. */
+  /** Activates the key at once, also one that is announced already, although verifiers that cache the key set may not know it yet. */
   readonly urgent: boolean;
   readonly by: string;
   readonly note: string;
-  /** What the entry says of its provenance (LedgerRecord), where a caller asked for it. */
+  /** The provenance of the entry (LedgerRecord), if a caller requested it. */
   readonly provenance?: Uint8Array | undefined;
-  /** The root key that signs, as far as the caller knows: otherwise nothing is done. Empty or absent: whichever it is. */
+  /** The root key that signs, as far as the caller knows: if another one does, nothing is done. Empty or absent: any. */
   readonly expectedCurrentKid?: string;
-  /** Of a rotation that may have been made before: the number that its key was to have. */
+  /** Of a rotation that may have been done before: the number of its key. */
   readonly fromGeneration?: number;
 }
 
@@ -33,7 +33,7 @@ export interface Rotation {
   readonly changed: boolean;
 }
 
-/** Other processes may announce a key of theirs under the number that was free a moment ago. */
+/** Another process may have announced a key under the number that was free a moment ago. */
 export const MAX_ATTEMPTS = 5;
 
 export class RootRotation {
@@ -52,13 +52,13 @@ export class RootRotation {
   }
 
   /**
-   * Announces the next root key, or answers the one that is announced already. An urgent rotation puts that one to use, or
-   * another where this process cannot sign with it: when this answers, a key signs.
+   * Announces the next root key, or returns the one that is announced already. An urgent rotation activates that one, or another if this
+   * process cannot sign with it: when this returns, a key signs.
    */
   async rotate(input: RotationInput): Promise<Rotation> {
     const locator = input.nextKey === '' ? undefined : this.#locatorOf(input.nextKey);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      // Asked each time: another process may be at the same rotation.
+      // Checked each time, because another process may do the same rotation.
       const done = this.#doneBy(input, locator);
       if (done !== undefined) return { key: done, changed: false };
       if (attempt === 0) this.#demandCurrent(input);
@@ -78,7 +78,7 @@ export class RootRotation {
     throw notAccepted();
   }
 
-  /** The number of the root key that a rotation would lead to: of the announced one where that is meant, or the next. */
+  /** The number of the root key that a rotation would activate: of the announced one, or of the next. */
   planFor({ nextKey }: Pick<RotationInput, 'nextKey'>): number {
     const locator = nextKey === '' ? undefined : this.#locatorOf(nextKey);
     const pending = this.#history.nextRoot();
@@ -86,7 +86,7 @@ export class RootRotation {
     return (isMeant ? pending.generation : undefined) ?? this.#history.roots().length;
   }
 
-  /** The key of a rotation that was made before. */
+  /** The key of a rotation that was done before. */
   #doneBy({ fromGeneration, urgent }: RotationInput, locator: string | undefined): KeyRecord | undefined {
     if (fromGeneration === undefined) return undefined;
     const since = this.#history.roots().slice(fromGeneration);
@@ -102,7 +102,7 @@ export class RootRotation {
     throw new EctError(reject('KEY_NOT_CURRENT', `${message} Nothing was done.`, { current_kid: kid }));
   }
 
-  /** A key that this call announced; undefined where another process was quicker, so that its key is the next one. */
+  /** A key that this call announced; undefined if another process announced its key first. */
   async #announced(locator: string | undefined, input: RotationInput): Promise<KeyRecord | undefined> {
     const { key, changed } = await this.#announceNext(locator, input);
     return changed ? key : undefined;
@@ -118,14 +118,14 @@ export class RootRotation {
     if (known !== undefined) throw stateInvalid(known, 'it was announced before');
     this.#open.add(next.signer);
     const changed = await this.announce(next, input);
-    // Where another process was quicker its key is the next one, and ours was never announced.
+    // Another process announced its key first, and ours never was.
     const key = this.#history.get(kid) ?? this.#history.roots().at(-1);
     if (key === undefined) throw notAccepted();
     if (key.kid !== kid) this.#open.close(kid);
     return { key, changed };
   }
 
-  /** Whether this process can sign with the announced key. False: another can be made in its place. */
+  /** Whether this process can sign with the announced key. If not, another one can be created instead. */
   async #isAtHand(key: KeyRecord, named: string | undefined): Promise<boolean> {
     if (await this.#open.tryOpen(key, true)) return true;
     if (named === undefined && this.#ports.makeRoot !== undefined) return false;
@@ -134,20 +134,20 @@ export class RootRotation {
     throw new EctError(reject('SIGNER_MISCONFIGURED', message));
   }
 
-  /** Undefined where the key was revoked meanwhile. */
+  /** Undefined if the key was revoked meanwhile. */
   async #putToUse({ kid, jwk, locator = '' }: KeyRecord, input: RotationInput): Promise<Rotation | undefined> {
     const changed = await this.useNow(jwk, locator, input);
     const key = this.#history.get(kid);
     return key?.state === 'active' ? { key, changed } : undefined;
   }
 
-  /** Records that an announced key signs from now on, although verifiers that cache the key set may not know it yet. */
+  /** Activates an announced key now, although verifiers that cache the key set may not know it yet. */
   useNow(jwk: PublicJwk, locator: string, input: Pick<RotationInput, 'by' | 'note' | 'provenance'>): Promise<boolean> {
     const { by, note, provenance } = input;
     return this.#log.record({ state: 'active', jwk, locator, note, by, urgent: true }, provenance);
   }
 
-  /** Records a key as the next one. Answers whether this call did: another process may have been quicker. */
+  /** Records a key as the next one. Returns whether this call did; another process may have been first. */
   announce(
     { signer, locator }: RootKey,
     input: Pick<RotationInput, 'urgent' | 'by' | 'note' | 'provenance'>,

@@ -1,5 +1,5 @@
-// The signature algorithms, as a table: what key each needs and how it verifies. `none` and HMAC can never be rows.
-// We sign with ES256; the others are for verifying the tokens of foreign issuers.
+// The table of signature algorithms: the key that each needs, and how it verifies. `none` and HMAC can never be rows. This service signs
+// with ES256; the others verify tokens of foreign issuers.
 
 import { type AsymmetricKeyDetails, constants, type KeyObject, verify } from 'node:crypto';
 import { RAW_SIGNATURE_BYTES, rawToDer } from './ecdsa.ts';
@@ -8,9 +8,9 @@ import { RAW_SIGNATURE_BYTES, rawToDer } from './ecdsa.ts';
 export interface Algorithm {
   /** JWS name (RFC 7518, RFC 8037, RFC 9864). */
   readonly name: string;
-  /** Whether a public key fits. The curve counts: OpenSSL verifies under any curve that it is handed. */
+  /** Whether a public key fits. The curve is checked, because OpenSSL verifies with any curve. */
   fits(key: KeyObject): boolean;
-  /** Verifies a JWS signature over the signing input. False for every malformed signature; never throws on one. */
+  /** Verifies a JWS signature over the signing input. False for every malformed signature; never throws for one. */
   verify(key: KeyObject, signingInput: Uint8Array, signature: Uint8Array): boolean;
 }
 
@@ -53,7 +53,7 @@ const PS256: Algorithm = {
     ),
 };
 
-/** For the JWTs of callers alone: most issuers of these sign with nothing else. */
+/** Only for the JWTs of callers, most issuers of which sign with it. */
 const RS256: Algorithm = {
   name: 'RS256',
   fits: rememberFits(isStrongRsa),
@@ -63,14 +63,14 @@ const RS256: Algorithm = {
 /** Every algorithm that can be allowed for an Execution Context Token. */
 export const ALGORITHMS: ReadonlyMap<string, Algorithm> = tableOf(ES256, ES384, EdDSA, Ed25519, PS256);
 
-/** Every algorithm that can be allowed for the JWT by which a caller proves itself. */
+/** Every algorithm that can be allowed for the JWT of a caller. */
 export const CALLER_ALGORITHMS: ReadonlyMap<string, Algorithm> = new Map([...ALGORITHMS, ...tableOf(RS256)]);
 
 function tableOf(...algorithms: readonly Algorithm[]): ReadonlyMap<string, Algorithm> {
   return new Map(algorithms.map((algorithm) => [algorithm.name, algorithm]));
 }
 
-/** What a key is does not change, but asking it crosses into OpenSSL each time. */
+/** Cached, because each query of a key calls OpenSSL. */
 function rememberFits(fits: (key: KeyObject) => boolean): (key: KeyObject) => boolean {
   const known = new WeakSet<KeyObject>();
   return (key) => {
@@ -86,9 +86,9 @@ function curveOf(key: KeyObject): string | undefined {
 }
 
 const MIN_RSA_BITS = 2048;
-/** Beyond it every verification is costly, and no issuer needs it. */
+/** Larger keys make every verification expensive, and no issuer needs them. */
 const MAX_RSA_BITS = 8192;
-/** Smaller exponents have a history of forgeries; this is the usual exponent. */
+/** Smaller exponents have a history of forgeries; this is the usual one. */
 const MIN_RSA_EXPONENT = 65_537n;
 
 function isStrongRsa(key: KeyObject): boolean {

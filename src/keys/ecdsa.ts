@@ -1,15 +1,20 @@
-// ECDSA signatures over P-256 in their two spellings: DER (what OpenSSL and AWS KMS speak) and raw r || s (RFC 7518, 3.4).
-// OpenSSL is asked for DER because its raw spelling costs twice as much on Node 24; the conversion here costs a microsecond.
+// ECDSA signatures over P-256 in both formats: DER (of OpenSSL and AWS KMS) and raw r
+// s (RFC 7518, 3.4). OpenSSL is called with DER, because its raw format costs twice as much on Node 24; the conversion here costs a
+// microsecond.
 
 const SCALAR_BYTES = 32;
 export const RAW_SIGNATURE_BYTES = 2 * SCALAR_BYTES;
 
 const ZERO = Buffer.alloc(SCALAR_BYTES);
-/** Order n of the P-256 group, and n / 2: an `s` above the half is the high twin of a signature. */
+/** The order n of the P-256 group, and n / 2: an `s` above the half is the high variant of a signature. */
 const ORDER = Buffer.from('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551', 'hex');
 const HALF_ORDER = Buffer.from('7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a8', 'hex');
 
-/** Raw r || s as DER. `raw` has 64 bytes; the range of r and s is the verifier's business. */
+/**
+ * Raw r
+ *
+ * s as DER. `raw` has 64 bytes; the verifier checks the range of r and s.
+ */
 export function rawToDer(raw: Uint8Array): Buffer {
   const r = startOfInteger(raw, 0);
   const s = startOfInteger(raw, SCALAR_BYTES);
@@ -33,10 +38,14 @@ export function derToLowRaw(der: Uint8Array): Buffer | undefined {
   return raw;
 }
 
-/** Whether these may be r || s of a signature with the low `s`. What no signature looks like need not be verified. */
+/**
+ * Whether these bytes may be r
+ *
+ * s of a signature with the low `s`. Anything else need not be verified.
+ */
 export function isLowRaw(raw: Uint8Array): boolean {
   if (raw.length !== RAW_SIGNATURE_BYTES) return false;
-  // Of nearly every signature the first byte of each number tells.
+  // For nearly every signature the first byte of each number decides.
   const r = raw[0]!;
   const s = raw[SCALAR_BYTES]!;
   if (r > ZERO[0]! && r < ORDER[0]! && s > ZERO[0]! && s < HALF_ORDER[0]!) return true;
@@ -44,9 +53,9 @@ export function isLowRaw(raw: Uint8Array): boolean {
   return isR && ZERO.compare(raw, SCALAR_BYTES) < 0 && HALF_ORDER.compare(raw, SCALAR_BYTES) >= 0;
 }
 
-/** Replaces a high `s` by n - s, in place. Both verify (ECDSA is malleable); we only ever issue the low one. */
+/** Replaces a high `s` by n - s, in place. Both verify (ECDSA is malleable); this service only issues the low one. */
 function lowerS(raw: Buffer): void {
-  // Of nearly every signature the first byte tells.
+  // For nearly every signature the first byte decides.
   const first = raw[SCALAR_BYTES]!;
   if (first < HALF_ORDER[0]!) return;
   if (first === HALF_ORDER[0]! && HALF_ORDER.compare(raw, SCALAR_BYTES) >= 0) return;
@@ -58,19 +67,19 @@ function lowerS(raw: Buffer): void {
   }
 }
 
-/** Where the number at `from` has its first byte that counts. */
+/** The position of the first significant byte of the number at `from`. */
 function startOfInteger(raw: Uint8Array, from: number): number {
   let start = from;
   while (start < from + SCALAR_BYTES - 1 && raw[start] === 0) start++;
   return start;
 }
 
-/** Bytes of a positive number in DER: a zero goes before a first bit that is set. */
+/** The size of a positive number in DER: a zero byte precedes a set first bit. */
 function lengthOfInteger(raw: Uint8Array, start: number, end: number): number {
   return end - start + (raw[start]! >= 0x80 ? 1 : 0);
 }
 
-/** Writes the number that lies from `start` to `end`, and returns where it ends. */
+/** Writes the number from `start` to `end`, and returns its end. */
 function writeInteger(der: Buffer, at: number, raw: Uint8Array, start: number, end: number): number {
   const length = lengthOfInteger(raw, start, end);
   der[at] = 0x02;

@@ -1,16 +1,16 @@
-// What a JSON Web Key says that it is for (RFC 7517, 4.2 to 4.4): a key that contradicts its purpose is used for nothing.
+// Checks the purpose of a JSON Web Key (RFC 7517, 4.2 to 4.4): a key with another purpose is not used.
 
-/** What somebody wants to do with a key. */
+/** The purpose of a use. */
 export interface Purpose {
-  /** The `alg` values that fit; any where it is not said. */
+  /** The permitted `alg` values; any if undefined. */
   readonly algorithms?: readonly string[];
-  /** The values that `key_ops` may have; one at least. The first one is needed. Any where it is not said. */
+  /** The permitted values of `key_ops`; the first one is required. Any if undefined. */
   readonly operations?: readonly [needed: string, ...others: string[]];
 }
 
 /**
- * Why the members `use`, `key_ops` and `alg` of a JWK forbid a purpose, as a sentence that begins with the member; undefined
- * where none of them does. Each may be absent: then it forbids nothing. Every purpose here is one of signatures.
+ * Why the members `use`, `key_ops` and `alg` of a JWK forbid a purpose, as a sentence that begins with the member; undefined if none
+ * does. An absent member forbids nothing. All purposes here are signatures.
  */
 export function contradictionOf(
   { use, key_ops: keyOps, alg }: Readonly<Record<string, unknown>>,
@@ -27,7 +27,7 @@ export function contradictionOf(
   return undefined;
 }
 
-/** RFC 7517, 4.3: no operation is there twice. */
+/** RFC 7517, 4.3: no operation occurs twice. */
 function areFor(keyOps: unknown, operations: readonly [string, ...string[]]): boolean {
   if (!Array.isArray(keyOps) || new Set(keyOps).size !== keyOps.length) return false;
   return keyOps.includes(operations[0]) && keyOps.every((operation) => operations.includes(operation));

@@ -4,10 +4,10 @@ import { createPublicKey, hash, type KeyObject } from 'node:crypto';
 import { exportJWK } from 'jose';
 import { contradictionOf, type Purpose } from './jwk-purpose.ts';
 
-/** A `kid` of ours: the RFC 7638 SHA-256 thumbprint of the public key, 43 characters of base64url. */
+/** A `kid` of this service: the RFC 7638 SHA-256 thumbprint of the public key, 43 characters of base64url. */
 export type Kid = string & { readonly brand: 'Kid' };
 
-/** One ES256 verification key as it is published. It has no private member by construction. */
+/** A published ES256 verification key. Its type has no private member. */
 export interface PublicJwk {
   readonly kty: 'EC';
   readonly crv: 'P-256';
@@ -31,9 +31,8 @@ export async function describePublicKey(
 }
 
 /**
- * Reads a key of ours from its published form, or undefined for anything that cannot be one: a point off the curve, a
- * `kid` that is not its thumbprint, a `use`, `key_ops` or `alg` that is for something else. Other members are not looked at
- * and do not come along.
+ * Reads a key of this service from its published form; undefined for anything invalid: a point off the curve, a `kid` that is not its
+ * thumbprint, a `use`, `key_ops` or `alg` of another purpose. Other members are ignored and dropped.
  */
 export function readPublicJwk(
   value: Readonly<Record<string, unknown>>,
@@ -46,7 +45,7 @@ export function readPublicJwk(
   try {
     return { jwk, publicKey: createPublicKey({ key: { kty, crv, x, y }, format: 'jwk' }) };
   } catch {
-    // No point of the curve.
+    // Not a point of the curve.
     return undefined;
   }
 }
@@ -59,9 +58,9 @@ function publicJwkOf(x: string, y: string): PublicJwk {
   return { kty: 'EC', crv: 'P-256', x, y, kid, alg: 'ES256', use: 'sig' };
 }
 
-/** A key as the JWK Set shows it. */
+/** A key in the JWK Set. */
 export interface PublishedJwk extends PublicJwk {
-  /** Of a delegated key: what the root key signed about it, a compact JWS of type `ect-key+jwt`. */
+  /** Of a delegated key: its certificate, a compact JWS of type `ect-key+jwt`. */
   readonly ect_certificate?: string;
 }
 

@@ -1,4 +1,4 @@
-// Which keys are trusted, and for whom each one speaks. A key is never trusted for its `kid` alone.
+// The trusted keys, and the issuers that each may sign for. A key is never trusted for its `kid` alone.
 
 import type { KeyObject } from 'node:crypto';
 import type { Rejection } from '../errors.ts';
@@ -7,15 +7,15 @@ import type { Rejection } from '../errors.ts';
 export interface TrustedKey {
   readonly kid: string;
   readonly publicKey: KeyObject;
-  /** The algorithms that it may be used with. Undefined: every one that it fits. */
+  /** The permitted algorithms. Undefined: every one that it fits. */
   readonly algorithms?: readonly string[];
   /** Whether the key may sign in the name of `iss`. */
   speaksFor(iss: string): boolean;
-  /** Signs nothing that counts before this second. */
+  /** Its signatures count from this second on. */
   readonly notBefore?: number;
-  /** Signs nothing that counts from this second on. */
+  /** Its signatures do not count from this second on. */
   readonly notAfter?: number;
-  /** Signs no token whose `iat` lies after this second. */
+  /** The latest `iat` of its tokens. */
   readonly signsUntil?: number;
   /** Compromised since this second; 0 if the time is unknown. */
   readonly revokedAt?: number;

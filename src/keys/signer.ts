@@ -1,9 +1,9 @@
-// Port: what signs tokens. The private key may be anywhere; only this call reaches it.
+// Port: signs tokens. The private key may be anywhere; only this call uses it.
 
 import type { KeyObject } from 'node:crypto';
 import type { PublicJwk } from './jwk.ts';
 
-/** How long somebody waits for an answer. The signal may be made only when it is asked for. */
+/** How long the caller waits. The signal may be created on its first use. */
 export interface CallDeadline {
   readonly signal: AbortSignal;
 }
@@ -11,36 +11,36 @@ export interface CallDeadline {
 /**
  * An ES256 signer with one key for its lifetime: another key needs another signer.
  *
- * Returns the raw r || s (64 bytes, low s) over SHA-256 of the whole input, of any length; `jwk` is the key that verifies
- * it, and its `kid` goes into the header. Calls may overlap. No bad signature ever leaves: what a remote signer answers
- * is verified against `jwk`; a local one proves its key at the start and then verifies one in so many of its own.
+ * Returns the raw r || s (64 bytes, low s) over SHA-256 of the whole input, of any length; `jwk` is the key that verifies it, and its
+ * `kid` goes into the header. Calls may overlap. No invalid signature is returned: the response of a remote signer is verified with
+ * `jwk`; a local one proves its key at the start and then verifies a sample of its signatures.
  *
- * A local signer may answer at once; a remote one answers a promise and retries by itself, within bounds and the
- * signal's life, so callers never do. Each attempt signs anew: the same input may get several signatures, of which one
- * leaves. Rejects by EctError:
- * - SIGNER_UNAVAILABLE: it does not answer, or cannot now;
- * - SIGNER_BUSY: its limits or quota are used up, said at once;
- * - SIGNER_MISCONFIGURED: retrying is in vain until somebody fixes the key or the permission to use it;
- * - SIGNER_BAD_OUTPUT: what it answered does not verify;
- * - the reason of the signal, if it aborts while a remote signer works: the caller no longer waits for the result.
+ * A local signer may return synchronously; a remote one returns a promise and retries by itself, within limits and until the signal
+ * aborts, so callers never retry. Each attempt signs again: the same input may get several signatures, of which one is returned.
+ * Rejects by EctError:
+ * - SIGNER_UNAVAILABLE: it does not respond, or cannot sign now;
+ * - SIGNER_BUSY: its limits or quota are used up, reported at once;
+ * - SIGNER_MISCONFIGURED: retries are useless until the key or its permission is corrected;
+ * - SIGNER_BAD_OUTPUT: its response does not verify;
+ * - the reason of the signal, if it aborts while a remote signer works.
  */
 export interface Signer {
   readonly jwk: PublicJwk;
   sign(signingInput: Uint8Array, deadline: CallDeadline): Promise<Uint8Array> | Uint8Array;
 }
 
-/** Which signer a token is signed by. Keys change between calls, never within one: a call chooses once. */
+/** Selects the signer of a token. Keys change between calls, never within one: a call selects once. */
 export interface SignerChoice {
-  /** Returns at once. SIGNER_UNAVAILABLE where no key is in force. */
+  /** Returns synchronously. SIGNER_UNAVAILABLE if no key is active. */
   for(iss: string, execAct: string): Signer;
 }
 
 /** A signer as the service holds it. */
 export interface OpenSigner extends Signer {
-  /** The key of `jwk`, ready to verify with. */
+  /** The key of `jwk`, ready for verification. */
   readonly publicKey: KeyObject;
-  /** Whether signing is likely to succeed now. It follows the world without being asked to sign. */
+  /** Whether signing will probably succeed now, as known without a signature. */
   isReady(): boolean;
-  /** Ends what it does by itself. Calls in flight still end. */
+  /** Stops its background work. Calls in progress still complete. */
   close(): void;
 }

@@ -1,14 +1,14 @@
-// A public key of another party, as a JSON Web Key (RFC 7517), checked before it is trusted: what could be a mistake is one.
+// Checks a public key of another party, as a JSON Web Key (RFC 7517), before it is trusted. Anything ambiguous is rejected.
 
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { ALGORITHMS, type Algorithm } from './algorithms.ts';
 import { contradictionOf } from './jwk-purpose.ts';
 
-/** A key as it was published. Times are seconds since the epoch. */
+/** A published key. Times are seconds since the epoch. */
 export interface TrustedJwk {
   readonly kid: string;
   readonly publicKey: KeyObject;
-  /** The algorithms that it may be used with: one, unless the key does not say. That of an Ed25519 key has two names. */
+  /** The permitted algorithms: one, unless the key does not name it. That of an Ed25519 key has two names. */
   readonly algorithms: readonly string[];
   readonly notBefore?: number;
   readonly notAfter?: number;
@@ -17,7 +17,7 @@ export interface TrustedJwk {
 
 const MAX_KID_CHARACTERS = 256;
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
-/** A key is for the algorithm of its kind. Other kinds of keys, and symmetric ones above all, have none. */
+/** The algorithm of each kind of key. Other kinds, such as symmetric keys, have none. */
 const MATERIAL: Readonly<Record<string, Material>> = {
   'EC P-256': { names: ['ES256'], members: ['x', 'y'] },
   'EC P-384': { names: ['ES384'], members: ['x', 'y'] },
@@ -26,9 +26,9 @@ const MATERIAL: Readonly<Record<string, Material>> = {
 };
 
 interface Material {
-  /** What its algorithms are called in a header. */
+  /** The names of its algorithm in a header. */
   readonly names: readonly string[];
-  /** These are names of one algorithm. */
+  /** The names of one algorithm. */
   readonly isOne?: true;
   readonly members: readonly string[];
 }
@@ -36,8 +36,8 @@ interface Material {
 const TIMES = { nbf: 'notBefore', exp: 'notAfter', revoked_at: 'revokedAt' } as const;
 
 /**
- * Reads a key for one of these algorithms, or answers in a sentence why it is not taken. Beside what RFC 7517 defines a key
- * may have `nbf`, `exp` and `revoked_at`, in seconds since the epoch.
+ * Reads a key for one of these algorithms, or returns why it is rejected. Besides the members of RFC 7517 a key may have `nbf`, `exp` and
+ * `revoked_at`, in seconds since the epoch.
  */
 export function readTrustedJwk(
   jwk: Readonly<Record<string, unknown>>,
@@ -74,7 +74,7 @@ function readMaterial(
   return { kid, publicKey, algorithms, ...times };
 }
 
-/** Undefined where the members are no point of the curve, or no numbers at all. Node checks the point. */
+/** Undefined if the members are not a point of the curve. Node checks the point. */
 function createKey(jwk: Readonly<Record<string, unknown>>, members: readonly string[]): KeyObject | undefined {
   try {
     const known = ['kty', 'crv', ...members].filter((member) => Object.hasOwn(jwk, member));

@@ -1,4 +1,4 @@
-// Group commit: a commit costs one sync of the disk whatever it holds, so those who ask at about the same time share one.
+// Group commit: a commit costs one sync of the disk whatever its size, so concurrent appends share one.
 
 import { answeredBy, deadlineMs, underDeadline } from '../concurrency/call-deadline.ts';
 import { OwnContext } from '../concurrency/own-context.ts';
@@ -6,43 +6,43 @@ import { endedBy } from '../concurrency/yielder.ts';
 import { EctError, reject } from '../errors.ts';
 import type { Candidate } from './store.ts';
 
-/** A candidate whose fate is open. */
+/** A candidate without a result. */
 export interface Waiting<Outcome> {
   readonly candidate: Candidate;
   resolve(outcome: Outcome): void;
   reject(error: unknown): void;
 }
 
-/** Settles every one of the candidates. They are in the order in which they came, and may name the same entry. */
+/** Settles every candidate. They are in the order of their arrival, and may have the same name. */
 export type CommitBatch<Outcome> = (batch: readonly Waiting<Outcome>[]) => Promise<void>;
 
 interface Queued<Outcome> extends Waiting<Outcome> {
   readonly signal: AbortSignal | undefined;
-  /** By when its caller must be answered; see call-deadline.ts. */
+  /** The deadline of its caller; see call-deadline.ts. */
   readonly answerByMs: number;
 }
 
 /**
- * How long a commit waits for as many candidates as there are callers about, in milliseconds. A caller that is alone is
- * never kept waiting; under load a commit holds tens of entries instead of two or three.
+ * How long a commit waits for as many candidates as there are active callers, in milliseconds. A single caller never waits; under load a
+ * commit has tens of entries instead of two or three.
  */
 const GATHER_MS = 2;
 
 /**
- * Turns of the event loop that a commit waits beyond that, each only if the one before brought candidates: then this
- * process is busy with calls, and to commit for half of them would cost it more than they wait.
+ * How many turns of the event loop a commit waits beyond that, each only if the previous one brought candidates: then this process is
+ * busy with calls, and committing for half of them would cost more than their wait.
  */
 const GATHER_TURNS = 32;
 
-/** A queue in front of one committer: commits follow each other, they never overlap. */
+/** A queue in front of one committer: commits run one after another. */
 export class AppendQueue<Outcome> {
-  /** A commit is work for many calls: it runs in the async context of none of them. */
+  /** A commit is work for many calls, so it runs in the async context of none of them. */
   readonly #context = new OwnContext();
   readonly #commit: CommitBatch<Outcome>;
   readonly #maxBatch: number;
   #queue: Queued<Outcome>[] = [];
   #running: Promise<void> | undefined;
-  /** Called when as many wait as are being waited for. */
+  /** Called when as many candidates wait as are expected. */
   #gathered: { readonly size: number; readonly tell: () => void } | undefined;
 
   constructor(commit: CommitBatch<Outcome>, maxBatch: number) {
@@ -52,9 +52,8 @@ export class AppendQueue<Outcome> {
   }
 
   /**
-   * Queues a candidate. A signal that has aborted when the candidate would be handed to the committer withdraws it; from
-   * then on the outcome stands, and is answered whatever the signal does. LEDGER_UNAVAILABLE, with the outcome open, where the
-   * deadline of the call comes first.
+   * Queues a candidate. If the signal has aborted when the candidate would be passed to the committer, it is withdrawn; after that the
+   * result stands. LEDGER_UNAVAILABLE, with an unknown outcome, if the deadline of the call comes first.
    */
   add(candidate: Candidate, signal?: AbortSignal): Promise<Outcome> {
     if (signal?.aborted) return Promise.reject(endedBy(signal));
@@ -66,25 +65,25 @@ export class AppendQueue<Outcome> {
     return answeredBy(answerByMs, promise, tooLate);
   }
 
-  /** Waits until nothing waits and nothing is being committed. */
+  /** Waits until the queue is empty and no commit runs. */
   async drain(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
   }
 
   async #run(): Promise<void> {
-    // One turn of the event loop, so that all who were woken together are gathered.
+    // Waits one turn of the event loop, so that candidates of the same turn share a commit.
     for (await nextTurn(); this.#queue.length > 0; await nextTurn()) {
       const batch = this.#take();
       if (batch.length === 0) continue;
       try {
-        // Those who ask for the longest are served.
+        // First come, first served.
         const untilMs = batch.reduce((latest, { answerByMs }) => Math.max(latest, answerByMs), 0);
         await underDeadline(untilMs, () => this.#commit(batch));
       } catch (error) {
-        // Promises that are settled already keep their outcome.
+        // Settled promises keep their result.
         for (const queued of batch) queued.reject(error);
       }
-      // Those who were answered are likely to ask again, and so join those who came meanwhile.
+      // Callers with a result will probably append again, and join those that arrived meanwhile.
       await nextTurn();
       if (batch.length > 1) await this.#gather(Math.min(batch.length + this.#queue.length, this.#maxBatch));
     }
@@ -97,7 +96,7 @@ export class AppendQueue<Outcome> {
     for (const queued of this.#queue) {
       if (batch.length === this.#maxBatch) break;
       taken++;
-      // Asked here rather than listened for: a listener costs more than all the rest of the queue.
+      // The signal is polled, because a listener would cost more than the rest of the queue.
       if (queued.signal?.aborted) queued.reject(endedBy(queued.signal));
       else batch.push(queued);
     }
@@ -105,7 +104,7 @@ export class AppendQueue<Outcome> {
     return batch;
   }
 
-  /** Waits until `size` candidates wait, or for a moment, or while they keep coming. */
+  /** Waits until `size` candidates wait, for a limited time, or while more arrive. */
   async #gather(size: number): Promise<void> {
     await this.#moment(size);
     let before = -1;

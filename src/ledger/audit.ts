@@ -1,5 +1,5 @@
-// Auditing: every leaf is walked, the root is derived anew, and every fault is named. It trusts nothing but the
-// verifier key, and reads the tree in constant memory. It can go on from where an earlier audit stopped.
+// Audits a ledger: reads every leaf, computes the root, and reports every fault. It trusts only the verifier key, and needs constant
+// memory. It can continue from the end of an earlier audit.
 
 import { createHash } from 'node:crypto';
 import { openCheckpoint } from './checkpoint.ts';
@@ -10,7 +10,7 @@ import { growTree, leafHash, rootOf, type TreeState } from './tree.ts';
 
 const MAX_FAULTS = 100;
 
-/** Something that is wrong, at an entry or (index null) with the ledger as a whole. */
+/** A fault of an entry or (index null) of the ledger as a whole. */
 export interface AuditFault {
   readonly index: number | null;
   readonly fault: string;
@@ -21,23 +21,23 @@ export interface AuditRequest {
   readonly records: AsyncIterable<LedgerRecord> | Iterable<LedgerRecord>;
   /** The signed note that the records are compared with. */
   readonly checkpoint: string;
-  /** Got before, out of band. */
+  /** The trusted key, obtained out of band. */
   readonly verifierKey: string;
-  /** Checkpoints that were kept from before: the ledger must still contain every one of them. */
+  /** Older checkpoints: the ledger must still contain each of them. */
   readonly earlier?: readonly string[];
-  /** The newest checkpoint that the ledger itself kept apart from the records; see HighWaterMark. */
+  /** The newest checkpoint that the ledger stored apart from the records; see HighWaterMark. */
   readonly highWater?: string;
-  /** Where an earlier audit stopped, as it reported that: `records` begin there. Default: the first entry. */
+  /** The end of an earlier audit: `records` start there. Default: the first entry. */
   readonly from?: AuditEnd;
-  /** Whether no entry before has this scope and name. Default: a set in memory, which knows the entries of this audit only. */
+  /** Whether no earlier entry has this scope and name. Default: a set in memory, which knows the entries of this audit only. */
   readonly addName?: (record: LedgerRecord) => boolean;
-  /** What only the writer of the leaves can judge; a sentence where something is wrong. */
+  /** Checks that only the writer of the leaves can do; returns a message for a fault. */
   readonly checkRecord?: (record: LedgerRecord) => string | undefined;
-  /** Called after every record with how many were read; `size` is that of the checkpoint, undefined where it is bad. */
+  /** Called after every record with the number of records; `size` is that of the checkpoint, undefined if it is invalid. */
   readonly onProgress?: (read: number, size: number | undefined) => void;
 }
 
-/** Where an audit stopped. */
+/** The end of an audit. */
 export interface AuditEnd extends TreeState {
   /** The latest time of an entry. */
   readonly recordedAtMs: number;
@@ -45,19 +45,19 @@ export interface AuditEnd extends TreeState {
 
 export interface AuditReport {
   readonly ok: boolean;
-  /** Entries up to the last one that was read. */
+  /** The number of entries up to the last record. */
   readonly size: number;
-  /** From here a later audit can go on, if this one found nothing. */
+  /** Where a later audit can continue if this one found no fault. */
   readonly end: AuditEnd;
-  /** Root over their leaves. */
+  /** The root over their leaves. */
   readonly root: Uint8Array;
-  /** At most 100, in the order in which they were found. */
+  /** The first faults, at most 100. */
   readonly faults: readonly AuditFault[];
-  /** How many there are in all. */
+  /** The number of all faults. */
   readonly faultCount: number;
 }
 
-/** Audits a ledger. It throws only what the source of the records throws. */
+/** Audits a ledger. Throws only what the source of the records throws. */
 export async function auditLedger(request: AuditRequest): Promise<AuditReport> {
   const faults = new FaultList();
   const milestones = openMilestones(request, faults);
@@ -66,7 +66,7 @@ export async function auditLedger(request: AuditRequest): Promise<AuditReport> {
   let tree: TreeState = request.from ?? { size: 0, frontier: [] };
   const { size: start } = tree;
   for (const { kind, size } of milestones) {
-    // A mark that an audit has gone past says nothing any more.
+    // A mark older than the start of this audit shows nothing.
     if (size >= start || kind === 'high-water') continue;
     faults.add(
       null,
@@ -139,7 +139,7 @@ function openMilestones(request: AuditRequest, faults: FaultList): readonly Mile
   });
 }
 
-/** Checks of one record after the other. They remember the last time and, hashed to 16 bytes each, the names. */
+/** Checks one record after another. Keeps the last time, and the names, hashed to 16 bytes each. */
 function recordChecks({ checkRecord, from, addName }: AuditRequest) {
   const names = new NameSet();
   const isNew = addName ?? ((record: LedgerRecord) => names.add(record));
@@ -158,7 +158,7 @@ function recordChecks({ checkRecord, from, addName }: AuditRequest) {
   return { record: check, lastMs: () => lastMs };
 }
 
-/** What is wrong with the content of an entry, given what its leaf commits to. Content, salt and provenance are erased together. */
+/** The fault in the content of an entry, compared with the commitment in its leaf. Content, salt and provenance are erased together. */
 export function contentFault({ leaf, salt, content, provenance }: LedgerRecord): string | undefined {
   if (content === null && salt !== null) return 'its salt is kept without the content';
   if (content !== null) {
@@ -168,16 +168,16 @@ export function contentFault({ leaf, salt, content, provenance }: LedgerRecord):
     if (!opensCommitment(commitment, salt, content)) return 'its content is not what the leaf commits to';
   }
   if (provenance === null) return undefined;
-  // The provenance leads to the salt, and with that somebody could guess the content.
+  // The provenance yields the salt, with which the content could be guessed.
   if (salt === null) return 'its provenance is kept without the salt';
   return opensSalt(salt, provenance) ? undefined : 'its provenance is not what the salt commits to';
 }
 
-/** A set of names for any size of ledger: one Set of the runtime ends at 16.7 million members. */
+/** A set of names for a ledger of any size: a JavaScript Set is limited to 16.7 million members. */
 class NameSet {
   readonly #parts = new Map<number, Set<string>>();
 
-  /** False where it was in. */
+  /** False if it contained the name. */
   add({ scope, name }: LedgerRecord): boolean {
     const digest = createHash('sha256')
       .update(JSON.stringify([scope, name]))

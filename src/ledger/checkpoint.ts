@@ -1,11 +1,11 @@
-// Checkpoints: what the ledger signs about its tree, as a C2SP signed note with a C2SP tlog-checkpoint inside.
+// Checkpoints: the signed statement of a ledger about its tree, as a C2SP signed note with a C2SP tlog-checkpoint.
 
 import { verify } from 'node:crypto';
 import { type LedgerKey, originFault, parseVerifierKey, type VerifierKey } from './ledger-key.ts';
 import { decodeBase64, encodeBase64, parseDecimal } from './text-forms.ts';
 import { HASH_BYTES } from './tree.ts';
 
-/** Longest note that is read, in characters: room for 16 signatures of the largest kind in use. */
+/** Longest accepted note, in characters: room for 16 signatures of the largest kind in use. */
 const MAX_NOTE_LENGTH = 131_072;
 
 /** Size and root of a tree. */
@@ -14,12 +14,12 @@ export interface TreeHead {
   readonly root: Uint8Array;
 }
 
-/** A checkpoint whose signature holds, or a sentence that says what is wrong with it. */
+/** A checkpoint with a valid signature, or a message with its fault. */
 export type OpenedCheckpoint =
   | ({ readonly ok: true; readonly origin: string } & TreeHead)
   | { readonly ok: false; readonly fault: string };
 
-/** Signs a tree head. The same head gives the same note: Ed25519 is deterministic. */
+/** Signs a tree head. The same head yields the same note, because Ed25519 is deterministic. */
 export function signCheckpoint(key: LedgerKey, head: TreeHead): string {
   const text = `${key.origin}\n${head.size}\n${encodeBase64(head.root)}\n`;
   const signature = Buffer.concat([key.keyId, key.sign(Buffer.from(text))]);
@@ -27,9 +27,8 @@ export function signCheckpoint(key: LedgerKey, head: TreeHead): string {
 }
 
 /**
- * Opens a checkpoint of the ledger that `verifierKey` belongs to. The note is attacker-controlled: nothing in it is looked
- * at as a checkpoint before the signature holds. Signatures by other keys (witnesses) are ignored. Stricter than the
- * format: the origin must be the name of the key.
+ * Opens a checkpoint of the ledger with this `verifierKey`. The note is attacker-controlled: it is only parsed after its signature was
+ * verified. Signatures of other keys (witnesses) are ignored. Stricter than the format: the origin must be the name of the key.
  */
 export function openCheckpoint(note: string, verifierKey: string): OpenedCheckpoint {
   const key = parseVerifierKey(verifierKey);
@@ -41,7 +40,7 @@ export function openCheckpoint(note: string, verifierKey: string): OpenedCheckpo
   if (!verify(null, Buffer.from(parts.text), key.publicKey, signature.bytes.subarray(4))) {
     return fault('the signature of the checkpoint does not verify');
   }
-  // From here on the text is the ledger's own.
+  // From here on the text is authenticated by the ledger.
   const head = parseText(parts.text);
   if (head === undefined) return fault('the signed note does not contain a checkpoint');
   if (head.origin !== key.origin) return fault('the checkpoint is of another origin than the key');

@@ -1,19 +1,19 @@
-// Who asked for which entry, and what each of them is answered once the entry has its place.
+// Groups the candidates of a commit by entry, and settles each after the commit.
 
 import type { Waiting } from './append-queue.ts';
 import { isSame } from './head.ts';
 import type { Receipt } from './receipt.ts';
 import type { LedgerRecord } from './store.ts';
 
-/** What became of a candidate: new, there already with the same digest, or its name is taken by other content. */
+/** The result of a candidate: added, existing with the same digest, or its name is taken by other content. */
 export type AppendOutcome =
   | { readonly outcome: 'added' | 'present'; readonly record: LedgerRecord; readonly receipt: Receipt }
   | { readonly outcome: 'conflict'; readonly record: LedgerRecord; readonly receipt: undefined };
 
-/** All that wait for one scope and name, in the order in which they came. The first is the candidate for the entry. */
+/** All candidates with one scope and name, in the order of their arrival. The first is the candidate for the entry. */
 export type Group = [Waiting<AppendOutcome>, ...Waiting<AppendOutcome>[]];
 
-/** Groups by scope and name, in the order of each group's first. */
+/** Groups by scope and name, in the order of the first of each group. */
 export function groupByName(batch: readonly Waiting<AppendOutcome>[]): readonly Group[] {
   const groups = new Map<string, Group>();
   for (const waiting of batch) {
@@ -25,17 +25,17 @@ export function groupByName(batch: readonly Waiting<AppendOutcome>[]): readonly 
   return [...groups.values()];
 }
 
-/** Scope and name as one. The length says where the scope ends, whatever the two hold. */
+/** Scope and name as one key. The length of the scope makes it unambiguous. */
 export function keyOf({ scope, name }: { readonly scope: string; readonly name: string }): string {
   return `${scope.length} ${scope}${name}`;
 }
 
-/** Whether somebody in the group asked for exactly this record, and so is owed a receipt. */
+/** Whether a candidate of the group requested exactly this record, and so gets a receipt. */
 export function isWanted(group: Group, record: LedgerRecord): boolean {
   return group.some(({ candidate }) => isSame(candidate.digest, record.digest));
 }
 
-/** Returns the whole group. `receipt` may be undefined only where the record is not wanted. */
+/** Settles the whole group. `receipt` may be undefined only if no candidate requested the record. */
 export function answerGroup(group: Group, record: LedgerRecord, receipt: Receipt | undefined, added: boolean): void {
   for (const [position, { candidate, resolve }] of group.entries()) {
     if (receipt === undefined || !isSame(candidate.digest, record.digest)) {

@@ -1,21 +1,20 @@
-// Port: what entries name by a digest, such as the policy that allowed them, kept beside the ledger.
+// Port: stores what entries name by digest, such as policies, beside the ledger.
 
-/** Kept once, whole, and never changed. */
+/** A document, stored once and never changed. */
 export interface LedgerDocument {
-  /** 1 to 256 characters. The writer defines what it is a digest of, and the reader checks it. */
+  /** 1 to 256 characters. The writer defines the digest, and the reader verifies it. */
   readonly digest: string;
   readonly content: Uint8Array;
 }
 
 /**
- * Keeps documents in the store of the ledger. Durability: what `keepDocument` has answered survives a crash of the process and of the
- * machine (the memory adapter excepted). Nothing is deleted. Failures: those of LedgerStore; nothing is tried again here, and a
- * document may be handed in again.
+ * Stores documents with the ledger. Durability: a stored document survives a crash of the process and of the machine (except in the
+ * memory adapter). Nothing is deleted. Errors: those of LedgerStore; callers may retry.
  */
 export interface DocumentStore {
-  /** One of the same digest that is there already stays as it is. */
+  /** An existing document with the same digest stays unchanged. */
   keepDocument(document: LedgerDocument): Promise<void>;
   document(digest: string): Promise<LedgerDocument | undefined>;
-  /** The digests of all documents, in order. They are few. */
+  /** The digests of all documents, in order. There are few. */
   documents(): Promise<readonly string[]>;
 }

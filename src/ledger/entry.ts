@@ -1,35 +1,35 @@
-// The salted commitment that ties a leaf to its content, and through the salt to the provenance of the entry. A leaf holds the
-// commitment only: erase salt, content and provenance, and the tree still proves everything it proved, while nobody can guess
-// what was erased from the leaf.
+// The salted commitment of a leaf to its content, and through the salt to the provenance of the entry. A leaf contains only the
+// commitment: after salt, content and provenance are erased, all proofs are still valid, and the erased data cannot be guessed from the
+// leaf.
 
 import { hash, randomBytes } from 'node:crypto';
 
 /** Bytes of a salt. */
 export const SALT_BYTES = 32;
 
-/** Random bytes in front of a provenance: who knows the salt, as each reader of a receipt does, cannot guess it. */
+/** Random bytes before a provenance: a reader of a receipt, who knows the salt, cannot guess the provenance. */
 const BLINDING_BYTES = 32;
 
-/** The most that a candidate may say of its provenance. The longest names that a caller can have fit twice. */
+/** The maximum size of a provenance. The longest names of callers fit twice. */
 export const MAX_PROVENANCE_BYTES = 8 * 1024;
 
-/** A commitment and what opens it. */
+/** A commitment, and what opens it. */
 export interface Commitment {
-  /** 32 bytes that nobody can guess: random ones, or the SHA-256 of the provenance. */
+  /** 32 unguessable bytes: random ones, or the SHA-256 of the provenance. */
   readonly salt: Uint8Array;
-  /** 32 random bytes, then what the candidate says of its provenance; null where it says nothing. */
+  /** 32 random bytes, followed by the provenance of the candidate; null if it has none. */
   readonly provenance: Uint8Array | null;
   /** base64url(SHA-256(salt || content)), 43 characters. */
   readonly commitment: string;
 }
 
-/** What is committed to. */
+/** The input of a commitment. */
 interface Committed {
   readonly content: Uint8Array;
   readonly provenance?: Uint8Array | undefined;
 }
 
-/** Commits to each content under a fresh salt of its own. One draw serves all: it costs more than the bytes do. */
+/** Commits to each content with a new salt. The random bytes are generated in one call, which is cheaper. */
 export function commitEach(candidates: readonly Committed[]): readonly Commitment[] {
   const random = randomBytes(candidates.length * SALT_BYTES);
   return candidates.map(({ content, provenance: stated }, position) => {
@@ -47,7 +47,7 @@ function blinded(blinding: Uint8Array, stated: Uint8Array): Uint8Array {
   return Buffer.concat([blinding, stated]);
 }
 
-/** What the candidate said of its provenance. */
+/** The provenance of the candidate. */
 export function statedProvenance(provenance: Uint8Array): Uint8Array {
   return provenance.subarray(BLINDING_BYTES);
 }
@@ -67,7 +67,7 @@ export function opensCommitment(commitment: string, salt: Uint8Array, content: U
   return salt.length === SALT_BYTES && commitmentOf(salt, content) === commitment;
 }
 
-/** The `commitment` member of a leaf that is a JSON object; undefined where there is none. */
+/** The `commitment` member of a leaf that is a JSON object; undefined if there is none. */
 export function commitmentIn(leaf: Uint8Array): string | undefined {
   try {
     const parsed: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(leaf));

@@ -10,24 +10,24 @@ import type { LedgerRecord, LedgerStore } from './store.ts';
 import { leafHash } from './tree.ts';
 import { verifyConsistency, verifyInclusion } from './verify-proof.ts';
 
-/** That a leaf is in the tree of one size. */
+/** Shows that a leaf is in the tree of one size. */
 export interface InclusionProof {
   readonly index: number;
   readonly size: number;
-  /** From the leaf's sibling up to the root's child. */
+  /** From the sibling of the leaf up to the child of the root. */
   readonly hashes: readonly Uint8Array[];
   readonly leafHash: Uint8Array;
   readonly root: Uint8Array;
 }
 
-/** That the tree of one size is a prefix of that of another. */
+/** Shows that the tree of one size is a prefix of the tree of another. */
 export interface ConsistencyProof {
   readonly first: number;
   readonly second: number;
   readonly hashes: readonly Uint8Array[];
 }
 
-/** Receipts of recorded entries against the head. LEDGER_CORRUPT where a record is not what the tree committed to. */
+/** Receipts of recorded entries under the head. LEDGER_CORRUPT if a record does not match the tree. */
 export async function readReceipts(
   store: LedgerStore,
   head: TrustedHead,
@@ -48,7 +48,7 @@ export async function readReceipts(
   return receipts;
 }
 
-/** An entry that is as the tree has it is not to blame for nodes of others, which its proof takes too. */
+/** An entry that matches the tree is not blamed for damaged nodes of others in its proof. */
 async function faultOf(store: LedgerStore, record: LedgerRecord): Promise<Error> {
   const { index, leaf } = record;
   const [hash] = await store.nodes([{ level: 0, index }]);
@@ -60,7 +60,7 @@ async function faultOf(store: LedgerStore, record: LedgerRecord): Promise<Error>
   );
 }
 
-/** Whether content, salt and provenance, where they are kept, are those that the leaf commits to. */
+/** Whether content, salt and provenance, if stored, match the commitment in the leaf. */
 function isIntact({ leaf, salt, content, provenance }: LedgerRecord): boolean {
   if (salt !== null && provenance !== null && !opensSalt(salt, provenance)) return false;
   const commitment = commitmentIn(leaf);
@@ -68,7 +68,7 @@ function isIntact({ leaf, salt, content, provenance }: LedgerRecord): boolean {
   return opensCommitment(commitment, salt, content);
 }
 
-/** Proves an entry in the tree of `size`. INDEX_OUT_OF_RANGE for an index, TREE_SIZE_INVALID for a size that is not there. */
+/** Proves an entry in the tree of `size`. INDEX_OUT_OF_RANGE or TREE_SIZE_INVALID if they do not exist. */
 export async function readInclusion(
   store: LedgerStore,
   head: TrustedHead,
@@ -93,7 +93,7 @@ export async function readInclusion(
   return { index, size, hashes, leafHash: leaf, root };
 }
 
-/** Proves one size of the tree against another. TREE_SIZE_INVALID unless `1 <= first <= second <= head.size`. */
+/** Proves the consistency of two tree sizes. TREE_SIZE_INVALID unless `1 <= first <= second <= head.size`. */
 export async function readConsistency(
   store: LedgerStore,
   head: TrustedHead,
@@ -118,7 +118,7 @@ export async function readConsistency(
   return { first, second, hashes };
 }
 
-/** The rejection of an index that no entry has, by a tree of so many entries. */
+/** The rejection of an index beyond a tree of so many entries. */
 export function indexOutOfRange(index: number | bigint, size: number): EctError {
   const entries = `${size} ${size === 1 ? 'entry, index 0' : `entries, indexes 0 to ${size - 1}`}`;
   const facts = { index: String(index), entries: String(size) };

@@ -1,5 +1,5 @@
-// Heads that can be extended and proven against. The store is not trusted: its head must be signed by this ledger, and must not be
-// older than what this process has already seen.
+// Checks heads before they are extended or used for proofs. The store is not trusted: its head must be signed by this ledger, and must
+// not be older than what this process has seen.
 
 import { EctError, reject } from '../errors.ts';
 import { openCheckpoint } from './checkpoint.ts';
@@ -7,22 +7,22 @@ import { parseVerifierKey } from './ledger-key.ts';
 import type { Head, LedgerStore } from './store.ts';
 import { leafHash, perfectSubtrees, rootOf } from './tree.ts';
 
-/** A head whose frontier leads to the root that its checkpoint signs. */
+/** A head whose frontier has the root that its checkpoint signs. */
 export interface TrustedHead extends Head {
   readonly root: Uint8Array;
 }
 
-/** The store is damaged. Code that throws this has signed nothing. */
+/** The store is damaged. Nothing was signed. */
 export function corrupt(sentence: string, options?: ErrorOptions): EctError {
   return new EctError(reject('LEDGER_CORRUPT', sentence), options);
 }
 
 /**
- * Checks a head from the store. `seen` is the newest head that was known before the store was asked: a smaller tree, or
- * another one of the same size, means that the store was rolled back or forked. Throws LEDGER_CORRUPT.
+ * Checks a head from the store. `seen` is the newest head known before the read: a smaller tree, or another one of the same size, means
+ * that the store was rolled back or forked. Throws LEDGER_CORRUPT.
  */
 export function trustHead(head: Head, verifierKey: string, seen?: TrustedHead): TrustedHead {
-  // The common case, which costs neither a hash nor a signature: nothing has happened since.
+  // The common case, without a hash or a signature: the head is unchanged.
   if (seen !== undefined && isSameHead(head, seen)) return seen;
   const root = rootOf(head.frontier);
   if (head.frontier.length !== perfectSubtrees(0, head.size).length) {
@@ -36,7 +36,7 @@ export function trustHead(head: Head, verifierKey: string, seen?: TrustedHead): 
   if (seen !== undefined && head.size < seen.size) {
     throw corrupt(`The store went back from ${seen.size} entries to ${head.size}.`);
   }
-  // No signature covers the time: it is compared with what was seen, so that the next entry is not dated back.
+  // The signature does not cover the time: it is compared with the seen one, so that the next entry is not dated back.
   if (seen !== undefined && head.recordedAtMs < seen.recordedAtMs) throw corrupt('The time in the head went back.');
   if (seen !== undefined && head.size === seen.size && !isSame(root, seen.root)) {
     throw corrupt(`The store holds another tree of ${head.size} entries than before.`);
@@ -45,8 +45,8 @@ export function trustHead(head: Head, verifierKey: string, seen?: TrustedHead): 
 }
 
 /**
- * Checks that what is stored around the head belongs to it: the identity, the nodes that the frontier repeats, and the
- * newest entry. Done once, when the ledger is opened; `auditLedger` checks all the rest.
+ * Checks that the stored data around the head belongs to it: the identity, the nodes that the frontier repeats, and the newest entry.
+ * Done once, when the ledger is opened; `auditLedger` checks the rest.
  */
 export async function checkStored(store: LedgerStore, head: TrustedHead, verifierKey: string): Promise<void> {
   const identity = await store.identity();
@@ -61,7 +61,7 @@ export async function checkStored(store: LedgerStore, head: TrustedHead, verifie
   if (!nodes.every((node, position) => isSame(node, head.frontier[position]))) {
     throw corrupt('The frontier in the store is not what the stored nodes say.');
   }
-  // Another process may have committed since the head was read: only a head that stayed can be passed by an entry.
+  // Another process may have committed since the head was read: only an unchanged head can be contradicted by an entry.
   if ((await store.at(head.size)) !== undefined && (await store.head())?.size === head.size) {
     throw corrupt('The store holds an entry beyond its head.');
   }
@@ -74,12 +74,12 @@ export async function checkStored(store: LedgerStore, head: TrustedHead, verifie
   }
 }
 
-/** Whether the identity in a store is the verifier key of some ledger; otherwise it is damaged. */
+/** Whether the identity in a store is a valid verifier key; otherwise the store is damaged. */
 export function isForeign(identity: string | undefined): boolean {
   return identity !== undefined && parseVerifierKey(identity) !== undefined;
 }
 
-/** Why the head of a store, and what is stored around it, cannot be that of the ledger of this key; undefined where it can. */
+/** Why the head of a store, and the data around it, cannot be that of the ledger of this key; undefined if they can. */
 export async function headFault(store: LedgerStore, verifierKey: string): Promise<string | undefined> {
   try {
     const head = await store.head();
@@ -102,7 +102,7 @@ function isSameHead(a: Head, b: Head): boolean {
   );
 }
 
-/** Whether the same bytes; false where one is missing. */
+/** Whether both are the same bytes; false if one is missing. */
 export function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   return a !== undefined && b !== undefined && Buffer.compare(a, b) === 0;
 }

@@ -1,5 +1,5 @@
-// The high-water mark: the newest checkpoint that a ledger has shown, kept apart from its store. A store that was deleted,
-// put back from an old copy or cut short is consistent in itself; it contradicts the mark.
+// The high-water mark: the newest checkpoint that a ledger has published, stored apart from its store. A store that was deleted, restored
+// from an old copy or truncated is consistent in itself, but contradicts the mark.
 
 import { openCheckpoint, signCheckpoint, type TreeHead } from './checkpoint.ts';
 import { readConsistency } from './evidence.ts';
@@ -8,7 +8,7 @@ import type { LedgerKey } from './ledger-key.ts';
 import type { LedgerStore } from './store.ts';
 import { emptyRoot, perfectSubtrees, rootOf } from './tree.ts';
 
-/** A checkpoint that was shown, and the time of the newest entry in it. */
+/** A published checkpoint, and the time of its newest entry. */
 export interface KeptCheckpoint {
   /** The signed note. */
   readonly checkpoint: string;
@@ -16,32 +16,32 @@ export interface KeptCheckpoint {
 }
 
 /**
- * Where the mark is kept: apart from the store, so that what takes the store back leaves the mark. Several processes may raise
- * one mark. It is never ahead of what is durable in the store, so no crash makes it contradict a store that lost nothing.
+ * Stores the mark apart from the ledger store, so that a rollback of the store does not affect it. Several processes may raise one mark.
+ * It is never ahead of what is durable in the store, so no crash makes it contradict an intact store.
  */
 export interface HighWaterMark {
-  /** What is kept: the newest of each process. Empty where there never was a mark. HistoryLost where it is damaged. */
+  /** The newest checkpoint of each process. Empty if there never was a mark. HistoryLost if it is damaged. */
   read(): readonly KeptCheckpoint[];
   /**
-   * Keeps a checkpoint before it is shown. When this returns, the end of the process cannot take it back; a crash of the machine
-   * cannot within a time that the adapter states. LEDGER_UNAVAILABLE where it cannot be kept.
+   * Stores a checkpoint before it is published. When this returns, it survives the end of the process; it survives a crash of the machine
+   * after a time that the adapter states. LEDGER_UNAVAILABLE if it cannot be stored.
    */
   raise(kept: KeptCheckpoint): void;
 }
 
-/** Why a ledger is not what was shown of it: it is gone, shorter or different; or the mark is of another one, or damaged. */
+/** Why a ledger contradicts its mark: it is missing, shorter or different; or the mark belongs to another one, or is damaged. */
 export type LossKind = 'gone' | 'shorter' | 'different' | 'foreign mark' | 'damaged mark';
 
-/** A checkpoint of the mark whose signature holds. */
+/** A checkpoint of the mark with a valid signature. */
 export interface ShownCheckpoint extends KeptCheckpoint, TreeHead {}
 
-/** The store holds less than was shown, or something else. Nothing was signed, and nothing was written. */
+/** The store contains less than was published, or something else. Nothing was signed or written. */
 export class HistoryLost extends Error {
   override readonly name = 'HistoryLost';
   readonly kind: LossKind;
-  /** The newest checkpoint that contradicts the store; undefined where the mark itself cannot be used. */
+  /** The newest checkpoint that contradicts the store; undefined if the mark itself is unusable. */
   readonly shown: ShownCheckpoint | undefined;
-  /** Entries that the store holds. */
+  /** The number of entries in the store. */
   readonly size: number;
 
   constructor(kind: LossKind, shown: ShownCheckpoint | undefined, size: number) {
@@ -52,7 +52,7 @@ export class HistoryLost extends Error {
   }
 }
 
-/** The checkpoints of a mark, newest first. Each must be signed by this ledger's key: a mark of another ledger is rejected. */
+/** The checkpoints of a mark, newest first. Each must be signed by the key of this ledger: a mark of another ledger is rejected. */
 export function openMark(kept: readonly KeptCheckpoint[], verifierKey: string): readonly ShownCheckpoint[] {
   const shown = kept.map(({ checkpoint, recordedAtMs }) => {
     const opened = openCheckpoint(checkpoint, verifierKey);
@@ -63,8 +63,8 @@ export function openMark(kept: readonly KeptCheckpoint[], verifierKey: string): 
 }
 
 /**
- * Holds a store against what was shown, which must have been read before `head`: then other processes may go on meanwhile.
- * HistoryLost where a checkpoint is not of the store's history. An empty history cannot be lost.
+ * Compares a store with published checkpoints, which must be read before `head`, because other processes may continue meanwhile.
+ * HistoryLost if a checkpoint does not belong to the history of the store. An empty history cannot be lost.
  */
 export async function holdAgainst(
   store: LedgerStore | undefined,
@@ -76,12 +76,12 @@ export async function holdAgainst(
     if (head.size < checkpoint.size) throw new HistoryLost('shorter', checkpoint, head.size);
     const hashes = await store.nodes(perfectSubtrees(0, checkpoint.size));
     if (!isSame(rootOf(hashes), checkpoint.root)) throw new HistoryLost('different', checkpoint, head.size);
-    // The nodes that led to this root are those of the head's own tree.
+    // The nodes for this root are those of the tree of the head.
     await readConsistency(store, head, checkpoint.size, head.size);
   }
 }
 
-/** Holds a store, or none where nothing is there, against what is kept in a mark. HistoryLost where they contradict each other. */
+/** Compares a store, or a missing one, with a mark. HistoryLost if they contradict each other. */
 export async function checkHistory(
   store: LedgerStore | undefined,
   kept: readonly KeptCheckpoint[],
@@ -92,7 +92,7 @@ export async function checkHistory(
   await holdAgainst(store, head && trustHead(head, verifierKey), shown);
 }
 
-/** The checkpoint of a ledger that holds nothing yet. */
+/** The checkpoint of an empty ledger. */
 export function emptyCheckpoint(key: LedgerKey): KeptCheckpoint {
   return { checkpoint: signCheckpoint(key, { size: 0, root: emptyRoot() }), recordedAtMs: 0 };
 }

@@ -1,5 +1,5 @@
-// The ledger's Ed25519 key and its two text forms: the verifier key of C2SP signed notes, and the private form that Go's
-// note tools read. The name in both is the origin, the first line of every checkpoint.
+// The Ed25519 key of a ledger and its two text forms: the verifier key of C2SP signed notes, and the private form of Go's note tools. The
+// name in both is the origin, the first line of every checkpoint.
 
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { EctError, reject } from '../errors.ts';
@@ -7,34 +7,34 @@ import { decodeBase64, encodeBase64 } from './text-forms.ts';
 
 const ED25519 = 0x01;
 const KEY_BYTES = 32;
-// DER of an Ed25519 private key up to its seed: node:crypto takes a bare seed in no other form.
+// DER of an Ed25519 private key up to its seed, because node:crypto does not import a bare seed.
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /** A key that signs for one ledger. */
 export interface LedgerKey {
   readonly origin: string;
-  /** `<origin>+<8 hex>+<base64>`: what an auditor needs, to be handed over out of band. */
+  /** `<origin>+<8 hex>+<base64>`: what an auditor needs, to be distributed out of band. */
   readonly verifierKey: string;
-  /** Four bytes that name the key in a signature line. */
+  /** Four bytes that identify the key in a signature line. */
   readonly keyId: Uint8Array;
   sign(text: Uint8Array): Uint8Array;
 }
 
-/** What a verifier key text says. */
+/** The content of a verifier key text. */
 export interface VerifierKey {
   readonly origin: string;
   readonly keyId: Uint8Array;
   readonly publicKey: KeyObject;
 }
 
-/** Why a ledger cannot have this name, or undefined where it can. */
+/** Why a ledger cannot have this name; undefined if it can. */
 export function originFault(origin: string): string | undefined {
   if (origin === '') return 'the origin is empty';
   if (!origin.isWellFormed()) return 'the origin is not well-formed Unicode';
   return /[\p{White_Space}\p{Cc}+]/u.test(origin) ? 'the origin has a space, a control character or a plus' : undefined;
 }
 
-/** Makes a new private key text, `PRIVATE+KEY+<origin>+<8 hex>+<base64>`. It is a secret. */
+/** Generates a private key text, `PRIVATE+KEY+<origin>+<8 hex>+<base64>`. It is a secret. */
 export function generateLedgerKey(origin: string): string {
   const fault = originFault(origin);
   if (fault !== undefined) throw new TypeError(fault);
@@ -43,7 +43,7 @@ export function generateLedgerKey(origin: string): string {
   return `PRIVATE+KEY+${origin}+${hexOf(keyId)}+${encodeBase64(Buffer.of(ED25519, ...seed))}`;
 }
 
-/** Opens a private key text. Throws LEDGER_CORRUPT where it is none; the message never shows the text. */
+/** Opens a private key text. Throws LEDGER_CORRUPT if it is invalid; the message never contains the text. */
 export function openLedgerKey(text: string): LedgerKey {
   const prefix = 'PRIVATE+KEY+';
   const parts = text.startsWith(prefix) ? splitKey(text.slice(prefix.length)) : undefined;
@@ -60,7 +60,7 @@ export function openLedgerKey(text: string): LedgerKey {
   };
 }
 
-/** Reads a verifier key text; undefined where it is none. */
+/** Reads a verifier key text; undefined if it is invalid. */
 export function parseVerifierKey(text: string): VerifierKey | undefined {
   const parts = splitKey(text);
   if (parts === undefined || !keyIdOf(parts.origin, parts.key).equals(parts.keyId)) return undefined;
@@ -68,7 +68,11 @@ export function parseVerifierKey(text: string): VerifierKey | undefined {
   return { origin: parts.origin, keyId: parts.keyId, publicKey: createPublicKey({ key: jwk, format: 'jwk' }) };
 }
 
-/** `<origin>+<8 hex>+<base64(0x01 || 32 bytes)>`. Base64 may contain a plus; what stands before cannot. */
+/**
+ * `<origin>+<8 hex>+<base64(0x01
+ *
+ * 32 bytes)>`. Base64 may contain a plus sign; the parts before it cannot.
+ */
 function splitKey(text: string): { origin: string; keyId: Uint8Array; key: Uint8Array } | undefined {
   const match = /^([^+]+)\+([0-9a-f]{8})\+(\S+)$/u.exec(text);
   const [, origin = '', id = '', body = ''] = match ?? [];

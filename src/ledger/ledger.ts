@@ -1,4 +1,4 @@
-// The ledger: an append-only Merkle tree (RFC 6962) over a store. It alone decides what is signed.
+// The ledger: an append-only Merkle tree (RFC 6962) over a store. Only this class decides what is signed.
 
 import { EctError, reject } from '../errors.ts';
 import { AppendQueue, type Waiting } from './append-queue.ts';
@@ -20,33 +20,33 @@ import { proveBatch, type Sealed, sealBatch } from './seal.ts';
 import type { Candidate, Head, LedgerRecord, LedgerStore, Placement, Reach, RecordQuery, Seal } from './store.ts';
 import { emptyRoot } from './tree.ts';
 
-/** One commit that added something. `durationMs` is by the clock of the ledger. */
+/** A commit that added entries. `durationMs` is measured by the clock of the ledger. */
 export interface CommitStats {
   readonly entries: number;
   readonly durationMs: number;
   readonly size: number;
 }
 
-/** What a ledger is opened with. */
+/** The options of a ledger. */
 export interface LedgerOptions {
   readonly store: LedgerStore;
   readonly key: LedgerKey;
-  /** The clock that durations are measured by, in milliseconds. */
+  /** The clock for durations, in milliseconds. */
   readonly nowMs: () => number;
-  /** The newest checkpoint that was shown. Without one a store that was taken back goes unnoticed. */
+  /** The newest published checkpoint. Without it a rollback of the store is not detected. */
   readonly mark?: HighWaterMark;
   /**
-   * The time for entries that come after one of `newestMs`, in milliseconds since the epoch. It may go back: the times of
-   * entries do not. It may throw, and then nothing is recorded: an entry cannot be taken back. `nowMs` where it is not said.
+   * The time of an entry after one of `newestMs`, in milliseconds since the epoch. It may go back; the times of entries do not. If it
+   * throws, nothing is recorded, because an entry cannot be undone. Default: `nowMs`.
    */
   readonly stampMs?: (newestMs: number) => number;
-  /** Called for every commit that added something. Must not throw. */
+  /** Called for every commit that added entries. Must not throw. */
   readonly onCommit?: (stats: CommitStats) => void;
-  /** How many candidates one commit takes at most; 128 where it is not said. */
+  /** The maximum number of candidates in a commit; 128 by default. */
   readonly maxBatch?: number;
 }
 
-/** The signed statement of the tree's size and root, taken apart. */
+/** The signed statement about size and root of the tree, and its parts. */
 export interface LedgerCheckpoint {
   /** The signed note. */
   readonly note: string;
@@ -56,14 +56,17 @@ export interface LedgerCheckpoint {
   readonly verifierKey: string;
 }
 
-/** Who comes during a commit waits for its end and then for the next: larger ones took longer, and were no faster on a disk. */
+/**
+ * A candidate that arrives during a commit waits for its end and for the next one: larger commits took longer, and were not faster on a
+ * disk.
+ */
 const MAX_BATCH = 128;
 
 export class Ledger {
   readonly #options: LedgerOptions;
   readonly #store: LedgerStore;
   readonly #queue: AppendQueue<AppendOutcome>;
-  /** The newest head that this process knows to be in the store. Another process may have gone further. */
+  /** The newest head that this process has seen in the store. Another process may have extended it. */
   #seen: TrustedHead;
 
   private constructor(options: LedgerOptions, head: TrustedHead) {
@@ -74,8 +77,8 @@ export class Ledger {
   }
 
   /**
-   * Opens the ledger that the store holds, or starts one in an empty store. LEDGER_CORRUPT where the two do not fit, HistoryLost
-   * where the store holds less than the mark, or something else.
+   * Opens the ledger in the store, or creates one in an empty store. LEDGER_CORRUPT if key and store do not fit, HistoryLost if the store
+   * has less than the mark, or something else.
    */
   static async open(options: LedgerOptions): Promise<Ledger> {
     const { store, key, mark } = options;
@@ -89,31 +92,31 @@ export class Ledger {
     return new Ledger(options, head);
   }
 
-  /** The key that verifies every checkpoint of this ledger, in the signed-note form. */
+  /** The key that verifies every checkpoint of this ledger, as a signed-note verifier key. */
   get verifierKey(): string {
     return this.#options.key.verifierKey;
   }
 
-  /** Entries, as far as this process has seen: never too many. `checkpoint` asks the store. */
+  /** The number of entries that this process has seen: never too many. `checkpoint` reads the store. */
   get size(): number {
     return this.#seen.size;
   }
 
-  /** Whether damage of the store is known: then nothing is recorded, and only what can be proven is answered. See LedgerStore. */
+  /** Whether damage of the store is known: then nothing is recorded, and only provable results are returned. See LedgerStore. */
   get isDamaged(): boolean {
     return this.#store.isDamaged?.() === true;
   }
 
   /**
-   * Records a candidate once, and returns when it is durable. All that wait share one commit. LEDGER_UNAVAILABLE leaves the
-   * outcome open: the same candidate again settles it. A signal withdraws the candidate until it is handed to the store.
-   * EntryMissing where an entry that the candidate comes after is not there.
+   * Records a candidate once, and returns when it is durable. All waiting candidates share one commit. LEDGER_UNAVAILABLE leaves the
+   * outcome unknown: appending the same candidate again is safe. A signal withdraws the candidate until it is passed to the store.
+   * EntryMissing if a required entry does not exist.
    */
   append(candidate: Candidate, signal?: AbortSignal): Promise<AppendOutcome> {
     return this.#queue.add(candidate, signal);
   }
 
-  /** Waits until everything that was appended so far has its outcome. */
+  /** Waits until all appended candidates have a result. */
   drain(): Promise<void> {
     return this.#queue.drain();
   }
@@ -126,7 +129,7 @@ export class Ledger {
     return this.#store.find(scope, name);
   }
 
-  /** What each name means inside `scope`, without content; see LedgerStore. At most MAX_LOOKUP_NAMES names. */
+  /** Looks each name up inside `scope`, without content; see LedgerStore. At most MAX_LOOKUP_NAMES names. */
   lookUp(scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]> {
     return this.#store.lookUp(scope, names, reach);
   }
@@ -135,7 +138,7 @@ export class Ledger {
     return this.#store.list(query, signal);
   }
 
-  /** The hashes of leaves as the tree keeps them, in the order asked. LEDGER_CORRUPT where one is missing. */
+  /** The hashes of leaves in the tree, in the requested order. LEDGER_CORRUPT if one is missing. */
   leafHashes(indexes: readonly number[]): Promise<readonly Uint8Array[]> {
     return this.#store.nodes(indexes.map((index) => ({ level: 0, index })));
   }
@@ -147,38 +150,38 @@ export class Ledger {
     return { note, size, root, origin, verifierKey };
   }
 
-  /** The receipt of a record of this ledger against the current checkpoint. */
+  /** The receipt of a record of this ledger under the current checkpoint. */
   async receiptFor(record: LedgerRecord): Promise<Receipt> {
     const [receipt] = await this.receiptsFor([record]);
     return receipt as Receipt;
   }
 
-  /** The receipts of records of this ledger, in order, with one look at the head. LEDGER_CORRUPT where one is not of its tree. */
+  /** The receipts of records of this ledger, in order, with one read of the head. LEDGER_CORRUPT if one is not in its tree. */
   async receiptsFor(records: readonly LedgerRecord[]): Promise<readonly Receipt[]> {
     return readReceipts(this.#store, await this.#head(), records);
   }
 
-  /** Proves an entry in the tree of `size` (the current one where it is not said). INDEX_OUT_OF_RANGE, TREE_SIZE_INVALID. */
+  /** Proves an entry in the tree of `size` (default: the current one). INDEX_OUT_OF_RANGE, TREE_SIZE_INVALID. */
   async inclusionProof(index: number, size?: number): Promise<InclusionProof> {
     const head = await this.#head();
     return readInclusion(this.#store, head, index, size ?? head.size);
   }
 
-  /** Proves the tree of size `first` (from 1) in that of `second` (the current one where it is not said). TREE_SIZE_INVALID. */
+  /** Proves that the tree of size `first` (from 1) is a prefix of that of `second` (default: the current one). TREE_SIZE_INVALID. */
   async consistencyProof(first: number, second?: number): Promise<ConsistencyProof> {
     const head = await this.#head();
     return readConsistency(this.#store, head, first, second ?? head.size);
   }
 
   async #head(): Promise<TrustedHead> {
-    // Commits that answer while the store is read may overtake it; those that answered before must be in it.
+    // A commit may complete during the read; commits that completed before must be included.
     const seen = this.#seen;
     const head = await this.#store.head();
     if (head === undefined) throw corrupt('The head is gone from the store.');
     return this.#advance(trustHead(head, this.verifierKey, seen));
   }
 
-  /** Must be called before a head is shown, so that no shown head is newer than the high-water mark. */
+  /** Called before a head is published, so that no published head is newer than the high-water mark. */
   #advance(head: TrustedHead): TrustedHead {
     if (head.size <= this.#seen.size) return head;
     this.#options.mark?.raise(head);
@@ -194,7 +197,7 @@ export class Ledger {
         return await this.#commitAdmitted(admitted);
       } catch (error) {
         if (!(error instanceof NameTaken)) throw error;
-        // Nothing of it stayed. What was taken is in the store by now.
+        // The commit was rolled back. The name is taken in the store by now.
         waiting = admitted.batch;
       }
     }
@@ -213,7 +216,7 @@ export class Ledger {
     };
     const candidates = groups.map(([first]) => first.candidate);
     const { placements, batch, head } = await store.commit(candidates, seal).catch(throwAsEctError);
-    // The commit point: from here on the entries are durable, and what the seal signed may be shown.
+    // The commit point: from here on the entries are durable, and the signed head may be published.
     const placed = groups.map((group, position) => ({ group, ...(placements[position] as Placement) }));
     if (batch !== undefined && sealed !== undefined) {
       this.#advance(sealed.head);
@@ -239,7 +242,7 @@ async function startIn(store: LedgerStore, key: LedgerKey): Promise<Head> {
     await store.initialise(head, key.verifierKey);
     return head;
   } catch (error) {
-    // Another process may have been first. What it started is judged like any other store.
+    // Another process may have created the ledger first. Its head is checked like any other.
     const theirs = await store.head();
     if (theirs === undefined) throw error;
     return theirs;

@@ -1,9 +1,9 @@
-// Making inclusion and consistency proofs (RFC 6962, 2.1.1 and 2.1.2). It is split in two, so that a store is read once:
-// a plan names the subtrees that are wanted, and assembles the proof from their hashes.
+// Creates inclusion and consistency proofs (RFC 6962, 2.1.1 and 2.1.2) in two steps, so that a store is read once: a plan names the
+// required subtrees, and assembles the proof from their hashes.
 
 import { type NodePlace, perfectSubtrees, powerOfTwoBelow, rootOf } from './tree.ts';
 
-/** What to read, in order, and what to make of the hashes that were read (given in the same order). */
+/** What to read, in order, and how to assemble the hashes (given in the same order). */
 export interface Plan<T> {
   readonly wanted: readonly NodePlace[];
   assemble(hashes: readonly Uint8Array[]): T;
@@ -22,12 +22,14 @@ export function planConsistency(first: number, second: number): Plan<readonly Ui
   return planRanges(consistencyRanges(first, second));
 }
 
-/** Plans the hash of each range; that of `[0, size]` is the root of the tree of `size`. Ranges are subject to the rule of `perfectSubtrees`. */
+/**
+ * Plans the hash of each range; that of `[0, size]` is the root of the tree of `size`. Ranges must satisfy the rule of `perfectSubtrees`.
+ */
 export function planRanges(ranges: readonly LeafRange[]): Plan<readonly Uint8Array[]> {
   return planEach(ranges.map(([start, end]) => ({ wanted: perfectSubtrees(start, end), assemble: rootOf })));
 }
 
-/** Joins plans into one that is answered by one read. */
+/** Joins plans into one that needs one read. */
 export function planEach<T>(plans: readonly Plan<T>[]): Plan<readonly T[]> {
   return {
     wanted: plans.flatMap((plan) => plan.wanted),
@@ -44,8 +46,8 @@ export function planEach<T>(plans: readonly Plan<T>[]): Plan<readonly T[]> {
 }
 
 /**
- * The ranges of an inclusion proof, from the leaf's sibling up to the root's child. Each is a complete subtree, but for
- * those that end at the right edge.
+ * The ranges of an inclusion proof, from the sibling of the leaf up to the child of the root. Each is a complete subtree, except at the
+ * right edge.
  */
 export function inclusionRanges(index: number, size: number): readonly LeafRange[] {
   if (!isWithin(index, 0, size - 1)) throw new TypeError('the index must be within the tree');
@@ -79,7 +81,7 @@ function consistencyRanges(first: number, second: number): readonly LeafRange[] 
       start = middle;
     }
   }
-  // A subtree from the left edge that ends at `first` is the first tree itself, whose root the verifier has.
+  // A subtree from the left edge that ends at `first` is the first tree itself, whose root the verifier knows.
   if (start > 0) ranges.push([start, end]);
   return ranges.reverse();
 }

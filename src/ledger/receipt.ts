@@ -1,4 +1,4 @@
-// Receipts: evidence that an entry is in the ledger, checked offline with the ledger's verifier key alone.
+// Receipts: evidence that an entry is in the ledger, verified offline with only the verifier key of the ledger.
 
 import { openCheckpoint } from './checkpoint.ts';
 import { commitmentIn, opensCommitment } from './entry.ts';
@@ -6,17 +6,17 @@ import { parseTlogProof, type TlogProof, writeTlogProof } from './tlog-proof.ts'
 import { leafHash } from './tree.ts';
 import { verifyInclusion } from './verify-proof.ts';
 
-/** Everything that shows one entry under one checkpoint. */
+/** Everything that proves one entry under one checkpoint. */
 export interface Receipt extends TlogProof {
   /** The exact leaf bytes. */
   readonly leaf: Uint8Array;
   /** Size of the tree that the checkpoint signs. */
   readonly treeSize: number;
-  /** Index, hashes, checkpoint and salt once more, as one C2SP tlog-proof text. It is written when it is asked for. */
+  /** Index, hashes, checkpoint and salt again, as one C2SP tlog-proof text. It is written when it is read. */
   readonly tlogProof: string;
 }
 
-/** Puts a receipt together. It checks nothing. */
+/** Assembles a receipt. It checks nothing. */
 export function writeReceipt(leaf: Uint8Array, treeSize: number, proof: TlogProof): Receipt {
   return {
     ...proof,
@@ -28,23 +28,23 @@ export function writeReceipt(leaf: Uint8Array, treeSize: number, proof: TlogProo
   };
 }
 
-/** What is to be checked. Everything but `verifierKey` may come from an attacker. */
+/** The input of a verification. Everything except `verifierKey` may come from an attacker. */
 export interface ReceiptClaim {
   readonly leaf: Uint8Array;
-  /** The text, or its parts (a `Receipt` has them). */
+  /** The text, or its parts (as in a `Receipt`). */
   readonly tlogProof: string | TlogProof;
-  /** Of the ledger that is trusted; got before, out of band. */
+  /** The key of the trusted ledger, obtained out of band. */
   readonly verifierKey: string;
-  /** What the entry is said to be about. Given, the leaf must commit to exactly these bytes. */
+  /** The claimed content. If given, the leaf must commit to exactly these bytes. */
   readonly content?: Uint8Array;
 }
 
-/** Where the entry is, in a tree of which size; or a sentence that says what is wrong. */
+/** The index of the entry and the size of the tree; or a message with the fault. */
 export type ReceiptVerdict =
   | { readonly ok: true; readonly index: number; readonly size: number }
   | { readonly ok: false; readonly fault: string };
 
-/** Checks a receipt: form, checkpoint, inclusion, and the content where it is given. Never throws. */
+/** Verifies a receipt: form, checkpoint, inclusion, and the content if it is given. Never throws. */
 export function verifyReceipt(claim: ReceiptClaim): ReceiptVerdict {
   const proof = typeof claim.tlogProof === 'string' ? parseTlogProof(claim.tlogProof) : claim.tlogProof;
   if (proof === undefined) return fault('the receipt is not a tlog-proof');
@@ -55,7 +55,7 @@ export function verifyReceipt(claim: ReceiptClaim): ReceiptVerdict {
   if (!verifyInclusion({ leafHash: leafHash(claim.leaf), index, size, hashes, root })) {
     return fault('the proof does not lead from the leaf to the root of the checkpoint');
   }
-  // From here on the leaf is what the ledger recorded. The salt is not covered by any signature: opening is its check.
+  // From here on the leaf is authenticated. No signature covers the salt: opening the commitment is its check.
   if (claim.content !== undefined) {
     if (proof.salt === null) return fault('the receipt has no salt, so the content cannot be compared with the leaf');
     const commitment = commitmentIn(claim.leaf);

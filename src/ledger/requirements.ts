@@ -1,17 +1,17 @@
-// Candidates that mean nothing without others. They share a commit with them, and are left out where one of the others did
-// not come into the ledger as it was meant to, because another party took its name.
+// Candidates that require other entries. They share a commit with them, and are left out if one of the required entries was not recorded
+// as expected, because another party took its name.
 
 import type { Waiting } from './append-queue.ts';
 import { keyOf } from './commit-outcome.ts';
 import { isSame } from './head.ts';
 import type { Candidate, EntryRef, LedgerStore } from './store.ts';
 
-/** Why a candidate was not recorded: an entry that it needs is not there. Nothing else is wrong with it. */
+/** A candidate was not recorded, because a required entry does not exist. It has no other fault. */
 export class EntryMissing extends Error {
   override readonly name = 'EntryMissing';
 }
 
-/** Thrown inside a commit that would record a candidate without what it needs: nothing of the commit stays. */
+/** Thrown inside a commit that would record a candidate without a required entry: the commit is rolled back. */
 export class NameTaken extends Error {
   override readonly name = 'NameTaken';
 }
@@ -19,16 +19,16 @@ export class NameTaken extends Error {
 /** The part of a batch that may be committed. */
 export interface Admitted<Outcome> {
   readonly batch: readonly Waiting<Outcome>[];
-  /** Names that are needed, and that this very commit must record. */
+  /** Required names that this commit itself must record. */
   readonly needed: ReadonlySet<string>;
 }
 
 const NOTHING_NEEDED: ReadonlySet<string> = new Set();
 
 /**
- * Leaves out the candidates whose requirements cannot be met, and rejects them with EntryMissing. A requirement is met
- * by an entry of the store, or by a candidate that stands earlier in the batch. With `isCertain` the store is asked
- * about the latter too: it may have been recorded by another party in the meantime.
+ * Leaves out the candidates whose requirements cannot be met, and rejects them with EntryMissing. An entry of the store meets a
+ * requirement, and so does an earlier candidate of the batch. With `isCertain` the store is checked for the latter too, because another
+ * party may have taken the name.
  */
 export async function admit<Outcome>(
   store: LedgerStore,
@@ -69,7 +69,7 @@ async function areMet(
   return true;
 }
 
-/** To be asked under the sequencer lock: whether the commit records all that is needed. Throws NameTaken. */
+/** Called under the lock of the sequencer: checks that the commit records all that is required. Throws NameTaken. */
 export function demandNeeded(fresh: readonly Candidate[], needed: ReadonlySet<string>): void {
   if (needed.size === 0) return;
   const names = new Set(fresh.map(keyOf));

@@ -1,5 +1,5 @@
-// Sealing: candidates become entries of the tree, and the tree gets its next signed head. Pure; it runs inside the
-// store's commit, under the sequencer lock.
+// Seals candidates: they become entries of the tree, and the tree gets a new signed head. Pure; it runs inside the commit of the store,
+// under the lock of the sequencer.
 
 import { signCheckpoint } from './checkpoint.ts';
 import { type Commitment, commitEach } from './entry.ts';
@@ -9,7 +9,7 @@ import { inclusionRanges, type LeafRange } from './proof.ts';
 import type { Candidate, Head, LedgerRecord, SealedBatch } from './store.ts';
 import { growTree, leafHash, perfectSubtrees, rootOf } from './tree.ts';
 
-/** A batch, and the head that it leads to. */
+/** A batch, and its head. */
 export interface Sealed {
   readonly base: Head;
   readonly batch: SealedBatch;
@@ -17,8 +17,8 @@ export interface Sealed {
 }
 
 /**
- * Extends a head that was checked. Time never goes back: a clock that does is clamped to the newest entry. The note that is
- * signed here must not leave the process before the commit has answered.
+ * Extends a checked head. Times never decrease: a clock that went back is clamped to the newest entry. The signed note must not leave the
+ * process before the commit has completed.
  */
 export function sealBatch(base: TrustedHead, fresh: readonly Candidate[], key: LedgerKey, nowMs: number): Sealed {
   const recordedAtMs = Math.max(nowMs, base.recordedAtMs);
@@ -57,13 +57,13 @@ function recordOf(
 }
 
 /**
- * Inclusion proofs of a batch's own entries in the tree that it led to. No store is asked: whatever stands left of a new
- * leaf is in the old frontier, and the rest is new.
+ * Inclusion proofs of the entries of a batch in its tree. No store is read: everything left of a new leaf is in the old frontier, and the
+ * rest is new.
  */
 export function proveBatch({ base, batch }: Sealed): readonly (readonly Uint8Array[])[] {
   const { size } = batch.head;
   const node = knownNodes(base, batch);
-  /** What reaches to the right edge need not be a complete subtree. By its start: many leaves share it. */
+  /** A range at the right edge need not be a complete subtree. Cached by its start, because many leaves share it. */
   const edges = new Map<number, Uint8Array>();
   const hashOf = ([start, end]: LeafRange): Uint8Array => {
     if (end < size) return node(Math.log2(end - start), start / (end - start));

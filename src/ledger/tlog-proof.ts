@@ -5,17 +5,17 @@ import { decodeBase64, encodeBase64, parseDecimal } from './text-forms.ts';
 import { HASH_BYTES } from './tree.ts';
 
 const FIRST_LINE = 'c2sp.org/tlog-proof@v1';
-/** A path longer than this belongs to no tree whose size is a safe integer. */
+/** A longer path belongs to no tree whose size is a safe integer. */
 const MAX_HASHES = 53;
 
-/** What a tlog-proof text says. */
+/** The content of a tlog-proof. */
 export interface TlogProof {
   readonly leafIndex: number;
-  /** From the leaf's sibling up to the root's child, 32 bytes each. */
+  /** From the sibling of the leaf up to the child of the root, 32 bytes each. */
   readonly hashes: readonly Uint8Array[];
   /** The signed note. */
   readonly checkpoint: string;
-  /** The `extra` line: salt of the leaf's commitment. Null where it was erased or is kept back. */
+  /** The `extra` line: the salt of the commitment. Null if it was erased or is withheld. */
   readonly salt: Uint8Array | null;
 }
 
@@ -26,7 +26,7 @@ export function writeTlogProof(proof: TlogProof): string {
   return `${FIRST_LINE}\n${extra}index ${proof.leafIndex}\n${hashes}\n${proof.checkpoint}`;
 }
 
-/** Reads the text, which is attacker-controlled; undefined where it is not a tlog-proof whose extra line is a salt. */
+/** Reads the text, which is attacker-controlled; undefined if it is not a tlog-proof whose extra line is a salt. */
 export function parseTlogProof(text: string): TlogProof | undefined {
   // The first empty line ends the proof. What follows is the checkpoint, verbatim.
   const end = text.indexOf('\n\n');

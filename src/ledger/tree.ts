@@ -1,4 +1,4 @@
-// The Merkle tree of RFC 6962: how leaves and nodes are hashed, and how the tree grows by its frontier alone.
+// The Merkle tree of RFC 6962: how leaves and nodes are hashed, and how the tree grows by its frontier only.
 
 import { hash } from 'node:crypto';
 import type { TreeNode } from './store.ts';
@@ -6,7 +6,7 @@ import type { TreeNode } from './store.ts';
 /** Bytes of every hash in the tree (SHA-256). */
 export const HASH_BYTES = 32;
 
-/** A tree reduced to what is needed to extend it. */
+/** A tree, reduced to what extending it needs. */
 export interface TreeState {
   readonly size: number;
   /** Hashes of the perfect subtrees, largest (leftmost) first; empty for size 0. */
@@ -14,17 +14,17 @@ export interface TreeState {
 }
 
 /**
- * A tree after it grew, and every subtree that growing completed (level 0 are the leaf hashes themselves): for each leaf
- * in turn its hash, then what it completes, from below.
+ * A tree after it grew, and every subtree that was completed (level 0 are the leaf hashes): for each leaf in order its hash, then what it
+ * completes, from below.
  */
 export interface GrownTree extends TreeState {
   readonly nodes: readonly TreeNode[];
 }
 
-/** Where a complete subtree sits: number `index` from the left at `level`. It spans 2^level leaves. */
+/** The position of a complete subtree: number `index` from the left at `level`. It spans 2^level leaves. */
 export type NodePlace = Pick<TreeNode, 'level' | 'index'>;
 
-/** Hash of a leaf. The prefix byte keeps a leaf from being taken for a node. */
+/** The hash of a leaf. The prefix byte distinguishes leaves from nodes. */
 export function leafHash(leaf: Uint8Array): Uint8Array {
   const input = Buffer.allocUnsafe(1 + leaf.length);
   input[0] = 0x00;
@@ -46,7 +46,7 @@ export function emptyRoot(): Uint8Array {
   return hash('sha256', '', 'buffer');
 }
 
-/** Appends leaves. Costs at most two hashes a leaf, whatever the size. */
+/** Appends leaves, with at most two hashes for each, whatever the size. */
 export function growTree(state: TreeState, leafHashes: readonly Uint8Array[]): GrownTree {
   const frontier = [...state.frontier];
   const nodes: TreeNode[] = [];
@@ -82,8 +82,8 @@ export function rootOf(frontier: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * The perfect subtrees that make up the leaves from `start` to before `end`, largest first. `start` is 0 or the left edge
- * of a subtree at least as wide as the range, as every range of a proof is.
+ * The perfect subtrees of the leaves from `start` to before `end`, largest first. `start` is 0 or the left edge of a subtree at least as
+ * wide as the range, as in every range of a proof.
  */
 export function perfectSubtrees(start: number, end: number): readonly NodePlace[] {
   const places: NodePlace[] = [];
@@ -96,7 +96,7 @@ export function perfectSubtrees(start: number, end: number): readonly NodePlace[
   return places;
 }
 
-/** The largest power of two below `limit` (at least 2): what the left child of a node over that many leaves spans. */
+/** The largest power of two below `limit` (at least 2): the span of the left child of a node over that many leaves. */
 export function powerOfTwoBelow(limit: number): number {
   let power = 1;
   while (power * 2 < limit) power *= 2;

@@ -1,23 +1,23 @@
-// Checking inclusion and consistency proofs, as an auditor does who has nothing but roots and leaves.
+// Verifies inclusion and consistency proofs with only roots and leaves, as an auditor does.
 
 import { HASH_BYTES, nodeHash } from './tree.ts';
 
-/** An inclusion proof as a verifier holds it. Everything but `root` is attacker-controlled. */
+/** An inclusion proof for verification. Everything except `root` is attacker-controlled. */
 export interface InclusionClaim {
   readonly leafHash: Uint8Array;
   readonly index: number;
   readonly size: number;
-  /** From the leaf's sibling up to the root's child. */
+  /** From the sibling of the leaf up to the child of the root. */
   readonly hashes: readonly Uint8Array[];
   readonly root: Uint8Array;
 }
 
-/** Whether the proof shows the leaf at `index` under `root`. Never throws; a proof with a hash too many is no proof. */
+/** Whether the proof shows the leaf at `index` under `root`. Never throws; a proof with too many hashes is invalid. */
 export function verifyInclusion(claim: InclusionClaim): boolean {
   const { index, size, hashes } = claim;
   if (!isWithin(size, 1, Number.MAX_SAFE_INTEGER) || !isWithin(index, 0, size - 1)) return false;
   if (![claim.leafHash, claim.root, ...hashes].every(isHash)) return false;
-  // The ways up from the leaf and from the last leaf: they meet where the leaf's subtree reaches the right edge.
+  // The paths up from the leaf and from the last leaf: they meet where the subtree of the leaf reaches the right edge.
   let [node, last] = [index, size - 1];
   let hash = claim.leafHash;
   for (const sibling of hashes) {
@@ -33,7 +33,7 @@ export function verifyInclusion(claim: InclusionClaim): boolean {
   return last === 0 && isEqual(hash, claim.root);
 }
 
-/** A consistency proof as a verifier holds it. Everything but the roots is attacker-controlled. */
+/** A consistency proof for verification. Everything except the roots is attacker-controlled. */
 export interface ConsistencyClaim {
   readonly firstSize: number;
   readonly secondSize: number;
@@ -48,7 +48,7 @@ export function verifyConsistency(claim: ConsistencyClaim): boolean {
   if (!isWithin(secondSize, 1, Number.MAX_SAFE_INTEGER) || !isWithin(firstSize, 1, secondSize)) return false;
   if (![firstRoot, secondRoot, ...claim.hashes].every(isHash)) return false;
   if (firstSize === secondSize) return claim.hashes.length === 0 && isEqual(firstRoot, secondRoot);
-  // Start from the last perfect subtree of the first tree. Where that is the whole first tree, its root is left out.
+  // Starts with the last perfect subtree of the first tree. If that is the whole first tree, its root is not in the proof.
   let [node, last] = [firstSize - 1, secondSize - 1];
   while (node % 2 === 1) [node, last] = [half(node), half(last)];
   const [start, ...rest] = node === 0 ? [firstRoot, ...claim.hashes] : claim.hashes;
@@ -69,14 +69,14 @@ export function verifyConsistency(claim: ConsistencyClaim): boolean {
   return last === 0 && isEqual(first, firstRoot) && isEqual(second, secondRoot);
 }
 
-/** On the right edge a node without a sibling is passed up unchanged, so levels are skipped to where it is a right child. */
+/** On the right edge a node without a sibling moves up unchanged, so levels are skipped until it is a right child. */
 function climbToRightChild(node: number, last: number): [node: number, last: number] {
   let [up, lastUp] = [node, last];
   while (up !== 0 && up % 2 === 0) [up, lastUp] = [half(up), half(lastUp)];
   return [up, lastUp];
 }
 
-// Sizes may pass 2^31, where the bit operators would wrap.
+// Sizes may exceed 2^31, where bit operators overflow.
 function half(value: number): number {
   return Math.floor(value / 2);
 }

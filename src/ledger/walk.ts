@@ -1,21 +1,21 @@
-// Every entry of a ledger, in order, a page at a time: what an audit reads.
+// Reads every entry of a ledger, in order, page by page, for audits.
 
 import { EctError, reject } from '../errors.ts';
 import type { LedgerRecord, LedgerStore } from './store.ts';
 
-/** What to walk over. */
+/** The range of a walk. */
 export interface WalkOptions {
   /** First index, default 0. */
   readonly fromIndex?: number;
-  /** Stop before this index; default: the size of the ledger when the walk begins. */
+  /** Stop before this index; default: the size of the ledger at the start. */
   readonly size?: number;
-  /** Whether `content` and `salt` are wanted; default false. */
+  /** Whether `content` and `salt` are needed; default false. */
   readonly withContent?: boolean;
   /** Records in memory at a time, default 500. */
   readonly pageSize?: number;
 }
 
-/** Walks over the records of a store. Entries that come in meanwhile are not visited. LEDGER_CORRUPT at a gap. */
+/** Reads the records of a store. Entries that are added meanwhile are not visited. LEDGER_CORRUPT at a gap. */
 export async function* walkRecords(store: LedgerStore, options: WalkOptions = {}): AsyncGenerator<LedgerRecord> {
   const { fromIndex = 0, withContent = false, pageSize = 500 } = options;
   const size = options.size ?? (await store.head())?.size ?? 0;
