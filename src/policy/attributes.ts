@@ -7,14 +7,14 @@ type Json = null | boolean | number | string | readonly Json[] | { readonly [mem
 /** `all`: the context is used as a whole. */
 export type UsedAttributes = ReadonlySet<string> | 'all';
 
-/** The attributes of `context` that are named in policies, which are given in Cedar's JSON form. */
+/** The attributes of `context` that policies name; the policies are in Cedar's JSON form. */
 export function contextAttributes(policies: readonly unknown[]): UsedAttributes {
   const used = new Set<string>();
   const isWhole = policies.map((policy) => collect(policy as Json, used)).includes(true);
   return isWhole ? 'all' : used;
 }
 
-/** Returns whether the context stands anywhere but to the left of a name. */
+/** Whether the context occurs other than to the left of a name. */
 function collect(node: Json, used: Set<string>): boolean {
   if (node === null || typeof node !== 'object') return false;
   if (Array.isArray(node)) return node.map((part: Json) => collect(part, used)).includes(true);
@@ -41,12 +41,12 @@ function isContext(node: Json | undefined): boolean {
   return node !== null && typeof node === 'object' && (node as { readonly Var?: Json }).Var === 'context';
 }
 
-/** Whether policies can tell one name of this type from another. Cedar makes no text of a name, so one has to be written out. */
+/** Whether policies can distinguish names of this type. Cedar cannot convert a name to text, so such a policy contains one literally. */
 export function namesType(policies: readonly unknown[], type: string): boolean {
   return JSON.stringify(policies).includes(`"ECT::${type}"`);
 }
 
-/** Whether policies look at this attribute of anything. */
+/** Whether policies use this attribute of anything. */
 export function looksAt(policies: readonly unknown[], attribute: string): boolean {
   return JSON.stringify(policies).includes(`"attr":${JSON.stringify(attribute)}`);
 }

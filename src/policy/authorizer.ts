@@ -1,4 +1,4 @@
-// Decides by the policy that is in force: the built-in rules, or a policy file by Cedar with a bounded memory of its decisions.
+// Decides by the policy in force: the built-in rules, or a policy file evaluated by Cedar, with a cache of decisions.
 
 import {
   type Authorizer,
@@ -26,18 +26,18 @@ import type { CedarRequest, CompiledPolicy } from './policy-file.ts';
 import type { PolicyTexts } from './policy-texts.ts';
 import { type LimitsTable, NO_LIMITS } from './table.ts';
 
-/** What is in force together. */
+/** The parts of the policy in force. */
 export interface PolicyInForce {
   /** Undefined: the built-in rules. */
   readonly policy: CompiledPolicy | undefined;
   readonly limits: LimitsTable;
-  /** Of the texts of both: see digestOfPolicy. */
+  /** The digest of the texts of both: see digestOfPolicy. */
   readonly digest: string;
   /** Undefined: the built-in rules. */
   readonly texts?: PolicyTexts | undefined;
 }
 
-/** A rejection as the operator is called for it. */
+/** A rejection, as reported to the operator. */
 export interface PolicyRejection {
   readonly caller: Caller;
   readonly question: PermissionQuestion;
@@ -54,18 +54,18 @@ export interface PolicyAuthorizerOptions {
 /** The built-in rules, without limits. */
 export const BUILT_IN: PolicyInForce = { policy: undefined, limits: NO_LIMITS, digest: BUILT_IN_POLICY };
 
-/** What is known of a caller as long as one policy is in force. */
+/** The cached data of a caller while one policy is in force. */
 interface KnownCaller {
   readonly entity: Entity;
   readonly obligations: Obligations;
-  /** The first part of the key of each of its decisions. */
+  /** The prefix of the key of each of its decisions. */
   readonly key: string;
 }
 
 export class PolicyAuthorizer implements Authorizer {
   readonly #options: PolicyAuthorizerOptions;
   #inForce: PolicyInForce;
-  /** Of the policy in force. */
+  /** The digest of the policy in force. */
   #decisions = new DecisionCache();
   #callers = new WeakMap<Caller, KnownCaller>();
 
@@ -74,7 +74,7 @@ export class PolicyAuthorizer implements Authorizer {
     this.#inForce = inForce;
   }
 
-  /** From now on this is in force. What was decided before says nothing any more. */
+  /** Replaces the policy in force, and empties the cache. */
   replace(inForce: PolicyInForce): void {
     this.#inForce = inForce;
     this.#decisions = new DecisionCache();
@@ -171,7 +171,8 @@ function field(text: string): string {
 }
 
 /**
- * The question as Cedar takes it.
+ * The request in Cedar's form.
+ *
  * @internal Exported because a test compares it with the schema of policies.
  */
 export function requestOf(caller: Caller, principal: Entity, question: PermissionQuestion): CedarRequest {

@@ -1,10 +1,10 @@
-// The rules of a service without a policy of its own, as code. policy/default.cedar says the same, and a test holds both to the same
-// decisions: without a policy file no call pays for the engine.
+// The built-in rules, as code. policy/default.cedar is equivalent, and a test compares their decisions: without a policy file no call
+// pays for the engine.
 
 import type { Caller, PermissionQuestion } from '../authority/index.ts';
 import { isOwnName } from '../authority/index.ts';
 
-/** The ids of policy/default.cedar. */
+/** The ids in policy/default.cedar. */
 const NOT_PERMITTED: readonly string[] = [];
 
 /** The policies that permit this; none denies it. */

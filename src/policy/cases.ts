@@ -1,4 +1,4 @@
-// Questions as a person writes them down: the cases that a policy is tested by, and what `ect policy explain` is asked.
+// Requests in JSON: the test cases of a policy, and the input of `ect policy explain`.
 
 import {
   ACTIONS,
@@ -18,17 +18,17 @@ import {
   trustDomainOf,
 } from '../token/index.ts';
 
-/** Somebody who asks for something. */
+/** A caller. */
 export interface AskedCase {
   readonly caller: Caller;
   /** Whether ECT_ADMINS names the caller. */
   readonly isAdministrator: boolean;
-  /** Whether it names a lifetime. One that does not gets the default, which limits shorten. */
+  /** Whether the request has a lifetime. Otherwise it gets the default, which limits shorten. */
   readonly namesTtl: boolean;
   readonly question: PermissionQuestion;
 }
 
-/** The same with what is expected. */
+/** The same with the expected decision. */
 export interface Case extends AskedCase {
   readonly name: string;
   readonly allowed: boolean;
@@ -42,11 +42,11 @@ export type ReadCases =
 
 type Report = (place: string, rule: string) => void;
 
-/** What a question may say. */
+/** The members of a request. */
 const QUESTION = ['caller', 'administrator', 'action', 'iss', 'aud', 'exec_act', 'wid', 'ttl', 'level'] as const;
 const MORE = ['inp_hash', 'out_hash', 'owns_workflow', 'kind', 'proof', 'proof_by'] as const;
 const EXPECTATION = ['name', 'expect', 'by'] as const;
-/** The lifetime of a question that names none: that of the service. */
+/** The default lifetime: that of the service. */
 const DEFAULT_TTL_SECONDS = 600;
 
 /** Reads a file of cases: `{"issuer": …, "cases": […]}`. */
@@ -92,7 +92,7 @@ function readCase(value: JsonValue, place: string, report: Report): Case | undef
   );
 }
 
-/** Reads one question. Returns every mistake in it otherwise. */
+/** Reads one request, or returns all of its mistakes. */
 export function readQuestion(value: JsonObject): AskedCase | readonly string[] {
   const problems: string[] = [];
   const asked = questionOf(value, 'the question', (place, rule) => problems.push(`${place}: ${rule}.`));
@@ -136,7 +136,7 @@ interface Facts {
   readonly kind: AskedEntry['kind'];
 }
 
-/** The question as the service asks it. Where no `iss` is said it is the caller's own name. */
+/** The request in the form of the service. The default `iss` is the name of the caller. */
 function questionAbout(action: Action, caller: Caller, facts: Facts): PermissionQuestion {
   const { aud, exec_act, wid, ttl, level, inp_hash, out_hash, owns_workflow, kind } = facts;
   const iss = facts.iss === '' && caller.kind !== 'anonymous' ? caller.id : facts.iss;
@@ -172,7 +172,7 @@ function questionAbout(action: Action, caller: Caller, facts: Facts): Permission
   }
 }
 
-/** The caller, with what proves it: of a workload its certificate, where nothing else is said. */
+/** The caller and its proof: for a workload its certificate, by default. */
 function readCaller(question: JsonObject, place: string, report: Report): Caller | undefined {
   const { caller, proof, proof_by } = question;
   if (caller === 'anonymous') return { kind: 'anonymous' };
@@ -195,7 +195,7 @@ export function isCallerName(text: string): boolean {
   return text === 'anonymous' || isWorkloadId(text) || OIDC_NAME.test(text);
 }
 
-/** A URI, and no SPIFFE ID. */
+/** A URI that is not a SPIFFE ID. */
 const OIDC_NAME = /^(?!spiffe:)[A-Za-z][A-Za-z0-9+.-]*:\S+$/i;
 
 const PROOFS = ['mtls', 'jwt', 'wimse', 'forwarded', 'unix'] as const satisfies readonly Proof['method'][];

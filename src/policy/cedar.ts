@@ -1,4 +1,4 @@
-// The engine: Cedar, compiled to WebAssembly. It is loaded where a policy file is used, and nowhere else.
+// The engine: Cedar, compiled to WebAssembly. It is only loaded if there is a policy file.
 
 import { readFileSync } from 'node:fs';
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
@@ -17,7 +17,7 @@ import {
 
 const SCHEMA = readFileSync(new URL('../../policy/ect.cedarschema', import.meta.url), 'utf8');
 
-/** All that there are. The proof of a caller is part of the caller. */
+/** All circumstances. The proof of a caller is part of the caller. */
 const CIRCUMSTANCES = Object.keys({
   iss: true,
   aud: true,
@@ -35,7 +35,7 @@ const free: string[] = [];
 const released = new FinalizationRegistry((setId: string) => free.push(setId));
 let prepared = 0;
 
-/** Reads a policy file and holds it against the schema. */
+/** Reads a policy file and validates it against the schema. */
 export function readPolicy(text: string): ReadPolicy {
   const answer = cedar.validate({ schema: SCHEMA, policies: { staticPolicies: text } });
   if (answer.type === 'failure') return { ok: false, problems: answer.errors.map((error) => problemOf(text, error)) };
@@ -49,7 +49,7 @@ export function readPolicy(text: string): ReadPolicy {
   return named(text, split.policies, distinctProblems(warnings));
 }
 
-/** Gives each policy its id: that of its annotation, or else its place in the file. */
+/** Gives each policy its id: that of its annotation, or its position in the file. */
 function named(file: string, texts: readonly string[], warnings: readonly PolicyProblem[]): ReadPolicy {
   const policies = new Map<string, { readonly text: string; readonly json: unknown }>();
   const problems: PolicyProblem[] = [];
@@ -89,7 +89,7 @@ function compile(policies: ReadonlyMap<string, { readonly text: string; readonly
   return policy;
 }
 
-/** What the engine does not answer is denied. */
+/** If the engine returns no decision, the request is denied. */
 function decideOrDeny(setId: string, request: CedarRequest): CedarAnswer {
   try {
     return decide(setId, request);
@@ -120,7 +120,7 @@ function decide(preparsedPolicySetId: string, request: CedarRequest): CedarAnswe
   };
 }
 
-/** Whether a request is one that the schema describes: for tests, and for `ect policy test`. Returns what is wrong with it. */
+/** Validates a request against the schema, for tests and `ect policy test`. Returns what is wrong with it. */
 export function requestFaults({ principal, action, resource, context, entities }: CedarRequest): readonly string[] {
   const answer = cedar.isAuthorized({
     principal: principal.uid,

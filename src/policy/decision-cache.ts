@@ -4,10 +4,10 @@
 import type { Decision } from '../authority/index.ts';
 
 const MAX_DECISIONS = 10_000;
-/** A longer question is asked anew each time. */
+/** Decisions with longer keys are not cached. */
 const MAX_KEY_CHARACTERS = 2_048;
 
-/** Two halves: what is used goes into the younger one, and when that is full the older one is forgotten. */
+/** Two halves: used entries move to the younger one, and when that is full the older one is dropped. */
 export class DecisionCache {
   readonly #half: number;
   #younger = new Map<string, Decision>();
@@ -36,7 +36,7 @@ export class DecisionCache {
   }
 }
 
-/** One text for one list of texts: no two lists share one, whatever is in them. */
+/** An unambiguous text for a list of texts. */
 export function keyOf(parts: readonly string[]): string {
   let key = '';
   for (const part of parts) key += `${part.length}:${part}`;

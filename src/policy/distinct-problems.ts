@@ -1,20 +1,20 @@
-// The mistakes of a policy file as a person counts them. Cedar checks a policy for every action and every kind of caller, and states
-// a mistake again for each of them.
+// Merges the mistakes of a policy file. Cedar validates a policy for every action and every kind of caller, and reports a mistake for
+// each of them.
 
 import { nearest } from '../spelling.ts';
 import type { PolicyProblem } from './policy-file.ts';
 
-/** What differs between the statements about one mistake, and the name that the engine gives a policy by its place. */
+/** The parts in which the reports of one mistake differ, and the positional name of a policy. */
 const SUBJECT = /ECT::Action::"\w+"|ECT::\w+/;
 const POLICY = /^for policy `policy\d+`, /;
 const HELP = / \(did you mean `(\w+)`\?\)$/;
 
-/** One for each mistake, in the order of the file. */
+/** One report for each mistake, in the order of the file. */
 export function distinctProblems(problems: readonly PolicyProblem[]): readonly PolicyProblem[] {
   const byMistake = Map.groupBy(problems, ({ line, column, message }) =>
     [line, column, message.replace(HELP, '').replace(SUBJECT, '')].join(' '),
   );
-  // The engine states them in no order of its own.
+  // The engine reports them in no particular order.
   const inOrder = (a: PolicyProblem, b: PolicyProblem) => (a.message < b.message ? -1 : 1);
   return [...byMistake.values()]
     .flatMap((statements) => merged(statements.toSorted(inOrder)))
@@ -32,7 +32,7 @@ function merged([first, ...others]: readonly PolicyProblem[]): readonly PolicyPr
   return [{ ...first, message: `${message.replace(HELP, '')} (and for ${more}${help})` }];
 }
 
-/** Of what the statements propose the nearest to the name that is wrong: for an action without the right name they propose another one. */
+/** Of the proposed names the one nearest to the wrong name: for some actions the engine proposes another one. */
 function meantIn(messages: readonly string[]): string | undefined {
   const proposed = new Set(messages.flatMap((message) => HELP.exec(message)?.[1] ?? []));
   const wrong = /`(\w+)`/.exec((messages[0] ?? '').replace(POLICY, ''))?.[1] ?? '';

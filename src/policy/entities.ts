@@ -1,5 +1,5 @@
-// Callers and resources as entities of Cedar. Pure. A caller of one kind never becomes an entity of another kind, whatever its name
-// looks like.
+// Converts callers and resources to entities of Cedar. Pure. A caller of one kind never becomes an entity of another kind, whatever its
+// name looks like.
 
 import {
   type Action,
@@ -11,7 +11,7 @@ import {
 } from '../authority/index.ts';
 import { namesAbove, trustDomainOf } from '../token/index.ts';
 
-/** The name of an entity, as Cedar's JSON has it. */
+/** The name of an entity in Cedar's JSON form. */
 export interface Uid {
   readonly type: string;
   readonly id: string;
@@ -25,7 +25,7 @@ export interface Entity {
 
 export type CedarValue = string | number | boolean | readonly string[] | { readonly __entity: Uid };
 
-/** Those whom ECT_ADMINS names. */
+/** The group of the callers that ECT_ADMINS names. */
 export const ADMINISTRATORS = 'administrators';
 
 /** Groups of actions. */
@@ -52,7 +52,7 @@ function uid(type: string, id: string): Uid {
   return { type: `ECT::${type}`, id };
 }
 
-/** The name of a caller, by the kind of its proof alone. */
+/** The entity of a caller, by the kind of its authentication only. */
 function callerUid(caller: Caller): Uid {
   switch (caller.kind) {
     case 'spiffe':
@@ -64,7 +64,7 @@ function callerUid(caller: Caller): Uid {
   }
 }
 
-/** A caller with the groups that it is in. `ownIssuer`: the name of the authority. */
+/** A caller with its groups. `ownIssuer`: the name of the authority. */
 export function callerEntity(caller: Caller, groups: readonly string[], ownIssuer: string): Entity {
   const iss = { __entity: uid('Issuer', defaultIssuer(caller, ownIssuer)) };
   const parents = [...domainsOf(caller), ...groups.map((name) => uid('Group', name))];
@@ -90,7 +90,7 @@ const LEDGER = uid('Ledger', 'ledger');
 const ENTRY = uid('Entry', 'entry');
 const AUTHORITY: Entity = { uid: uid('Authority', 'authority'), attrs: {}, parents: [] };
 
-/** What is asked about, and what that is in. The first one is the resource itself. */
+/** The resource of a request, and its parents. The first one is the resource itself. */
 export function resourceEntities(resource: Resource): readonly [Entity, ...Entity[]] {
   switch (resource.kind) {
     case 'authority':
@@ -116,18 +116,18 @@ function workflowEntity(wid: string): Entity {
   return { uid: uid('Workflow', wid), attrs: {}, parents: [LEDGER] };
 }
 
-/** An action with the group that it is in. */
+/** An action with its group. */
 export function actionEntity(action: Action): Entity {
   return { uid: uid('Action', action), attrs: {}, parents: [uid('Action', GROUPS[action])] };
 }
 
-/** How a caller was proven, and by whom. */
+/** How a caller was authenticated, and by whom. */
 export function proofPair(caller: Caller): readonly [proof: string, by: string] {
   const proof = proofOf(caller);
   return proof === undefined ? ['none', ''] : [proof.method, proof.by];
 }
 
-/** The circumstances as Cedar has them: a name is an entity. */
+/** The circumstances in Cedar's form: a name is an entity. */
 export function contextOf(caller: Caller, { iss, ...rest }: Circumstances): Readonly<Record<string, CedarValue>> {
   const [proof, proof_by] = proofPair(caller);
   const context: Record<string, CedarValue> = { proof, proof_by };
@@ -136,7 +136,7 @@ export function contextOf(caller: Caller, { iss, ...rest }: Circumstances): Read
   return context;
 }
 
-/** Each entity once: Cedar rejects two of one name. */
+/** Each entity once, because Cedar rejects duplicates. */
 export function distinct(entities: readonly Entity[]): readonly Entity[] {
   const byName = new Map(entities.map((entity) => [`${entity.uid.type} ${entity.uid.id}`, entity]));
   return [...byName.values()];

@@ -1,4 +1,4 @@
-// May this caller do this: the policy that is in force, its schema and its limits.
+// Decides whether a caller may do something: the policy in force, its schema and its limits.
 
 export {
   BUILT_IN,
@@ -12,7 +12,7 @@ export type { CompiledPolicy, PolicyProblem, ReadPolicy } from './policy-file.ts
 export { digestOfPolicy, type PolicyTexts, textsIn } from './policy-texts.ts';
 export { type LimitsTable, NO_LIMITS, readLimits } from './table.ts';
 
-/** The engine. It takes some 40 MB and half a second of a start, which only a service with a policy file pays. */
+/** Loads the engine, which needs about 40 MB and half a second, and only with a policy file. */
 export function loadCedar(): Promise<typeof import('./cedar.ts')> {
   return import('./cedar.ts');
 }

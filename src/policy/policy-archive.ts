@@ -1,5 +1,5 @@
-// Keeps the policies that have been in force beside the ledger, so that the digest in an entry leads back to a text, whatever has become
-// of the files since.
+// Stores the policies that have been in force beside the ledger, so that the digest in an entry can be resolved to a text, even after the
+// files have changed.
 
 import type { PolicyArchive } from '../authority/index.ts';
 import type { DocumentStore } from '../ledger/index.ts';
@@ -15,7 +15,7 @@ export class KeptPolicies implements PolicyArchive {
     this.#store = store;
   }
 
-  /** From now on these are in force. They are kept at once where that is possible, and otherwise by the next write. */
+  /** Adds texts that are now in force. They are stored at once if possible, otherwise by the next write. */
   add(texts: PolicyTexts): void {
     this.#unkept.push(texts);
     // The next write tries again, and gets the error.

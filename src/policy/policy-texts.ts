@@ -1,17 +1,21 @@
-// The texts that are in force together, their digest, and the document in which a ledger keeps them. The digest is in the log, in
-// decisions and beside each entry; from it the document leads back to the texts.
+// The texts that are in force together, their digest, and the document in which a ledger stores them. The digest is in the log, in
+// decisions and beside each entry; it identifies the document with the texts.
 
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { LedgerDocument } from '../ledger/index.ts';
 
-/** As the files have them; undefined: there is no such file. */
+/** The contents of the files; undefined: there is no such file. */
 export interface PolicyTexts {
   readonly policy?: string | undefined;
   readonly limits?: string | undefined;
 }
 
-/** base64url(SHA-256(SHA-256(policy) || SHA-256(limits))); a file that there is not counts as an empty one. */
+/**
+ * base64url(SHA-256(SHA-256(policy)
+ *
+ * SHA-256(limits))); a missing file counts as an empty one.
+ */
 export function digestOfPolicy({ policy = '', limits = '' }: PolicyTexts): string {
   const hash = createHash('sha256');
   for (const text of [policy, limits]) hash.update(createHash('sha256').update(text).digest());
@@ -24,7 +28,7 @@ export function policyDocument(texts: PolicyTexts): LedgerDocument {
   return { digest: digestOfPolicy(texts), content: Buffer.from(canonicalize(members) as string, 'utf8') };
 }
 
-/** The texts in a document. Undefined where they are not those of its digest. */
+/** The texts in a document. Undefined if they do not match the digest. */
 export function textsIn({ digest, content }: LedgerDocument): PolicyTexts | undefined {
   let value: unknown;
   try {

@@ -1,5 +1,5 @@
-// The limits file: which callers are in a group, and what a permission is tied to beside the policy. Strict JSON; every mistake is
-// named by its place.
+// The limits file: the groups of callers, and the conditions of permissions besides the policy. Strict JSON; every mistake is reported
+// with its position.
 
 import type { Caller, Obligations } from '../authority/index.ts';
 import {
@@ -12,7 +12,7 @@ import {
 } from '../token/index.ts';
 import { ADMINISTRATORS } from './entities.ts';
 
-/** Whom a row or a group names. Each names one kind of caller. */
+/** The callers that a row or a group names. Each names one kind of caller. */
 type Subject =
   | { readonly kind: 'workload'; readonly id: string }
   | { readonly kind: 'trust_domain'; readonly id: string }
@@ -28,9 +28,9 @@ interface Row {
 }
 
 export interface LimitsTable {
-  /** The groups of the file that a caller is in. */
+  /** The groups of a caller in the file. */
   groupsOf(caller: Caller): readonly string[];
-  /** Those of the first row that names the caller, who is in these groups. */
+  /** The limits of the first row that names the caller, which is in these groups. */
   obligationsOf(caller: Caller, groups: readonly string[]): Obligations;
 }
 
@@ -41,7 +41,7 @@ export type ReadLimits =
 const NONE: Obligations = {};
 const MAX_TTL_SECONDS = 86_400;
 
-/** What no file is read as: no groups, no limits. */
+/** Used without a file: no groups, no limits. */
 export const NO_LIMITS: LimitsTable = { groupsOf: () => [], obligationsOf: () => NONE };
 
 type Report = (place: string, rule: string) => void;
@@ -65,7 +65,7 @@ function tableOf(groups: ReadonlyMap<string, readonly Subject[]>, rows: readonly
   };
 }
 
-/** Whether a subject names a caller. A name of one kind says nothing about a caller of another kind. */
+/** Whether a subject names a caller. A name of one kind never matches a caller of another kind. */
 function names(subject: Subject, caller: Caller, groups: readonly string[]): boolean {
   switch (subject.kind) {
     case 'everyone':
@@ -131,7 +131,7 @@ function readRows(value: JsonValue, groups: ReadonlyMap<string, unknown>, report
   });
 }
 
-/** Members of a row: what each is called here, and what values it takes. */
+/** The members of a row: their internal names, and their permitted values. */
 const LIMITS = {
   max_ttl_seconds: { name: 'maxTtlSeconds', least: 1, most: MAX_TTL_SECONDS },
   minimum_level: { name: 'minimumLevel', least: 1, most: 3 },

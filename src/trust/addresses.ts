@@ -1,17 +1,17 @@
-// Which addresses keys may be fetched from. A name is chosen by the operator, the address behind it by the name server of
-// the name: it may lead into the network of this service, or to the metadata service of a cloud, which hands out credentials.
+// The addresses from which keys may be fetched. The operator chooses a name, but the name server chooses its address: it may be in the
+// network of this service, or be the metadata service of a cloud, which returns credentials.
 
 import { BlockList, isIP } from 'node:net';
 
 /**
- * Where the servers of an issuer may be. `public`: addresses of the Internet. `private`: these and private networks, for an
- * issuer of the same cluster. `loopback`: this machine alone, for development and tests.
+ * The permitted addresses of the servers of an issuer. `public`: addresses of the Internet. `private`: these and private networks, for an
+ * issuer in the same cluster. `loopback`: this machine only, for development and tests.
  */
 export type Network = 'public' | 'private' | 'loopback';
 
 type Subnet = readonly [address: string, prefix: number];
 
-/** Of IPv4 everything else is global unicast (IANA special-purpose registry). */
+/** All other IPv4 addresses are global unicast (IANA special-purpose registry). */
 const SPECIAL_4 = listOf('ipv4', [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -28,9 +28,9 @@ const SPECIAL_4 = listOf('ipv4', [
   ['203.0.113.0', 24],
   ['224.0.0.0', 3],
 ]);
-/** Of IPv6 only this is global unicast, */
+/** The only global unicast addresses of IPv6, */
 const GLOBAL_6 = listOf('ipv6', [['2000::', 3]]);
-/** without protocol assignments, documentation, and the tunnels that carry an IPv4 address. */
+/** except protocol assignments, documentation, and tunnels that contain an IPv4 address. */
 const SPECIAL_6 = listOf('ipv6', [
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -56,7 +56,7 @@ const METADATA_6 = listOf('ipv6', [
 const LOOPBACK_4 = listOf('ipv4', [['127.0.0.0', 8]]);
 const LOOPBACK_6 = listOf('ipv6', [['::1', 128]]);
 
-/** Whether a connection may be opened to a literal address. An IPv4 address in the clothes of IPv6 never is allowed. */
+/** Whether a connection may be opened to a literal address. An IPv4 address inside an IPv6 address is never permitted. */
 export function isAllowedAddress(address: string, network: Network): boolean {
   // A zone names an interface of this machine.
   if (address.includes('%')) return false;

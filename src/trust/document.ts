@@ -1,5 +1,5 @@
-// Fetches one small JSON document from a server that the operator has named: HTTPS, no redirects, and bounds on everything
-// that the server decides. What it answers is attacker-controlled as far as its issuer is.
+// Fetches one small JSON document from a server that the operator named: HTTPS, no redirects, and limits on everything that the server
+// controls. The response is attacker-controlled as far as its issuer is.
 
 import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
@@ -7,7 +7,7 @@ import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { isAllowedAddress, type Network } from './addresses.ts';
 
-/** Why there is no document, in a sentence for the operator. It quotes nothing of an answer. */
+/** Why there is no document, as a message for the operator. It quotes nothing of a response. */
 class DocumentFault extends Error {
   override readonly name = 'DocumentFault';
 }
@@ -15,25 +15,25 @@ class DocumentFault extends Error {
 export interface DocumentRequest {
   readonly url: URL;
   readonly network: Network;
-  /** PEM: the CAs that are trusted for the server; undefined: those that Node.js trusts. */
+  /** PEM: the CAs of the server; undefined: those of Node.js. */
   readonly ca?: string | undefined;
   /** The value of the header `authorization`. A secret. */
   readonly authorization?: string | undefined;
 }
 
-/** Returns every address of a host. */
+/** Returns all addresses of a host. */
 export type Resolve = (
   host: string,
   answer: (error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[]) => void,
 ) => void;
 
 export interface DocumentOptions {
-  /** Default: as the system resolves names. */
+  /** Default: the resolver of the system. */
   readonly resolve?: Resolve;
-  /** For all of it: resolving, connecting, TLS, and reading to the end. */
+  /** The timeout for everything: resolving, connecting, TLS, and reading to the end. */
   readonly timeoutMs?: number;
   readonly maxBytes?: number;
-  /** Gives it up. */
+  /** Aborts the request. */
   readonly signal?: AbortSignal;
 }
 
@@ -41,7 +41,7 @@ const TIMEOUT_MS = 5_000;
 export const MAX_KEY_SET_BYTES = 256 * 1024;
 const CONTENT_TYPES: ReadonlySet<string> = new Set(['application/json', 'application/jwk-set+json']);
 
-/** Why a URL may not be fetched; undefined where it may. */
+/** Why a URL may not be fetched; undefined if it may. */
 export function urlFault({ protocol, username, password, hash, hostname }: URL, network: Network): string | undefined {
   const isPlain = protocol === 'http:' && network === 'loopback';
   if (protocol !== 'https:' && !isPlain) return 'it must begin with https://';
@@ -58,7 +58,7 @@ function addressRule(network: Network): string {
   return `it must not lead to a loopback, link-local, metadata or reserved address${others}`;
 }
 
-/** Fetches a document. DocumentFault for whatever goes wrong: nothing that a server does makes it throw anything else. */
+/** Fetches a document. Throws only DocumentFault, whatever the server does. */
 export async function fetchDocument(request: DocumentRequest, options: DocumentOptions = {}): Promise<Buffer> {
   const fault = urlFault(request.url, request.network);
   if (fault !== undefined) throw new DocumentFault(`${request.url.origin} is rejected: ${fault}`);
@@ -67,7 +67,7 @@ export async function fetchDocument(request: DocumentRequest, options: DocumentO
   const ended = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
   try {
     const response = await open(request, options.resolve ?? resolveBySystem, ended);
-    // Also ends the connection where the answer is not read to its end.
+    // Also ends the connection if the response was not read to its end.
     try {
       demandJson(response);
       return await readUpTo(response, maxBytes);
@@ -90,11 +90,11 @@ function codeOf(cause: unknown): string {
 function open(request: DocumentRequest, resolve: Resolve, signal: AbortSignal): Promise<IncomingMessage> {
   const { url, network, ca, authorization } = request;
   const options: RequestOptions & { ca?: string } = {
-    // A connection of its own, which ends with the answer.
+    // A separate connection, which ends with the response.
     agent: false,
     headers: {
       accept: [...CONTENT_TYPES].join(', '),
-      // What is compressed may be a bomb; it is rejected below.
+      // A compressed response may expand without limit; it is rejected below.
       'accept-encoding': 'identity',
       connection: 'close',
       ...(authorization === undefined ? {} : { authorization }),
@@ -106,15 +106,15 @@ function open(request: DocumentRequest, resolve: Resolve, signal: AbortSignal): 
   const { promise, resolve: answer, reject } = Promise.withResolvers<IncomingMessage>();
   const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
   const sent: ClientRequest = send(url, options, answer);
-  // Stays for as long as the connection does: an error after the answer must find somebody.
+  // Stays as long as the connection: an error after the response needs a listener.
   sent.on('error', reject);
   sent.end();
   return promise;
 }
 
 /**
- * Resolves, and hands on only what may be connected to: the connection goes to an address that was checked, whatever the
- * name resolves to a moment later. One address that is not allowed rejects them all.
+ * Resolves a name, and returns only permitted addresses: the connection goes to a checked address, whatever the name resolves to later.
+ * One address that is not permitted rejects all of them.
  */
 function guardedLookup(network: Network, resolve: Resolve): LookupFunction {
   return (host, { all }, callback) =>

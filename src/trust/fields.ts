@@ -1,11 +1,11 @@
-// Reading what an operator wrote: a value of the right form, or a mistake that is reported with its place.
+// Reads the file of an operator: a value of the right form, or a mistake that is reported with its position.
 
 import type { JsonObject, JsonValue } from '../token/index.ts';
 
-/** Takes a mistake: where it is, and the rule. */
+/** Receives a mistake: its position, and the rule. */
 export type Report = (place: string, rule: string) => void;
 
-/** Of unknown members, which the file chose. */
+/** For names of unknown members, which may be anything. */
 const MAX_NAMED = 3;
 const MAX_NAME_CHARACTERS = 80;
 
@@ -20,7 +20,7 @@ export function rejectOthers(object: JsonObject, members: readonly string[], pla
   report(place, `has the unknown member ${names.join(', ')}; known are ${members.join(', ')}`);
 }
 
-/** A list that is not empty; a mistake, and nothing, otherwise. */
+/** A list that is not empty; otherwise a mistake and an empty list. */
 export function readList(object: JsonObject, name: string, place: string, report: Report): readonly JsonValue[] {
   const list = object[name];
   if (Array.isArray(list) && list.length > 0) return list as readonly JsonValue[];
@@ -28,7 +28,7 @@ export function readList(object: JsonObject, name: string, place: string, report
   return [];
 }
 
-/** The members of one object. Each answers its fallback where there is nothing, or a mistake. */
+/** The members of one object. Each reader returns its fallback if the member is missing or wrong. */
 export class Fields {
   readonly object: JsonObject;
   readonly place: string;
@@ -68,7 +68,7 @@ export class Fields {
     return found ?? fallback;
   }
 
-  /** Each at most once; undefined where the member is not there. */
+  /** Each value at most once; undefined if the member is missing. */
   several<const C extends string>(member: string, choices: readonly C[]): readonly C[] | undefined {
     const value = this.object[member];
     if (value === undefined) return undefined;

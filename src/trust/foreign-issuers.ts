@@ -1,5 +1,5 @@
-// The keys of all foreign issuers, by issuer: which of them verify tokens, and which prove callers. What is held is asked
-// for by (issuer, kid); the same `kid` of two issuers is two keys.
+// The keys of all foreign issuers: which of them verify tokens, and which authenticate callers. Keys are found by (issuer, kid); the same
+// `kid` of two issuers is two keys.
 
 import { type Rejection, reject } from '../errors.ts';
 import type { TrustedKey } from '../keys/index.ts';
@@ -13,24 +13,24 @@ export interface ForeignKeyEvents {
   foreignKeysTaken(iss: string, content: KeySetContent, isNews: boolean): void;
   foreignKeysFailed(iss: string, why: string, isNews: boolean): void;
   foreignKeysExpired(iss: string): void;
-  /** The operator took it out of the file. */
+  /** The operator removed it from the file. */
   foreignIssuerRemoved(iss: string): void;
 }
 
 export interface ForeignIssuersPorts {
-  /** Steady time in milliseconds. */
+  /** Monotonic time in milliseconds. */
   readonly nowMs: () => number;
   readonly events: ForeignKeyEvents;
-  /** The keys that verify tokens have changed: from here on these count. */
+  /** Called with the keys that verify tokens whenever they have changed. */
   readonly onTokenKeys: (keys: readonly TrustedKey[]) => void;
   readonly fetching?: LoadOptions;
 }
 
-/** The keys of an issuer whose JWTs prove callers. */
+/** The keys of an issuer whose JWTs authenticate callers. */
 export interface CallerIssuer {
   readonly iss: string;
   readonly trust: CallerTrust;
-  /** Those that count now. Empty: nothing can be said about any JWT. */
+  /** The current keys. Empty: no verdict about any JWT is possible. */
   readonly keys: ReadonlyMap<string, ForeignKey>;
   /** For an unknown `kid`. */
   want(): Wanted;
@@ -39,20 +39,20 @@ export interface CallerIssuer {
 interface IssuerKeys {
   readonly issuer: Issuer;
   readonly keys: ReadonlyMap<string, ForeignKey>;
-  /** Undefined: the keys are in the file of the operator, and there are no others. */
+  /** Undefined: the keys are in the file of the operator. */
   readonly remote: RemoteKeySet | undefined;
-  /** Its keys as the ring holds them. One that stays is the same object, so that what is remembered of it stays known. */
+  /** Its keys in the key ring. A key that stays is the same object, so that caches for it stay valid. */
   readonly tokenKeys: WeakMap<ForeignKey, TrustedKey>;
 }
 
 const LOOK_MS = 1_000;
-/** For how long a start waits for keys. */
+/** How long a start waits for keys. */
 const START_MS = 2_000;
 
 export class ForeignIssuers {
   readonly #ports: ForeignIssuersPorts;
   #issuers: readonly IssuerKeys[] = [];
-  /** Issuers that prove callers: by `iss`, and trust domains by their name. */
+  /** Issuers that authenticate callers: by `iss`, and trust domains by their name. */
   #callers: ReadonlyMap<string, CallerIssuer> = new Map();
   #timer: NodeJS.Timeout | undefined;
 
@@ -61,7 +61,7 @@ export class ForeignIssuers {
     this.replace(issuers);
   }
 
-  /** From here on these issuers are trusted, and no others. Keys of a source that is still named stay. */
+  /** Replaces the trusted issuers. Keys of a source that is still named stay. */
   replace(issuers: readonly Issuer[]): void {
     const removed = new Set(this.#issuers.map(({ issuer }) => issuer.iss));
     const before = new Map<string, Loaded>();
@@ -76,7 +76,7 @@ export class ForeignIssuers {
     if (this.#timer !== undefined) this.look();
   }
 
-  /** Begins to fetch, and goes on by itself. Waits for the first keys, but not for long: an issuer may be down. */
+  /** Starts to fetch periodically. Waits for the first keys, but not for long, because an issuer may be down. */
   async start(): Promise<void> {
     this.look();
     this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
@@ -86,7 +86,7 @@ export class ForeignIssuers {
     clearTimeout(timer);
   }
 
-  /** Fetches what it is time for, and forgets what is too old. */
+  /** Fetches keys that are due, and drops those that are too old. */
   look(): void {
     for (const { remote } of this.#issuers) remote?.look();
   }
@@ -97,14 +97,14 @@ export class ForeignIssuers {
     for (const { remote } of this.#issuers) remote?.stop();
   }
 
-  /** When every fetch that is under way has ended. */
+  /** Resolves when all running fetches have ended. */
   async settled(): Promise<void> {
     await Promise.all(this.#issuers.flatMap(({ remote }) => (remote === undefined ? [] : [remote.settled()])));
   }
 
   /**
-   * A token in the name of `iss` has a `kid` that no key of an issuer for that name bears. Both are attacker-controlled:
-   * all that comes of them is one fetch for each cooldown. Returns why nothing can be said about the token, where that is so.
+   * Called if no key of an issuer of `iss` has the `kid` of a token. Both are attacker-controlled: their only effect is one fetch for
+   * each cooldown. Returns the rejection if no verdict about the token is possible.
    */
   missed(iss: string): Rejection | undefined {
     let rejection: Rejection | undefined;
@@ -116,12 +116,12 @@ export class ForeignIssuers {
     return rejection;
   }
 
-  /** The keys of an issuer that count now. */
+  /** The current keys of an issuer. */
   keysOf(iss: string): ReadonlyMap<string, ForeignKey> {
     return this.#issuers.find(({ issuer }) => issuer.iss === iss)?.keys ?? new Map<string, ForeignKey>();
   }
 
-  /** Whether some caller may have this name, or might have had it. */
+  /** Whether a caller may have this name, or might have had it. */
   mayName(iss: string): boolean {
     for (const { issuer } of this.#issuers) {
       const identity = issuer.callers?.identity ?? issuer.pastCallers;
@@ -132,7 +132,7 @@ export class ForeignIssuers {
     return false;
   }
 
-  /** The issuer that is trusted for a caller: the one of this name, or the one of the trust domain of the SPIFFE ID `sub`. */
+  /** The trusted issuer of a caller: the one of this name, or the one of the trust domain of the SPIFFE ID `sub`. */
   callerIssuer(iss: unknown, sub: unknown): CallerIssuer | undefined {
     const named = typeof iss === 'string' && !iss.startsWith(SPIFFE) ? this.#callers.get(iss) : undefined;
     if (named !== undefined || typeof sub !== 'string' || !sub.startsWith(SPIFFE)) return named;
@@ -203,7 +203,7 @@ function sameSource(
   return found?.remote;
 }
 
-/** Equal names: the same keys. */
+/** Equal names mean the same keys. */
 function nameOf({ iss, source }: Issuer): string {
   return source.kind === 'inline' ? `inline ${iss}` : JSON.stringify([iss, source]);
 }

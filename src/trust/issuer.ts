@@ -1,4 +1,4 @@
-// What the operator says about one issuer: where its keys come from, and what they are trusted for.
+// The configuration of one issuer: the source of its keys, and what they are trusted for.
 
 import type { TrustedKey } from '../keys/index.ts';
 import type { Network } from './addresses.ts';
@@ -6,59 +6,59 @@ import type { ForeignKey } from './key-set.ts';
 import type { KeySetTimes } from './remote-key-set.ts';
 
 export interface Issuer {
-  /** Its name: the `iss` of its tokens, or that above them. */
+  /** Its name: the `iss` of its tokens, or a prefix of that. */
   readonly iss: string;
   readonly source: KeySource;
   /** Undefined: its keys verify no Execution Context Token. */
   readonly tokens: TokenTrust | undefined;
-  /** Undefined: its JWTs prove no caller. */
+  /** Undefined: its JWTs authenticate no caller. */
   readonly callers: CallerTrust | undefined;
-  /** The names that it gave to callers while it was trusted for them. They stand in tokens that this service issued. */
+  /** The names of its callers while it was trusted for them. Tokens that this service issued contain them. */
   readonly pastCallers: CallerIdentity | undefined;
 }
 
 export type KeySource = { readonly kind: 'inline'; readonly keys: readonly ForeignKey[] } | LoadedSource;
 
-/** Keys that are read again and again. */
+/** A source of keys that is read periodically. */
 export interface LoadedSource {
-  /** What is there: a key set, or a document that names the URL of one. */
+  /** Its content: a key set, or a document with the URL of one. */
   readonly kind: 'jwks_file' | 'jwks_uri' | 'discovery' | 'authority' | 'workload_api';
   /** A path for `jwks_file`, a trust domain for `workload_api`, otherwise a URL. */
   readonly place: string;
   readonly network: Network;
-  /** PEM: the CAs that are trusted for its servers. */
+  /** PEM: the CAs of its servers. */
   readonly caFile: string | undefined;
-  /** A bearer token that is sent to the server of `place`, and to no other. */
+  /** A bearer token that is sent only to the server of `place`. */
   readonly tokenFile: string | undefined;
   readonly times: KeySetTimes;
 }
 
 export interface TokenTrust {
-  /** Whether the issuer may sign in the name of this `iss`. */
+  /** Whether the issuer may sign with this `iss`. */
   readonly speaksFor: (iss: string) => boolean;
-  /** Undefined: every algorithm that the service allows. */
+  /** Undefined: every algorithm that the service permits. */
   readonly algorithms: readonly string[] | undefined;
 }
 
 export interface CallerTrust {
-  /** What `aud` must be. */
+  /** The required `aud`. */
   readonly audience: string;
-  /** Whether `aud` may name others beside. */
+  /** Whether `aud` may contain others too. */
   readonly acceptsOtherAudiences: boolean;
   readonly algorithms: readonly string[];
-  /** From issuing, or where the JWT does not say when that was from now, to its end. */
+  /** The maximum lifetime of a JWT, from issuing, or from now if the JWT has no such time. */
   readonly maxLifetimeSeconds: number;
   readonly identity: CallerIdentity;
 }
 
-/** How the name of a caller is made. No two issuers of a file can make the same one. */
+/** How the name of a caller is formed. No two issuers of a file can form the same one. */
 export type CallerIdentity =
   /** `sub` is the SPIFFE ID of a workload of this trust domain. */
   | { readonly kind: 'spiffe'; readonly trustDomain: string }
-  /** A claim behind a prefix, as it is. */
+  /** A prefix and a claim, unchanged. */
   | { readonly kind: 'oidc'; readonly prefix: string; readonly claim: string };
 
-/** A key as the ring holds it; undefined where it fits no algorithm that its issuer is trusted for. */
+/** The key for the key ring; undefined if it fits no algorithm that its issuer is trusted for. */
 export function tokenKey(key: ForeignKey, { speaksFor, algorithms }: TokenTrust): TrustedKey | undefined {
   const { kid, publicKey, notBefore, notAfter, revokedAt } = key;
   const allowed = key.algorithms.filter((name) => algorithms?.includes(name) !== false);

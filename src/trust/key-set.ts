@@ -1,11 +1,11 @@
-// A JWK Set of another party (RFC 7517, 5), or a SPIFFE bundle: which of its keys can be used. One bad key does not take the
-// others along; it is reported, and never used.
+// Reads a JWK Set of another party (RFC 7517, 5), or a SPIFFE bundle, and determines its usable keys. One bad key does not affect the
+// others; it is reported, and never used.
 
 import { isUtf8 } from 'node:buffer';
 import { CALLER_ALGORITHMS, readTrustedJwk, type TrustedJwk } from '../keys/index.ts';
 import { type JsonObject, type JsonValue, parseStrictObject } from '../token/index.ts';
 
-/** Why a set cannot be used at all, in a sentence for the operator. */
+/** Why a set cannot be used at all, as a message for the operator. */
 export class KeySetFault extends Error {
   override readonly name = 'KeySetFault';
 }
@@ -17,19 +17,19 @@ export interface ForeignKey extends TrustedJwk {
 }
 
 export interface KeySetContent {
-  /** No two bear the same `kid`. None: nothing of the issuer is trusted. */
+  /** Keys with distinct `kid` values. None: nothing of the issuer is trusted. */
   readonly keys: readonly ForeignKey[];
-  /** A sentence for each key that is not used. */
+  /** A message for each unusable key. */
   readonly problems: readonly string[];
 }
 
 const MAX_KEYS = 100;
 
-/** A bundle of a SPIFFE trust domain says by `use` what each key is for (SPIFFE Trust Domain and Bundle, 4.2). */
+/** The `use` of a key in the bundle of a trust domain (SPIFFE Trust Domain and Bundle, 4.2). */
 const JWT_SVID = 'jwt-svid';
 const X509_SVID = 'x509-svid';
 
-/** Reads the text of a set. `isBundle`: it may be the bundle of a trust domain. KeySetFault where no key can be used. */
+/** Reads the text of a set. `isBundle`: it may be the bundle of a trust domain. KeySetFault if no key can be used. */
 export function readKeySet(bytes: Buffer, isBundle: boolean): KeySetContent {
   if (!isUtf8(bytes)) throw new KeySetFault('the key set is not UTF-8');
   const parsed = parseStrictObject(bytes.toString('utf8'));

@@ -1,5 +1,5 @@
-// From the source of an issuer's keys to the keys: a file, a URL, or a document that names the URL. Every URL that is
-// fetched is the operator's own, or stands in a document that came from there; none comes from a token.
+// Loads the keys of an issuer from its source: a file, a URL, or a document with the URL. Every URL is the operator's own, or comes from
+// such a document; none comes from a token.
 
 import { type Content, loadGroup } from '../reload/index.ts';
 import { type JsonObject, parseStrictObject } from '../token/index.ts';
@@ -7,15 +7,15 @@ import { type DocumentOptions, type DocumentRequest, fetchDocument, MAX_KEY_SET_
 import type { LoadedSource } from './issuer.ts';
 import { type KeySetContent, KeySetFault, readKeySet } from './key-set.ts';
 
-/** The JWK Set of a trust domain as the SPIFFE Workload API has it; undefined: it names none. Rejected while it is away. */
+/** The JWK Set of a trust domain in the SPIFFE Workload API; undefined: it has none. Rejects while the API is unavailable. */
 export type ReadBundle = (trustDomain: string) => Promise<Uint8Array | undefined>;
 
 export interface LoadOptions extends DocumentOptions {
-  /** Undefined: there is no Workload API here. */
+  /** Undefined: no Workload API is configured. */
   readonly readBundle?: ReadBundle | undefined;
 }
 
-/** Loads the keys of `iss`. KeySetFault or DocumentFault where there are none. */
+/** Loads the keys of `iss`. KeySetFault or DocumentFault if there are none. */
 export async function loadKeySet(iss: string, source: LoadedSource, options: LoadOptions = {}): Promise<KeySetContent> {
   // A trust domain publishes its keys as a bundle.
   const isBundle = iss.startsWith('spiffe://');
@@ -24,18 +24,18 @@ export async function loadKeySet(iss: string, source: LoadedSource, options: Loa
   return readKeySet(await fetchKeySet(iss, source, options), isBundle);
 }
 
-/** What the agent takes away is no longer trusted; other sources keep what they had. */
+/** Keys that the agent removes are no longer trusted; other sources keep their last keys. */
 async function readWorkloadBundle(trustDomain: string, readBundle: ReadBundle | undefined): Promise<KeySetContent> {
   if (readBundle === undefined) throw new KeySetFault('only the running service asks the SPIFFE Workload API');
   const bytes = await readBundle(trustDomain);
   if (bytes === undefined)
     return { keys: [], problems: ['the SPIFFE Workload API names no bundle of this trust domain'] };
-  // A federated trust domain decides itself what its bundle is.
+  // A federated trust domain determines its own bundle.
   if (bytes.length > MAX_KEY_SET_BYTES) throw new KeySetFault(`the bundle is larger than ${MAX_KEY_SET_BYTES} bytes`);
   return readKeySet(Buffer.from(bytes), true);
 }
 
-/** Reads the files of a source that are on this machine, and fetches nothing. KeySetFault where one cannot be used. */
+/** Reads the local files of a source, and fetches nothing. KeySetFault if one cannot be used. */
 export async function readLocalFiles(iss: string, source: LoadedSource): Promise<void> {
   if (source.kind === 'workload_api') return;
   await (source.kind === 'jwks_file' ? loadKeySet(iss, source) : requestOf(new URL(source.place), source));
@@ -49,7 +49,8 @@ async function fetchKeySet(iss: string, source: LoadedSource, options: DocumentO
 }
 
 /**
- * The request for what a document names: the secret of its server goes to no other.
+ * The request for the URL in a document: the secret of its server goes to no other.
+ *
  * @internal Exported because the rule is tested by itself.
  */
 export function requestFrom(first: DocumentRequest, url: URL): DocumentRequest {
@@ -73,7 +74,7 @@ function keySetUrl(iss: string, { kind, place, network }: LoadedSource, bytes: B
   if (url === undefined) throw new KeySetFault(`the document of ${kind} has no jwks_uri`);
   const fault = urlFault(url, network);
   if (fault !== undefined) throw new KeySetFault(`the jwks_uri in the document of ${kind} is rejected: ${fault}`);
-  // An issuer must not lead this service to other servers of the network that it is in.
+  // An issuer must not direct this service to other servers of its network.
   if (network !== 'public' && url.origin !== new URL(place).origin) {
     throw new KeySetFault(
       `the jwks_uri in the document of ${kind} is of another server, which network ${network} does not allow: ` +

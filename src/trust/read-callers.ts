@@ -1,4 +1,4 @@
-// For which callers an issuer is trusted, from the operator's file.
+// Reads the callers of an issuer in the trust file.
 
 import { canBeAbove, hasSpiffeScheme, isTrustDomain, type JsonValue } from '../token/index.ts';
 import { Fields, isObject, type Report } from './fields.ts';
@@ -10,7 +10,7 @@ const MEMBERS = ['audience', 'other_audiences', 'trust_domain', 'prefix', 'claim
 const SPIFFE = 'spiffe://';
 const DAY_SECONDS = 86_400;
 
-/** Reads the member `callers` of the issuer `iss`. Undefined, and a mistake reported, where it cannot be read. */
+/** Reads the member `callers` of the issuer `iss`. Undefined, with a reported mistake, if it cannot be read. */
 export function readCallers(
   value: JsonValue | undefined,
   iss: string,
@@ -34,7 +34,7 @@ export function readCallers(
   return audience === undefined || identity === undefined ? undefined : { audience, identity, ...trust };
 }
 
-/** The same for an issuer whose callers are of the past: what they were called. */
+/** The same for an issuer of former callers: their names. */
 export function readPastCallers(
   value: JsonValue | undefined,
   iss: string,
@@ -87,15 +87,15 @@ function readOwnDomain(fields: Fields, own: string): CallerIdentity | undefined 
   return undefined;
 }
 
-/** What stands behind this colon is a port, or makes a user of the host: `https://a:` and `b@c` are on the host `c`. */
+/** After this colon follows a port, or it turns the host into a user: `https://a:` and `b@c` have the host `c`. */
 const ENDS_IN_HOST = /^[^:]*:\/\/[^/]*:$/;
 
-/** What stands behind it begins a name of its own. A SPIFFE ID is never put together. */
+/** After it a separate name begins. A SPIFFE ID is never composed. */
 function isPrefix(text: string): boolean {
   return !hasSpiffeScheme(text) && /[:/]$/.test(text) && !ENDS_IN_HOST.test(text) && canBeAbove(text.slice(0, -1));
 }
 
-/** Whether two issuers could make the same name for a caller. */
+/** Whether two issuers could form the same name for a caller. */
 export function canCollide(one: CallerIdentity, other: CallerIdentity): boolean {
   if (one.kind === 'spiffe') return other.kind === 'spiffe' && one.trustDomain === other.trustDomain;
   return other.kind === 'oidc' && (one.prefix.startsWith(other.prefix) || other.prefix.startsWith(one.prefix));

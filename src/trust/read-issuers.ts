@@ -1,5 +1,5 @@
-// The issuers of a trust file, as the operator wrote them. Every mistake is named at once and none is overlooked: an issuer
-// that was left out quietly would be found missing at the worst time.
+// Reads the issuers of a trust file. All mistakes are reported at once, because an issuer that was silently left out would be missed too
+// late.
 
 import { ALGORITHMS, CALLER_ALGORITHMS } from '../keys/index.ts';
 import {
@@ -17,7 +17,7 @@ import type { CallerIdentity, Issuer, KeySource, TokenTrust } from './issuer.ts'
 import { CALLER_ALGORITHM_NAMES, canCollide, readCallers, readPastCallers } from './read-callers.ts';
 import { readSource, SOURCES } from './read-source.ts';
 
-/** What a trust file says. `issuers` holds what has no mistake; a service starts only where there are none. */
+/** The content of a trust file. `issuers` are those without mistakes; a service starts only if there are none. */
 export interface Trust {
   readonly issuers: readonly Issuer[];
   readonly problems: readonly string[];
@@ -29,13 +29,13 @@ export interface TrustSurroundings {
   readonly authenticatesCallers: boolean;
   /** Whether it has a SPIFFE Workload API. */
   readonly hasWorkloadApi: boolean;
-  /** The issuer of the service. Callers are not named below it. */
+  /** The issuer of the service. Callers have no names below it. */
   readonly ownIssuer: string;
 }
 
 const MEMBERS = ['iss', 'subjects', ...SOURCES, 'fetch', 'use', 'algorithms', 'callers'];
 const MAX_URI_BYTES = 2048;
-/** An issuer of OpenID Connect may be the URL of a host with its slash. */
+/** An OpenID Connect issuer may be the URL of a host with its slash. */
 const ISS = /^(?:[A-Za-z][A-Za-z0-9+.-]*:[!-~]+(?<![:/])|https:\/\/[!-.0-~]+(?:\/[!-~]+)?\/)$/;
 
 interface Entry {
@@ -127,7 +127,7 @@ function readIss({ iss }: JsonObject, place: string, seen: Set<string>, report: 
   return iss;
 }
 
-/** An `iss` has one issuer: that of its name, or the nearest above it. No issuer speaks for what another one is named for. */
+/** An `iss` has one issuer: the one with its name, or the nearest prefix. No issuer may sign for the name of another one. */
 function tokenTrust({ issuer, isBelow }: Entry, all: readonly Entry[]): TokenTrust | undefined {
   const { iss, tokens } = issuer;
   if (tokens === undefined) return undefined;

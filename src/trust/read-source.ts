@@ -1,4 +1,4 @@
-// Where the keys of an issuer come from, as the operator wrote it.
+// Reads the source of the keys of an issuer.
 
 import { type Algorithm, readTrustedJwk } from '../keys/index.ts';
 import { isSpiffeId, isWorkloadId, type JsonObject, trustDomainOf } from '../token/index.ts';
@@ -7,15 +7,15 @@ import { Fields, isObject, type Report, readList } from './fields.ts';
 import type { KeySource, LoadedSource } from './issuer.ts';
 import type { ForeignKey } from './key-set.ts';
 
-/** An issuer names exactly one of these. */
+/** An issuer has exactly one of these. */
 export const SOURCES = ['jwks', 'jwks_file', 'jwks_uri', 'discovery', 'authority', 'workload_api'] as const;
 const FETCH_MEMBERS = ['refresh_seconds', 'cooldown_seconds', 'max_stale_seconds', 'network', 'ca_file', 'token_file'];
 
 const DAY_SECONDS = 86_400;
-/** A path, and not the content of a file. */
+/** A path, not the content of a file. */
 const PATH = /^[^\n\0]{1,4096}$/;
 
-/** Reads the source of an issuer. Undefined, and a mistake reported, where none can be read. */
+/** Reads the source of an issuer. Undefined, with a reported mistake, if it cannot be read. */
 export function readSource(
   issuer: JsonObject,
   place: string,
@@ -36,7 +36,7 @@ export function readSource(
   return readLoaded(kind, issuer, place, report);
 }
 
-/** The agent says by itself when keys change: it is asked what it has said. */
+/** The agent reports changed keys itself, so its last report is read. */
 function readWorkloadApi(issuer: JsonObject, place: string, report: Report): LoadedSource | undefined {
   const { iss } = issuer;
   if (issuer['workload_api'] !== true) report(`${place}.workload_api`, 'must be true');

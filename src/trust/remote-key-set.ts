@@ -3,28 +3,28 @@
 import type { ForeignKey, KeySetContent } from './key-set.ts';
 
 export interface KeySetTimes {
-  /** From one look to the next, while all is well. */
+  /** The interval of fetches without failures. */
   readonly refreshMs: number;
-  /** Between two fetches at least, whatever asks for them. */
+  /** The minimum interval of fetches, whatever requests them. */
   readonly cooldownMs: number;
-  /** For how long the last good set counts while no other can be fetched. */
+  /** How long the last good set counts while no other can be fetched. */
   readonly maxStaleMs: number;
 }
 
-/** Called for what became of a fetch. */
+/** Called for the results of fetches. */
 export interface KeySetEvents {
-  /** A set was taken. `isNews`: its keys, or what is wrong with some of them, differ from before, or fetches had failed. */
+  /** A set was fetched. `isNews`: its keys, or their faults, have changed, or fetches had failed. */
   taken(content: KeySetContent, isNews: boolean): void;
-  /** None was. The last good one counts until it is too old. `isNews`: the fetch before did not fail in this way. */
+  /** A fetch failed. The last good set counts until it is too old. `isNews`: the previous fetch did not fail in this way. */
   failed(why: string, isNews: boolean): void;
   /** The last good set became too old: there are no keys any more. */
   expired(): void;
 }
 
 export interface KeySetPorts {
-  /** Fetches the set. It is bounded by itself, and ends when the signal is aborted. */
+  /** Fetches the set, in limited time. Ends when the signal aborts. */
   readonly load: (signal: AbortSignal) => Promise<KeySetContent>;
-  /** Steady time in milliseconds: no clock that can be set. */
+  /** Monotonic time in milliseconds. */
   readonly nowMs: () => number;
   readonly events: KeySetEvents;
 }
@@ -42,10 +42,10 @@ export class RemoteKeySet {
   #takenMs: number | undefined;
   #begunMs = Number.NEGATIVE_INFINITY;
   #loading: Promise<void> | undefined;
-  /** What was said last: of keys that are not used, or why there is no set. */
+  /** The last report: of unusable keys, or why there is no set. */
   #said: string | undefined;
 
-  /** `before`: a set of the same source, under other times. Its keys count until the first fetch. */
+  /** `before`: a set of the same source, with other times. Its keys count until the first fetch. */
   constructor(times: KeySetTimes, ports: KeySetPorts, before?: RemoteKeySet) {
     this.#times = times;
     this.#ports = ports;
@@ -54,19 +54,19 @@ export class RemoteKeySet {
     this.#takenMs = before.#takenMs;
   }
 
-  /** The keys that count now. Empty: nothing can be said about any token of this issuer. */
+  /** The current keys. Empty: no verdict about any token of this issuer is possible. */
   get keys(): ReadonlyMap<string, ForeignKey> {
     return this.#isExpired() ? NO_KEYS : this.#keys;
   }
 
-  /** Fetches if it is time to. To be called every second or so. */
+  /** Fetches if it is due. Called about every second. */
   look(): void {
     if (this.#keys.size > 0 && this.#isExpired()) {
       this.#keys = NO_KEYS;
       this.#ports.events.expired();
     }
     const { refreshMs, cooldownMs } = this.#times;
-    // After a failure as soon as it may.
+    // After a failure, as soon as the minimum interval permits.
     const period = this.#takenMs === this.#begunMs ? refreshMs : Math.min(refreshMs, cooldownMs);
     if (this.#sinceBegun() >= period) this.#begin();
   }
@@ -78,7 +78,7 @@ export class RemoteKeySet {
     return this.#loading === undefined ? { state: 'cooling', forMs: leftMs } : { state: 'loading' };
   }
 
-  /** When the fetch that is under way has ended, if one is. */
+  /** Waits for the running fetch, if there is one. */
   async settled(): Promise<void> {
     await this.#loading;
   }
@@ -117,7 +117,7 @@ export class RemoteKeySet {
     }
     if (signal.aborted) return;
     const isOther = this.#take(content.keys);
-    // As old as the fetch: what was revoked meanwhile is still in it.
+    // The age is that of the start of the fetch, because keys that were revoked meanwhile are still in it.
     this.#takenMs = begunMs;
     const said = content.problems.join('\n');
     const isNews = isOther || said !== this.#said;
@@ -131,7 +131,7 @@ export class RemoteKeySet {
     this.#ports.events.failed(why, isNews);
   }
 
-  /** A key that is still there stays the same object: what is remembered of it stays known. Returns whether anything changed. */
+  /** A key that stays is the same object, so that caches for it stay valid. Returns whether anything changed. */
   #take(keys: readonly ForeignKey[]): boolean {
     const before = this.keys;
     const kept = keys.map((key) => {

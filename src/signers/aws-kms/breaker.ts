@@ -1,5 +1,5 @@
-// A circuit breaker: after several failures in a row no call is let through until a trial of our own succeeds. Callers are never the
-// trial, so while a region is down they are rejected at once and at no cost.
+// A circuit breaker: after several consecutive failures no call is let through until a trial of our own succeeds. Calls of callers are
+// never the trial, so while a region is down they are rejected at once and at no cost.
 
 import type { EctError } from '../../errors.ts';
 
@@ -14,7 +14,7 @@ export class Breaker {
     this.#lastSuccessMs = nowMs;
   }
 
-  /** Why no call is let through; undefined while calls may pass. */
+  /** Why no call is let through; undefined while the breaker is closed. */
   get failure(): EctError | undefined {
     return this.#failure;
   }

@@ -1,21 +1,21 @@
-// How AWS KMS fails, in our words. Its own sentences stay here: they name accounts and roles, and one of them quotes the
-// headers of the request with the session token.
+// Maps errors of AWS KMS to reasons. Messages of AWS are dropped: they name accounts and roles, and one of them quotes the headers of the
+// request with the session token.
 
 import { EctError, reject } from '../../errors.ts';
 
 type Reason = 'SIGNER_UNAVAILABLE' | 'SIGNER_MISCONFIGURED' | 'SIGNER_BAD_OUTPUT';
 
 /**
- * What a start does about a failure: it goes on without the key, and asks again; it does so only where it knows that the name
- * of the key is right; or it ends, since nothing that changes elsewhere makes the key usable under these settings.
+ * What a start does after a failure: it continues without the key, and retries; it does so only if the name of the key is known to be
+ * right; or it ends, because only other settings make the key usable.
  */
 export type AtStart = 'wait' | 'wait-if-known' | 'fail';
 
-/** What went wrong, for the operator. It is the cause of an EctError, and holds no text of AWS but names. */
+/** The failure, for the operator. It is the cause of an EctError, and contains no text of AWS except names. */
 export class KmsFailure extends Error {
   override readonly name = 'KmsFailure';
   readonly atStart: AtStart;
-  /** The same for callers: what, and what to do, without region, request or key. */
+  /** The failure and its remedy for callers, without region, request or key. */
   readonly brief: string;
 
   constructor(message: string, atStart: AtStart, brief: string) {
@@ -34,7 +34,7 @@ const SENTENCES: Readonly<Record<Reason, string>> = {
 const USE_CREDENTIALS = 'give the service AWS credentials that are valid, and check its clock';
 const USE_OTHER_KEY = 'use a key of spec ECC_NIST_P256 and usage SIGN_VERIFY';
 
-/** Errors that no retry fixes, by name, and what does. */
+/** Errors that no retry corrects, by name, with their remedies. */
 const MISCONFIGURED: Readonly<Record<string, string>> = {
   AccessDeniedException: 'allow kms:Sign, kms:GetPublicKey and kms:DescribeKey on the key',
   DisabledException: 'enable the key',
@@ -53,10 +53,10 @@ const MISCONFIGURED: Readonly<Record<string, string>> = {
   ValidationException: 'correct ECT_KMS_KEY',
 };
 
-/** Errors that pass, among those that come with a status below 500. */
+/** Temporary errors among those with a status below 500. */
 const PASSING = new Set(['ThrottlingException', 'LimitExceededException', 'TooManyRequestsException']);
 
-/** Errors among these that may go away without a restart: a permission is granted, a key enabled, credentials are renewed. */
+/** Errors among these that may end without a restart: a permission is granted, a key enabled, credentials are renewed. */
 const MENDED_ELSEWHERE: ReadonlySet<string> = new Set([
   ...Object.keys(MISCONFIGURED).filter((name) => MISCONFIGURED[name] === USE_CREDENTIALS),
   'AccessDeniedException',
@@ -64,26 +64,26 @@ const MENDED_ELSEWHERE: ReadonlySet<string> = new Set([
   'KMSInvalidStateException',
 ]);
 
-/** What a start does, and callers hear; by themselves of what an answer says. */
+/** What a start does, and the message for callers, by the error alone. */
 interface ForStart {
   readonly atStart: AtStart;
   readonly brief: string;
 }
 
-/** Makes the rejection of a reason; `detail` is for the operator alone. */
+/** Creates a rejection; `detail` is only for the operator. */
 export function kmsError(reason: Reason, detail: string, forStart: Partial<ForStart> = {}): EctError {
   const { atStart = 'fail', brief } = forStart;
-  // As a start without the key says it.
+  // The same message as after a start without the key.
   const message = brief === undefined ? SENTENCES[reason] : `The signing key cannot be used in AWS KMS (${brief}).`;
   return new EctError(reject(reason, message), { cause: new KmsFailure(detail, atStart, brief ?? SENTENCES[reason]) });
 }
 
-/** The rejection without its cause, for those whom it meets second-hand: it is logged where it happens. */
+/** The rejection without its cause, for later calls: it was logged when it happened. */
 export function repeated({ rejection }: EctError): EctError {
   return new EctError(rejection);
 }
 
-/** Whatever the SDK threw for `call`, as a rejection. */
+/** The rejection for anything that the SDK threw for `call`. */
 export function asKmsError(thrown: unknown, call: string): EctError {
   const { name, code, status, requestId } = read(thrown);
   const what = `${call}: ${[name, code, status, requestId].filter((part) => part !== undefined).join(', ')}`;
@@ -98,7 +98,7 @@ export function asKmsError(thrown: unknown, call: string): EctError {
     const step = `no credentials could be found; ${USE_CREDENTIALS}`;
     return kmsError('SIGNER_UNAVAILABLE', `${what}: ${step}.`, { atStart: 'wait', brief: step });
   }
-  // Without a status there was no answer, unless it is the answer that could not be read.
+  // Without a status there was no response, or it could not be read.
   const noAnswer = status === undefined && (code !== undefined || name === 'AbortError' || name === 'TimeoutError');
   const isTheirs = status !== undefined && (status >= 500 || status === 429);
   if (noAnswer || isTheirs || PASSING.has(name)) {

@@ -1,11 +1,11 @@
-// The identity of a key. A name may later refer to another key, so key id and public key together identify it.
+// The identity of a key: its id and its public key, because a name may later refer to another key.
 
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { describePublicKey, type Kid, type PublicJwk } from '../../keys/index.ts';
 import { type AtStart, kmsError } from './failures.ts';
 import type { Kms } from './kms.ts';
 
-/** A key as KMS described it. Replicas of a multi-Region key are one identity. */
+/** The key as KMS described it. Replicas of a multi-Region key have one identity. */
 export interface KeyIdentity {
   /** The last part of its ARN: a UUID, or `mrk-` and 32 digits. */
   readonly keyId: string;
@@ -13,13 +13,13 @@ export interface KeyIdentity {
   readonly publicKey: KeyObject;
 }
 
-/** What is remembered of a key: `kid` is a hash of its public key. */
+/** The stored identity: `kid` is a hash of the public key. */
 export interface KeyPin {
   readonly keyId: string;
   readonly kid: Kid;
 }
 
-/** Asks a region which key it has, and demands one that can sign for ES256 now. SIGNER_MISCONFIGURED where it cannot. */
+/** Reads the key of a region, and checks that it can sign with ES256 now. SIGNER_MISCONFIGURED if it cannot. */
 export async function identifyKey(kms: Kms, region: string, signal: AbortSignal): Promise<KeyIdentity> {
   const { keyId, spec, usage, state } = await kms.describeKey(signal);
   const demand = (holds: boolean, detail: string, atStart: AtStart = 'fail') => {
@@ -41,7 +41,7 @@ export async function identifyKey(kms: Kms, region: string, signal: AbortSignal)
   return { keyId: keyId as string, jwk, publicKey };
 }
 
-/** The id in `arn:aws:kms:region:account:key/id`, or by itself, as emulators answer it; undefined for anything else. */
+/** The id in `arn:aws:kms:region:account:key/id`, or alone, as emulators return it; undefined for anything else. */
 export function keyIdOf(arn: unknown): string | undefined {
   if (typeof arn !== 'string') return undefined;
   return /^(?:arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key\/)?([A-Za-z0-9-]{1,256})$/.exec(arn)?.[1];

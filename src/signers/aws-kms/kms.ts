@@ -1,5 +1,5 @@
-// The three calls of AWS KMS that a signer needs, made once each: retries, limits and judgement are not here. The SDK is
-// loaded at the first use, so that a service with a local key never pays for it.
+// The three calls of AWS KMS that a signer needs, without retries, limits and checks. The SDK is loaded at the first use, so that a
+// service with a local key does not pay for it.
 
 import type { KMSClient } from '@aws-sdk/client-kms';
 import { asKmsError, kmsError } from './failures.ts';
@@ -8,11 +8,11 @@ export interface KmsOptions {
   /** Key id, key ARN, alias name or alias ARN. */
   readonly key: string;
   readonly region: string;
-  /** Instead of AWS: an emulator, a private endpoint. */
+  /** Used instead of AWS: an emulator, a private endpoint. */
   readonly endpoint: string | undefined;
-  /** How many connections there may be. */
+  /** The maximum number of connections. */
   readonly connections: number;
-  /** How long one call may take, in milliseconds. */
+  /** The timeout of one call, in milliseconds. */
   readonly callMs: number;
 }
 
@@ -28,7 +28,7 @@ export interface KeyFacts {
 export interface Kms {
   describeKey(signal: AbortSignal): Promise<KeyFacts>;
   publicKey(signal: AbortSignal): Promise<{ readonly keyArn: unknown; readonly der: Uint8Array }>;
-  /** A signature, in DER or whatever was answered, over a SHA-256 digest; and the ARN of the key that made it. */
+  /** A signature over a SHA-256 digest, in DER if the response is valid; and the ARN of its key. */
   sign(digest: Uint8Array, signal: AbortSignal): Promise<{ readonly keyArn: unknown; readonly signature: Uint8Array }>;
   close(): void;
 }
@@ -46,7 +46,7 @@ export async function openKms({ key, region, endpoint, connections, callMs }: Km
     },
   });
 
-  /** One call, for `callMs` at most and no longer than the signal lasts. */
+  /** One call, with the timeout `callMs`, until the signal aborts. */
   async function call<T>(
     name: string,
     send: (options: { abortSignal: AbortSignal }) => Promise<T>,
@@ -55,7 +55,7 @@ export async function openKms({ key, region, endpoint, connections, callMs }: Km
     outer.throwIfAborted();
     const abortSignal = AbortSignal.any([outer, AbortSignal.timeout(callMs)]);
     try {
-      // The SDK no longer listens to the signal once the headers are there, so the body is waited for here.
+      // The SDK ignores the signal after the headers, so the wait for the body is here.
       return await Promise.race([send({ abortSignal }), whenAborted(abortSignal)]);
     } catch (thrown) {
       outer.throwIfAborted();
@@ -88,7 +88,7 @@ export async function openKms({ key, region, endpoint, connections, callMs }: Km
   };
 }
 
-/** The SDK hands on what it finds in a member, whatever its type says. */
+/** The SDK returns members of any type, whatever its type declarations say. */
 function bytesOf(value: unknown, call: string): Uint8Array {
   if (value instanceof Uint8Array) return value;
   throw kmsError('SIGNER_BAD_OUTPUT', `${call}: the answer lacks what was asked for.`);

@@ -1,4 +1,4 @@
-// The start: the key is looked up in every region, checked against the requirements of a signing key, and tried.
+// The start: looks the key up in every region, checks that it is a signing key, and tries it.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { EctError } from '../../errors.ts';
@@ -8,11 +8,11 @@ import { type Kms, openKms } from './kms.ts';
 import type { AwsKmsOptions, Timing } from './options.ts';
 import { KmsRegion, type SignRequest } from './region.ts';
 
-/** A key in KMS that cannot be used. The message says what to do. */
+/** A key in KMS that cannot be used. The message has the next step. */
 export class KmsKeyError extends Error {
   override readonly name = 'KmsKeyError';
   readonly atStart: AtStart;
-  /** What callers may hear of it. */
+  /** The message for callers. */
   readonly brief: string;
 
   constructor(message: string, options: ErrorOptions & { readonly atStart?: AtStart; readonly brief?: string } = {}) {
@@ -23,21 +23,21 @@ export class KmsKeyError extends Error {
   }
 }
 
-/** The outcome of asking one region for its key. */
+/** The result of one region. */
 interface Found {
   readonly name: string;
   readonly kms: Kms;
   readonly result: KeyIdentity | EctError;
 }
 
-/** Opens every region, or none. One that does not answer is taken along out of use if another does. */
+/** Opens every region, or none. A region that does not respond is opened as unavailable if another one responds. */
 export async function openRegions(
   options: AwsKmsOptions,
   timing: Timing,
   trial: SignRequest,
 ): Promise<{ readonly identity: KeyIdentity; readonly regions: readonly KmsRegion[] }> {
   const found = await Promise.all(options.regions.map((name) => find(name, options, timing)));
-  // A region that fails while the key is being opened has not been lost, so nothing is called for it.
+  // A region that fails during the start was never available, so no callback is called for it.
   let isOpen = false;
   const onChange: AwsKmsOptions['onChange'] = (name, failure) => isOpen && options.onChange?.(name, failure);
   try {
@@ -69,7 +69,7 @@ function inRegion(key: string, region: string): string {
   return key.replace(/^(arn:[^:]+:kms):[^:]+:/, `$1:${region}:`);
 }
 
-/** The one key that all regions have, as far as they answer. */
+/** The key that all responding regions share. */
 function agree(found: readonly Found[]): KeyIdentity {
   const failures = found.map(({ result }) => result).filter((result) => result instanceof EctError);
   const identities = found.flatMap(({ name, result }) =>
@@ -89,7 +89,7 @@ function agree(found: readonly Found[]): KeyIdentity {
   return first!.identity;
 }
 
-/** The first signature, in every region that answered: it shows whether signing is allowed. */
+/** The first signature, in every region that responded, shows whether signing is permitted. */
 async function prove(regions: readonly KmsRegion[], timing: Timing, trial: SignRequest): Promise<void> {
   const open = regions.filter(({ failure }) => failure === undefined);
   const results = await Promise.all(open.map((region) => attempt(timing, (signal) => region.trySign(trial, signal))));
@@ -98,7 +98,7 @@ async function prove(regions: readonly KmsRegion[], timing: Timing, trial: SignR
   for (const [at, result] of results.entries()) if (result instanceof EctError) open[at]!.suspend(result);
 }
 
-/** One region is enough, unless another has what nothing but other settings fixes. */
+/** One region is sufficient, unless another one has an error that only other settings correct. */
 function rejectFatal(failures: readonly EctError[], haveAllFailed: boolean): void {
   const fatal = failures.find((failure) => atStartOf(failure) !== 'wait');
   if (fatal !== undefined) throw startError(fatal);
@@ -109,7 +109,7 @@ function atStartOf({ cause }: EctError): AtStart {
   return cause instanceof KmsFailure ? cause.atStart : 'fail';
 }
 
-/** An answer, or the rejection that is left when asking again no longer helps. */
+/** The response, or the rejection after the last useful retry. */
 async function attempt<T>(
   { attempts, pauseMs }: Timing,
   ask: (signal: AbortSignal) => Promise<T>,

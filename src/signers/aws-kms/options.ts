@@ -5,33 +5,33 @@ import type { EctError } from '../../errors.ts';
 export interface AwsKmsOptions {
   /** Key id, key ARN, alias name or alias ARN. An ARN is taken for each region in turn. */
   readonly key: string;
-  /** In order of preference, one at least. A later one signs where an earlier one cannot: a multi-Region key. */
+  /** In order of preference, at least one. A later one signs if an earlier one cannot: a multi-Region key. */
   readonly regions: readonly string[];
-  /** Instead of AWS: an emulator, a private endpoint. */
+  /** Used instead of AWS: an emulator, a private endpoint. */
   readonly endpoint?: string | undefined;
   /** This signer's share of the quota of each region. */
   readonly requestsPerSecond: number;
-  /** Calls of `sign` that may be under way at once. */
+  /** The maximum number of concurrent calls of `sign`. */
   readonly concurrency: number;
-  /** Learns that a region went out of use, and why, or came back. */
+  /** Called when a region becomes unavailable, with the cause, or available again. */
   readonly onChange?: (region: string, failure: EctError | undefined) => void;
   readonly timing?: Partial<Timing>;
 }
 
-/** How patient a signer is. Durations are milliseconds. */
+/** Timeouts and retries. Durations are milliseconds. */
 export interface Timing {
   /** One request to KMS. */
   readonly callMs: number;
-  /** How often a call of `sign` asks each region. */
+  /** How often a call of `sign` tries each region. */
   readonly attempts: number;
-  /** The pause before the second attempt, at most; it doubles. */
+  /** The maximum pause before the second attempt; it doubles. */
   readonly pauseMs: number;
-  /** Waiting for a turn within the quota. */
+  /** The longest wait for the rate limit. */
   readonly maxWaitMs: number;
   readonly failuresToOpen: number;
-  /** How often a region that is out of use is tried. Also how long a fixed key stays rejected, at most. */
+  /** How often an unavailable region is tried, and so the longest delay after it was corrected. */
   readonly trialMs: number;
-  /** A region that has not signed for so long is tried, so that readiness does not wait for a caller. */
+  /** A region that has not signed for this long is tried, so that readiness does not depend on calls. */
   readonly idleMs: number;
 }
 

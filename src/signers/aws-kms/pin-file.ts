@@ -1,12 +1,12 @@
-// The key that a data directory belongs to. It is written down at the first start; from then on a name that stands for
-// another key stops the start, so that a `kid` never changes unseen.
+// The key that a data directory belongs to. It is stored at the first start; later, a name that refers to another key stops the start, so
+// that a `kid` never changes unnoticed.
 
 import { createFileOnce, type PrivateText, readPrivateFile } from '../../files/atomic-files.ts';
 import { fileFault } from '../../files/system-faults.ts';
 import type { KeyPin } from './identity.ts';
 import { KmsKeyError } from './open.ts';
 
-/** Holds `found` to the pin at `path`, or makes it the pin if there is none. KmsKeyError where they differ. */
+/** Compares `found` with the pin at `path`, or stores it if there is none. KmsKeyError if they differ. */
 export async function holdToPin(path: string, found: KeyPin): Promise<void> {
   const pinned = parsePin(await readOrCreate(path, found));
   if (pinned === undefined) {

@@ -1,9 +1,9 @@
-// The pace of calls to one region: in no second are there more than the quota allows.
+// Limits the calls to one region: in no second are there more than the quota permits.
 
-/** A tenth of the quota may go at once; the rest follows evenly. */
+/** A tenth of the quota may be used at once; the rest is spread evenly. */
 const BURST_SHARE = 0.1;
 
-/** A token bucket that gives out starting times. Time is handed in, in milliseconds, and never goes back. */
+/** A token bucket that returns starting times. Times are monotonic, in milliseconds. */
 export class RateLimit {
   readonly #intervalMs: number;
   readonly #toleranceMs: number;
@@ -11,7 +11,7 @@ export class RateLimit {
   /** When the next call would start if all calls were evenly spread. */
   #nextMs = Number.NEGATIVE_INFINITY;
 
-  /** `maxWaitMs`: the longest that a call is made to wait for its turn. */
+  /** `maxWaitMs`: the longest wait of a call. */
   constructor(callsPerSecond: number, maxWaitMs: number) {
     const burst = Math.max(1, Math.floor(callsPerSecond * BURST_SHARE));
     this.#intervalMs = 1000 / Math.max(callsPerSecond - burst, callsPerSecond / 2);
@@ -19,7 +19,7 @@ export class RateLimit {
     this.#maxWaitMs = maxWaitMs;
   }
 
-  /** How long to wait before the call, in milliseconds; undefined: too long, and no turn is taken. */
+  /** The wait before the call, in milliseconds; undefined: it would be too long, and nothing is taken. */
   take(nowMs: number): number | undefined {
     const next = Math.max(this.#nextMs, nowMs);
     const waitMs = Math.max(0, next - this.#toleranceMs - nowMs);

@@ -1,4 +1,4 @@
-// The key in one region: at the pace of its quota, behind a breaker, and none of its answers is trusted.
+// The key in one region, with a rate limit and a circuit breaker. Responses are not trusted.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { EctError, reject } from '../../errors.ts';
@@ -9,7 +9,7 @@ import { type KeyIdentity, keyIdOf } from './identity.ts';
 import type { Kms } from './kms.ts';
 import { RateLimit } from './rate-limit.ts';
 
-/** Something to sign: the input and its SHA-256. */
+/** The input of a signature and its SHA-256. */
 export interface SignRequest {
   readonly input: Uint8Array;
   readonly digest: Uint8Array;
@@ -43,17 +43,21 @@ export class KmsRegion {
     this.#onChange = options.onChange;
   }
 
-  /** Why it is not asked; undefined while it is. */
+  /** Why it is not called; undefined if it is. */
   get failure(): EctError | undefined {
     return this.#breaker.failure;
   }
 
-  /** How long ago it last signed, in milliseconds. */
+  /** The time since its last signature, in milliseconds. */
   get idleMs(): number {
     return performance.now() - this.#breaker.lastSuccessMs;
   }
 
-  /** One attempt: raw r || s that verifies, or an EctError. The signal's own reason counts for nothing here. */
+  /**
+   * One attempt: raw r
+   *
+   * s that verifies, or an EctError. An abort by the signal does not count as a failure.
+   */
   async sign(request: SignRequest, signal: AbortSignal): Promise<Uint8Array> {
     const { failure } = this.#breaker;
     if (failure !== undefined) throw repeated(failure);
@@ -63,7 +67,7 @@ export class KmsRegion {
     return this.trySign(request, signal);
   }
 
-  /** An attempt past the breaker, which learns from it. */
+  /** An attempt that ignores the breaker, and updates it. */
   async trySign(request: SignRequest, signal: AbortSignal): Promise<Uint8Array> {
     try {
       const raw = await this.#signOnce(request, signal);
@@ -75,7 +79,7 @@ export class KmsRegion {
     }
   }
 
-  /** Takes it out of use until a trial succeeds. */
+  /** Opens the breaker until a trial succeeds. */
   suspend(error: EctError): void {
     this.#learn(() => this.#breaker.open(error));
   }

@@ -1,4 +1,4 @@
-// A P-256 key in AWS KMS: it never leaves the service's hardware, and each signature is a call over the network.
+// A P-256 key in AWS KMS: it never leaves the hardware of KMS, and each signature is a call over the network.
 
 import { createHash, type KeyObject } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -9,7 +9,7 @@ import { openRegions } from './open.ts';
 import { type AwsKmsOptions, TIMING, type Timing } from './options.ts';
 import { busyError, type KmsRegion, type SignRequest } from './region.ts';
 
-/** What a trial signs. It is no JWS, so its signature is of no use to anybody. */
+/** The input of a trial. It is no JWS, so its signature cannot be misused. */
 const TRIAL = requestFor(Buffer.from('ect-authority: proof of possession'));
 
 export class AwsKmsSigner implements OpenSigner {
@@ -34,8 +34,8 @@ export class AwsKmsSigner implements OpenSigner {
   }
 
   /**
-   * Finds the key in every region and signs with it once. A region that does not answer now is left for later if another
-   * does. KmsKeyError, which says what to do, for a key that cannot be used and for regions that disagree.
+   * Finds the key in every region and signs with it once. A region that does not respond is left for later if another one does.
+   * KmsKeyError, with the next step, for an unusable key and for regions that disagree.
    */
   static async open(options: AwsKmsOptions): Promise<AwsKmsSigner> {
     const timing = { ...TIMING, ...options.timing };
@@ -65,7 +65,7 @@ export class AwsKmsSigner implements OpenSigner {
     for (const region of this.#regions) region.close();
   }
 
-  /** Round after round through the regions, for as long as one of them is worth asking again. */
+  /** Tries the regions in rounds, while a retry of one of them is useful. */
   async #attempt(request: SignRequest, signal: AbortSignal): Promise<Uint8Array> {
     for (let round = 1; ; round++) {
       const failures: EctError[] = [];
@@ -80,25 +80,25 @@ export class AwsKmsSigner implements OpenSigner {
       const failure = mostHopeful(failures);
       const isOver = failure.reason !== 'SIGNER_UNAVAILABLE' || round >= this.#timing.attempts || !this.isReady();
       if (isOver) throw failure;
-      // Full jitter, so that callers who failed together do not come back together.
+      // Full jitter, so that calls that failed together do not retry together.
       await pause(Math.random() * this.#timing.pauseMs * 2 ** (round - 1), undefined, { signal });
     }
   }
 
-  /** Tries a region that is out of use, or that was not called for a long time. */
+  /** Tries an unavailable region, or one that was not called for a long time. */
   async #keepTrying(region: KmsRegion): Promise<void> {
     const { signal } = this.#closing;
     const { trialMs, idleMs } = this.#timing;
     while (!signal.aborted) {
       await pause(trialMs * (0.8 + 0.2 * Math.random()), undefined, { signal, ref: false }).catch(() => undefined);
       const isDue = region.failure !== undefined || region.idleMs > idleMs;
-      // How it failed is in the region's breaker.
+      // The breaker of the region has the error.
       if (isDue && !signal.aborted) await region.trySign(TRIAL, signal).catch(() => undefined);
     }
   }
 }
 
-/** Of the regions' rejections the one that a caller can do most about. */
+/** The rejection of a region that callers can act on best. */
 function mostHopeful(failures: readonly EctError[]): EctError {
   const order: readonly ErrorReason[] = [
     'SIGNER_UNAVAILABLE',

@@ -1,4 +1,4 @@
-// The local signing key on disk: PKCS#8 or SEC1 PEM, or a private JWK (RFC 7517). Made at the first start.
+// The local signing key on disk: PKCS#8 or SEC1 PEM, or a private JWK (RFC 7517). It is created at the first start.
 
 import { createPrivateKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { basename } from 'node:path';
@@ -7,7 +7,7 @@ import { createFileOnce, type PrivateRead, type PrivateText, readPrivateFile } f
 import { fileFault } from '../../files/system-faults.ts';
 import { contradictionOf } from '../../keys/index.ts';
 
-/** A key that cannot be used. The message names the file and what to do, and never shows its content. */
+/** An unusable key. The message names the file and the next step, and never shows the content. */
 export class KeyFileError extends Error {
   override readonly name = 'KeyFileError';
 }
@@ -20,7 +20,7 @@ export function readKeyFile(path: string, passphrase?: string | Promise<string>,
   return readKey(path, passphrase, { isOurs: false, isDryRun });
 }
 
-/** Reads a key that the service made. */
+/** Reads a key that the service created. */
 export function readOwnKeyFile(path: string, isDryRun = false): Promise<KeyObject> {
   return readKey(path, undefined, { isOurs: true, isDryRun });
 }
@@ -53,7 +53,7 @@ async function readText(path: string, how: PrivateRead): Promise<string> {
   return found.text;
 }
 
-/** Reads the key at `path`, or makes one there if there is none: PKCS#8 PEM, mode 0600. */
+/** Reads the key at `path`, or creates one if it does not exist: PKCS#8 PEM, mode 0600. */
 export async function readOrCreateKeyFile(path: string): Promise<KeyObject> {
   try {
     await createFileOnce(path, generateKeyPem);
@@ -76,7 +76,7 @@ function hasNoSpace(error: unknown): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
-/** A fresh P-256 private key as PKCS#8 PEM. */
+/** A new P-256 private key as PKCS#8 PEM. */
 export function generateKeyPem(): string {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
@@ -119,7 +119,7 @@ function parsePrivateKey(text: string, path: string, passphrase: string | undefi
   return key;
 }
 
-/** The members of a private JWK; undefined for what is no JSON object. */
+/** The members of a private JWK; undefined for anything but a JSON object. */
 function readJwk(text: string): JsonWebKey | undefined {
   if (!text.trimStart().startsWith('{')) return undefined;
   try {

@@ -1,16 +1,16 @@
-// The passphrase of an encrypted key file: from a file of its own, or from the environment.
+// The passphrase of an encrypted key file: from a separate file, or from the environment.
 
 import { type PrivateText, readPrivateFile } from '../../files/atomic-files.ts';
 import { fileFault } from '../../files/system-faults.ts';
 import { KeyFileError } from './key-file.ts';
 
-/** Where the passphrase is. */
+/** The source of the passphrase. */
 export type PassphraseSource = { readonly file: string } | { readonly reveal: () => string };
 
-/** OpenSSL takes no more. */
+/** The maximum of OpenSSL. */
 const MAX_BYTES = 1000;
 
-/** The passphrase. A line end behind it does not count, since editors write one. */
+/** The passphrase. A line end after it is removed, because editors write one. */
 export async function readPassphrase(source: PassphraseSource, isDryRun = false): Promise<string> {
   if ('reveal' in source) return source.reveal();
   const { file } = source;

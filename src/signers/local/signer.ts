@@ -4,7 +4,7 @@ import { type KeyObject, sign } from 'node:crypto';
 import { EctError, reject } from '../../errors.ts';
 import { ALGORITHMS, derToLowRaw, describePublicKey, type OpenSigner, type PublicJwk } from '../../keys/index.ts';
 
-/** One signature in so many is verified before it leaves; verifying each would triple the cost of a signature. */
+/** One signature in so many is verified; verifying each would triple the cost. */
 const SAMPLE_EVERY = 1024;
 
 export class LocalSigner implements OpenSigner {
@@ -19,7 +19,7 @@ export class LocalSigner implements OpenSigner {
     this.jwk = jwk;
   }
 
-  /** Takes a P-256 private key and proves with the first signature that it works. TypeError for any other key. */
+  /** Proves with a first signature that a P-256 private key works. TypeError for any other key. */
   static async open(privateKey: KeyObject): Promise<LocalSigner> {
     const { publicKey, jwk } = await describePublicKey(privateKey);
     const signer = new LocalSigner(privateKey, publicKey, jwk);
@@ -39,7 +39,7 @@ export class LocalSigner implements OpenSigner {
   }
 
   close(): void {
-    // Nothing of it outlives a call.
+    // There is nothing to close.
   }
 
   #prove(signingInput: Uint8Array, raw: Uint8Array): void {
