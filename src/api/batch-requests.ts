@@ -6,8 +6,8 @@ import { createYielder } from '../concurrency/yielder.ts';
 import { EctError } from '../errors.ts';
 import type { BatchIssueItem, IssueRequest } from '../gen/ect/v1/authority_pb.ts';
 
-/** What it costs to read an order, in steps. */
-const STEPS_PER_ORDER = 250;
+/** The cost of reading an input, in steps. */
+const STEPS_PER_INPUT = 250;
 
 /**
  * Reads the inputs and locks the id for them. Returns the input of each place, under the key that it is remembered by,
@@ -23,7 +23,7 @@ export async function lockBatchRequest(
   const inputs: (IssueInput | EctError | undefined)[] = [];
   const yielder = createYielder(call);
   for (const { request } of items) {
-    if (yielder.step(STEPS_PER_ORDER)) await yielder.yield();
+    if (yielder.step(STEPS_PER_INPUT)) await yielder.yield();
     inputs.push(request && readOrReject(() => read(request)));
   }
   const held = items.map(({ reference, request }, place): BatchItem => {

@@ -17,8 +17,8 @@ export interface BatchItem {
   readonly input: IssueInput | undefined;
 }
 
-/** What it costs to digest an order, in steps. */
-const STEPS_PER_ORDER = 40;
+/** The cost of hashing an input, in steps. */
+const STEPS_PER_INPUT = 40;
 /** Longer than a call can take: items are dated when their turn comes. */
 const CALL_SECONDS = 60;
 
@@ -36,7 +36,7 @@ export async function lockBatch(
   const hash = createHash('sha256');
   const yielder = createYielder(deadline);
   for (const { reference, isDryRun, input } of items) {
-    if (yielder.step(STEPS_PER_ORDER)) await yielder.yield();
+    if (yielder.step(STEPS_PER_INPUT)) await yielder.yield();
     const name = [reference, isDryRun, input?.requestId ?? null];
     hash.update(JSON.stringify(name)).update(input === undefined ? NO_DIGEST : digestOfIssueInput(input));
   }

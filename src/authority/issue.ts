@@ -182,7 +182,7 @@ async function reportOn(
   return examineGraph(context, subject, ancestryFor(context, caller), { extent: 'links', deadline });
 }
 
-/** Returns a token. For L3 only once its entry is durable; or, as L2, once the order for its entry is. */
+/** Returns a token. For L3 after its entry is durable; or, as L2, after its pending recording is. */
 function deliver(
   context: AuthorityContext,
   writer: Writer,

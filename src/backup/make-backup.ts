@@ -154,7 +154,7 @@ function readMark(source: DataDir): readonly KeptCheckpoint[] {
 
 /** Copies what a restore needs into `path`, and returns the names. */
 async function copyAll(source: DataDir, path: string): Promise<readonly string[]> {
-  // Before the ledger: an order that is open now may be carried out, and forgotten, before its file is copied.
+  // Before the ledger: a recording that is pending now may be completed, and deleted, before its file is copied.
   const open = openRecordingsIn(source.once);
   await makeEmptyFile(join(path, LEDGER));
   // The moment that the backup is of: each entry that was acknowledged before is in it.

@@ -1,5 +1,5 @@
-// `ect keys rotate`: the next root key. An order has an id and says which key it is to replace, so that it is carried out once though
-// its response may get lost.
+// `ect keys rotate`: the next root key. A request has an id and names the key that it replaces, so that a repeated request after a lost
+// response rotates the key once.
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';

@@ -137,9 +137,9 @@ const SHARED = `
 `;
 
 /**
- * Tokens that left before their entries. `due`, in milliseconds by the clock of the server: of an open order when its lease is over, of
- * one that failed when it is forgotten. One that was carried out has no row, so rows come and go all the time: there is room in
- * each page, and dead ones are vacuumed early.
+ * The pending recordings; the table has its name from an earlier release. `due`, in milliseconds by the clock of the server: of a pending
+ * recording the end of its lease, of a failed one when it is deleted. A completed one has no row, so rows come and go all the time: pages
+ * have free space, and dead rows are vacuumed early.
  */
 const ORDERS = `
   CREATE TABLE ect.recording_orders (

@@ -24,7 +24,7 @@ function table(name: ExpiringKeyTableName): string {
     CREATE INDEX ${name}_by_end ON ${name} (keep_until);`;
 }
 
-/** From version 1, which had one text a row: what it was is told by `label` and `content`. */
+/** Upgrades version 1, which had one text in each row: `label` and `content` are the columns for it. */
 function carryOn(name: ExpiringKeyTableName, label: string, content: string): string {
   return `
     DROP INDEX ${name}_by_end;
@@ -35,8 +35,8 @@ function carryOn(name: ExpiringKeyTableName, label: string, content: string): st
 }
 
 /**
- * Tokens that left before their entries. `due`: of an open order when its lease is over, of one that failed when it is forgotten,
- * in milliseconds. One that was carried out has no row.
+ * The pending recordings; the table has its name from an earlier release. `due`, in milliseconds: of a pending recording the end of its
+ * lease, of a failed one when it is deleted. A completed one has no row.
  */
 const ORDERS = `
     CREATE TABLE orders (
@@ -55,7 +55,7 @@ const ORDERS = `
     CREATE INDEX orders_by_due ON orders (is_open, due);
     CREATE INDEX orders_of_callers ON orders (caller) WHERE is_open = 1;`;
 
-/** What the entry will say of its provenance; null in orders of before. */
+/** The provenance of the entry; null in recordings of older releases. */
 const PROVENANCE = 'ALTER TABLE orders ADD COLUMN provenance BLOB;';
 
 const THIRD = table('uses') + table('issued') + ORDERS;
@@ -63,11 +63,11 @@ const THIRD = table('uses') + table('issued') + ORDERS;
 export const EXPIRING_KEY_LAYOUT: Layout = {
   applicationId: 0x4543544f, // "ECTO"
   version: 4,
-  // What is remembered here is forgotten again: without it, a flood would keep the disk for ever.
+  // All rows are deleted after a time; without this the file would keep the size of a flood.
   shrinks: true,
   schema: THIRD + PROVENANCE,
   upgrades: { 1: carryOn('uses', 'text', "''") + carryOn('issued', "''", 'text'), 2: ORDERS, 3: PROVENANCE },
-  // A backup and a copy of a stopped service need not have it brought up to date.
+  // A backup, and a copy of a stopped service, are read without an upgrade.
   readable: { 3: THIRD },
 };
 
