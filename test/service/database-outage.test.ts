@@ -219,10 +219,10 @@ describeWithPostgres('a service whose database fails', () => {
       expect(rows.filter(({ name }) => name === claims.jti)).toHaveLength(1);
     }
     // The memory of the request id, and a use under a request id.
-    proxy.cut = { when: 'after', text: 'hold\0' };
+    proxy.cut = { when: 'after', text: 'put-if-absent\0' };
     const { token } = await recordedIssue(client, 'cut while it is remembered, and long enough', 10_000);
     expect(proxy.cut).toBeUndefined();
-    proxy.cut = { when: 'after', text: 'hold\0' };
+    proxy.cut = { when: 'after', text: 'put-if-absent\0' };
     const request = { token, audience: AUDIENCE, request_id: 'the-first-call-of-this-test' };
     expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, request)).toMatchObject({ valid: true });
     const again = { ...request, request_id: 'another-call-of-this-test' };

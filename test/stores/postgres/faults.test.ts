@@ -20,7 +20,7 @@ const UNAVAILABLE = { reason: 'LEDGER_UNAVAILABLE' };
 /** What a machine needs that is busy with other tests, only to connect: none of these is about how long that takes. */
 const PATIENT = { connectMs: 30_000 };
 /** The statement of a claim, also where it was prepared before. */
-const HOLD = 'hold\0';
+const HOLD = 'put-if-absent\0';
 
 describeWithPostgres('PostgreSQL', () => {
   let server: PostgresServer;
