@@ -9,8 +9,10 @@ import { join } from 'node:path';
 import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AdminService } from '../../src/gen/ect/v1/admin_pb.ts';
 import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
-import { CallerProof, type Entry, LedgerService, ProofStrength } from '../../src/gen/ect/v1/ledger_pb.ts';
+import { KeyState, KeyStateSchema } from '../../src/gen/ect/v1/keys_pb.ts';
+import { CallerProof, type Entry, EntryKind, LedgerService, ProofStrength } from '../../src/gen/ect/v1/ledger_pb.ts';
 import { Level } from '../../src/gen/ect/v1/token_pb.ts';
 import {
   type Certificate,
@@ -44,11 +46,16 @@ const keep = (name: string, content: string) => {
 interface Clients {
   readonly authority: Client<typeof AuthorityService>;
   readonly ledger: Client<typeof LedgerService>;
+  readonly admin: Client<typeof AdminService>;
 }
 
 function clientsOver(baseUrl: string, nodeOptions: object): Clients {
   const transport = createConnectTransport({ baseUrl, httpVersion: '1.1', nodeOptions });
-  return { authority: createClient(AuthorityService, transport), ledger: createClient(LedgerService, transport) };
+  return {
+    authority: createClient(AuthorityService, transport),
+    ledger: createClient(LedgerService, transport),
+    admin: createClient(AdminService, transport),
+  };
 }
 
 async function entryOf({ ledger }: Clients, jti: string) {
@@ -86,6 +93,7 @@ describeWith('openssl', 'callers with certificates, and with credentials over th
       ECT_PUBLIC_URL: PUBLIC_URL,
       ECT_ADMINS: ADMIN,
       ECT_POLICY_FILE: keep('policy.cedar', POLICY),
+      ECT_SIGNING: 'two-tier',
     });
   });
   afterAll(async () => {
@@ -154,6 +162,45 @@ describeWith('openssl', 'callers with certificates, and with credentials over th
     };
     expect(await listed(ADMIN, true)).toBeGreaterThan(0);
     expect([await listed(ADMIN, false), await listed('spiffe://example.org/c', true)]).toEqual([0, 0]);
+  });
+
+  test('entries about keys and marks say which administrator had them recorded; what the service did by itself says nobody', async () => {
+    const { admin, ledger } = as(ADMIN);
+    const before = await admin.listKeys({});
+    const delegated = before.keys.find(
+      ({ generation, key }) => generation === undefined && key?.state === KeyState.ACTIVE,
+    );
+    const retired = delegated?.key?.kid ?? '';
+    await admin.retireKey({ kid: retired });
+    const source = { case: 'generated', value: {} } as const;
+    const rotated = await admin.rotateKey({ source, requestId: crypto.randomUUID() });
+    const revoked = rotated.key?.key?.kid ?? '';
+    await admin.revokeKey({ kid: revoked });
+    const kinds = [EntryKind.KEY, EntryKind.TAINT];
+    const { entries } = await ledger.listEntries({ kinds, withContent: true });
+    const policyDigest = service.events('policy-in-force')[0]?.['digest'];
+    const proven = { proof: CallerProof.MTLS, strength: ProofStrength.POSSESSION, proofBy: 'example.org' };
+    const actions = new Map<string, string>();
+    for (const { body, provenance } of entries) {
+      if (provenance === undefined) continue;
+      expect(provenance).toMatchObject({ caller: ADMIN, ...proven, policyDigest });
+      if (body.case === 'key')
+        actions.set(`${KeyStateSchema.value[body.value.state]?.localName} ${body.value.kid}`, provenance.action);
+      if (body.case === 'taint') actions.set(`mark ${body.value.subject.value}`, provenance.action);
+    }
+    expect(Object.fromEntries(actions)).toEqual({
+      [`RETIRED ${retired}`]: 'RetireKey',
+      [`ANNOUNCED ${revoked}`]: 'RotateKey',
+      [`REVOKED ${revoked}`]: 'RevokeKey',
+      [`mark ${revoked}`]: 'RevokeKey',
+    });
+    // The first keys were announced by the start.
+    expect(entries.filter(({ provenance }) => provenance === undefined)).not.toHaveLength(0);
+    // Others read the entries, and not who had them recorded.
+    const seen = await as(B).ledger.listEntries({ kinds, withContent: true });
+    expect(seen.entries.map(({ provenance }) => provenance)).toEqual(entries.map(() => undefined));
+    const audit = await runMain(['audit', join(service.dataDir, 'ledger.db'), '--json']);
+    expect(JSON.parse(audit.stdout)).toMatchObject({ ok: true, provenance: { gapCount: 0 } });
   });
 
   test('the digest in an entry leads to the policy, to the byte, and an audit finds everything whole', async () => {
