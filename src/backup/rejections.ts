@@ -38,7 +38,7 @@ export function writeRejection(directory: string, error: unknown): Error {
   if (error instanceof Rejected) return error;
   if (isFullError(error)) return noSpace(directory);
   if (error instanceof DirectoryInUse) {
-    return rejection('directory_in_use', error.message, 'Stop that service, or name another directory.');
+    return rejection('directory_in_use', error.fact, `${error.firstStep}, or name another directory.`);
   }
   if (error instanceof StartError) {
     return rejection('directory_unusable', error.message, 'Do what the message says, or name another directory.');

@@ -12,7 +12,18 @@ import { writeFault } from '../files/system-faults.ts';
 import { type DataDir, StartError } from './data-dir.ts';
 
 /** Another process owns the data directory. Nothing in it was read or changed. */
-export class DirectoryInUse extends StartError {}
+export class DirectoryInUse extends StartError {
+  /** Who has it, without what to do. */
+  readonly fact: string;
+  /** What makes it free, without a full stop: a command may have another way beside it. */
+  readonly firstStep: string;
+
+  constructor(fact: string, firstStep: string, otherSteps: string) {
+    super(`${fact} ${firstStep}${otherSteps}`);
+    this.fact = fact;
+    this.firstStep = firstStep;
+  }
+}
 
 /** Held until it is released, or the process ends. */
 export interface Ownership {
@@ -140,15 +151,17 @@ function introduce({ owner }: DataDir): void {
 
 function inUse(dir: DataDir): DirectoryInUse {
   return new DirectoryInUse(
-    `The data directory ${dir.path} is in use by ${ownerOf(dir)}. Stop that service first, or set ECT_DATA_DIR to ` +
-      'another directory. ECT_WORKERS gives one service several processes.',
+    `The data directory ${dir.path} is in use by ${ownerOf(dir)}.`,
+    'Stop that service first',
+    ', or set ECT_DATA_DIR to another directory. ECT_WORKERS gives one service several processes.',
   );
 }
 
 function orphaned({ path }: DataDir): DirectoryInUse {
   return new DirectoryInUse(
-    `The data directory ${path} is in use by workers of a service whose supervisor has ended. ` +
-      'End these processes first: they are node processes that run `serve`.',
+    `The data directory ${path} is in use by workers of a service whose supervisor has ended.`,
+    'End these processes first (node processes that run `serve`)',
+    '.',
   );
 }
 

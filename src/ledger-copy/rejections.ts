@@ -39,7 +39,7 @@ export function damagedSource(name: string, index: number | undefined, fault: st
 /** What was thrown while a directory was opened, as a rejection. */
 export function directoryRejection(error: unknown): unknown {
   if (error instanceof DirectoryInUse) {
-    return rejection('directory_in_use', error.message, 'Stop that service, or copy from a backup.');
+    return rejection('directory_in_use', error.fact, `${error.firstStep}, or copy from a backup.`);
   }
   if (error instanceof StartError) {
     return rejection('directory_unusable', error.message, 'Do what the message says, or name another directory.');

@@ -103,6 +103,9 @@ describe('L19 L8 over a directory that was used', () => {
     const { code, told } = await restoring(backup, dataDir, '--replace', '--yes').finally(() => ownership.release());
     expect([code, told.error.reason]).toEqual([1, 'directory_in_use']);
     expect(told.error.message).toContain(`in use by process ${process.pid}`);
+    // The advice once, and the one of this command.
+    expect(told.error.message).not.toContain('Stop');
+    expect(told.error.remedy).toBe('Stop that service first, or name another directory.');
     expect(filesOf(dataDir)).toEqual(before);
   });
 

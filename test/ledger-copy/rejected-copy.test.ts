@@ -124,7 +124,11 @@ describeWithPostgres('ect ledger copy', () => {
       const source = await copyOfOriginal();
       const ownership = await takeOwnership(await openDataDir(source));
       const { env } = await freshDatabase();
-      expect(await copy(source, 'postgres', env)).toMatchObject({ reason: 'directory_in_use' });
+      expect(await copy(source, 'postgres', env)).toMatchObject({
+        reason: 'directory_in_use',
+        message: expect.stringMatching(/ is in use by process .+, since "[^"]+"\.$/),
+        remedy: 'Stop that service first, or copy from a backup.',
+      });
       ownership.release();
     });
 
