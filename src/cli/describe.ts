@@ -16,6 +16,7 @@ import {
   type TaskName,
 } from '../gen/ect/v1/token_pb.ts';
 import { type Io, paint, plain, utc } from './output.ts';
+import { inOptions } from './request-fields.ts';
 
 type Row = readonly [name: string, value: string];
 
@@ -65,13 +66,19 @@ export function checkLines(io: Io, checks: readonly Check[]): readonly string[] 
     if (check.status === CheckStatus.PASS) return [`${paint(io.stdout, 'green', '✓')} ${name}`];
     if (check.status !== CheckStatus.FAIL) return [paint(io.stdout, 'dim', `– ${name}  not checked`)];
     const { finding, rule } = check;
+    const fields = claimsIn(finding?.message ?? '');
     return [
       `${paint(io.stdout, 'red', `✗ ${name}`)}  ${finding ? reasonName(finding) : ''}`,
-      ...(finding?.message ? [`    ${plain(finding.message)}`] : []),
+      ...(finding?.message ? [`    ${plain(inOptions(io, finding.message, fields))}`] : []),
       ...(rule === '' ? [] : [`    rule: ${plain(rule)}`]),
       ...(finding?.remedy ? [`    next: ${plain(finding.remedy)}`] : []),
     ];
   });
+}
+
+/** The claims, and so the fields of a request to issue, that a finding names: each sentence begins with one. */
+function claimsIn(message: string): readonly string[] {
+  return Array.from(message.matchAll(/(?:^|\. )([a-z_]+(?:\[\d+\])?) must /g), ([, claim = '']) => claim);
 }
 
 /** A reason as errors spell it; a newer service may have one that is not known here. */

@@ -22,6 +22,8 @@ export interface Failure {
   /** What to do next. Empty where nothing is known. */
   readonly remedy: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** What the command line calls the field of `metadata`, for people. */
+  readonly field?: string;
 }
 
 /** What to do where a store that a command opens itself does not work: no service is asked, and none has a log of it. */

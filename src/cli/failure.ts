@@ -4,10 +4,11 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { SERVER_ID_CODE } from '../callers/server-id.ts';
 import { EctError, type ErrorReason, REASONS, remedyFor } from '../errors.ts';
-import { ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
+import { BadRequestSchema, ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
 import { connect, type Service, type ServiceOptions } from './client.ts';
 import { EXIT, type Failure, Rejected, STORE_REMEDY, WrongUsage } from './exit.ts';
 import { type Io, type OutputOptions, plain, printFailure, remark } from './output.ts';
+import { failureInOptions } from './request-fields.ts';
 
 /** Runs the body of a command. An exception is reported and determines the exit code. */
 export async function attempt(io: Io, options: OutputOptions, body: () => Promise<void>): Promise<void> {
@@ -36,7 +37,8 @@ export async function attemptCalls(
     try {
       await body(service);
     } catch (error) {
-      throw error instanceof ConnectError ? new Rejected(explainCall(error, options)) : error;
+      if (!(error instanceof ConnectError)) throw error;
+      throw new Rejected(failureInOptions(io, explainCall(error, options), fieldsOf(error)));
     } finally {
       service.close();
     }
@@ -59,6 +61,13 @@ function explain(error: unknown): Failure {
   }
   const message = error instanceof Error ? error.message : String(error);
   return { reason: 'failed', message, remedy: '', metadata: {} };
+}
+
+/** The fields of the request that a service has rejected. */
+function fieldsOf(error: ConnectError): readonly string[] {
+  const named = error.findDetails(ErrorInfoSchema).map(({ metadata }) => metadata['field'] ?? '');
+  const violated = error.findDetails(BadRequestSchema).flatMap(({ fieldViolations }) => fieldViolations);
+  return [...named, ...violated.map(({ field }) => field)].filter((field) => field !== '');
 }
 
 /** What a failed call means. The service's words are data: they are printed through `plain`. */

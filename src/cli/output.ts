@@ -84,13 +84,14 @@ export function utc(seconds: bigint | number): string {
 /** Tells a failure: as JSON on stdout for machines, else as a few lines on stderr. */
 export function printFailure(io: Io, options: OutputOptions, failure: Failure): void {
   if (options.json) {
-    const { faults, ...rest } = failure;
+    const { faults, field: _, ...rest } = failure;
     const all = faults === undefined ? {} : { faults: [...faults] };
     printJson(io, { error: { ...rest, ...all, metadata: { ...failure.metadata } } });
     return;
   }
+  const { field } = failure;
   remark(io, `${paint(io.stderr, 'red', `✗ ${plain(failure.reason)}`)}: ${plain(failure.message)}`);
   for (const fault of failure.faults ?? []) remark(io, `  ${plain(fault)}`);
-  for (const line of columns(Object.entries(failure.metadata))) remark(io, `  ${line}`);
+  for (const line of columns(Object.entries({ ...failure.metadata, ...(field && { field }) }))) remark(io, `  ${line}`);
   if (failure.remedy !== '') remark(io, `  next: ${plain(failure.remedy)}`);
 }

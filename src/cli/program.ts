@@ -25,6 +25,7 @@ import type { LedgerCopier } from './ledger-copy.ts';
 import { listCommand } from './list.ts';
 import type { Io } from './output.ts';
 import { policyCommand } from './policy.ts';
+import { rememberCommand } from './request-fields.ts';
 import { type Serve, serveCommand } from './serve.ts';
 import { taintCommand } from './taint.ts';
 import { type CheckTrust, trustCommand } from './trust.ts';
@@ -89,7 +90,10 @@ function buildProgram(parts: ProgramParts): Command {
     helpCommand(io, program),
   ];
   for (const command of commands) program.addCommand(command);
-  program.hook('preAction', (_program, command) => rejectEmpty(command));
+  program.hook('preAction', (_program, command) => {
+    rememberCommand(io, command);
+    rejectEmpty(command);
+  });
   for (const command of [program, ...commands, ...commands.flatMap(subcommandsOf)]) {
     command
       .exitOverride()

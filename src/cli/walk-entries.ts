@@ -49,7 +49,7 @@ export async function* walkEntries(
       emptyPages = entries.length === 0 ? emptyPages + 1 : 0;
       if (emptyPages > MAX_EMPTY_PAGES)
         throw new Error(`the service has sent ${MAX_EMPTY_PAGES} pages without an entry`);
-      const mayHaveMore = entries.length === 0 || page.length > 0;
+      const mayHaveMore: boolean = entries.length === 0 || page.length > 0;
       coming = nextPageToken !== '' && mayHaveMore && left > 0 ? ask(nextPageToken) : undefined;
       // It is awaited only after this page has been used, and may have failed by then.
       coming?.catch(() => undefined);

@@ -4,7 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { createClient, createRouterTransport } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
 import { walkEntries } from '../../src/cli/walk-entries.ts';
-import { EntryOrder, EntrySchema, LedgerService } from '../../src/gen/ect/v1/ledger_pb.ts';
+import { type Entry, EntryOrder, EntrySchema, LedgerService } from '../../src/gen/ect/v1/ledger_pb.ts';
 
 /** A service with these pages, each with the indexes of its entries. The token of a page is its number. */
 function serviceOf(pages: readonly (readonly number[])[]) {
@@ -22,7 +22,7 @@ function serviceOf(pages: readonly (readonly number[])[]) {
   return { ledger: createClient(LedgerService, transport), asked: () => asked };
 }
 
-async function indexesOf(walk: AsyncIterable<{ readonly index?: bigint }>): Promise<number[]> {
+async function indexesOf(walk: AsyncIterable<Entry>): Promise<number[]> {
   const indexes: number[] = [];
   for await (const { index } of walk) indexes.push(Number(index));
   return indexes;
