@@ -31,7 +31,10 @@ export function rememberCommand(io: Io, command: Command): void {
   commands.set(io, command);
 }
 
-/** How the command spells the field at this path (`aud[1]`, `task.jti`): `--aud (value 2)`, `<token>`. Undefined where it has neither. */
+/**
+ * How the command spells the field at this path (`aud[1]`, `task.jti`): `--aud (value 2)`, `<token>`. Undefined where it has neither.
+ * @internal Exported because a test asks it for every field.
+ */
 export function spellingOf(command: Command, path: string): string | undefined {
   const [, field = '', at] = /(?:^|\.)([a-z_0-9]+)(?:\[(\d+)\])?$/.exec(path) ?? [];
   const value = at === undefined ? '' : ` (value ${Number(at) + 1})`;

@@ -53,7 +53,7 @@ describe('taint', () => {
     const { code, err } = await ect(['taint', '--jti', 'no uuid', '--yes', ...at]);
     expect(code).toBe(1);
     expect(err).toContain('✗ REQUEST_INVALID');
-    expect(err).toContain('task.jti');
+    expect(err).toContain('--jti must be');
   });
 });
 

@@ -79,7 +79,7 @@ describe('verify', () => {
     const verify = (asOf: string) => ect(['verify', token, '--audience', ISSUER, '--as-of', asOf, ...at]);
     expect((await verify(new Date().toISOString())).code).toBe(0);
     expect((await verify('2001-01-01T00:00:00Z')).out).toContain('✗ IAT_IN_FUTURE');
-    expect((await verify('2101-01-01T00:00:00Z')).err).toContain('as_of must not be in the future');
+    expect((await verify('2101-01-01T00:00:00Z')).err).toContain('--as-of must not be in the future');
     expect((await verify('yesterday')).code).toBe(2);
   });
 

@@ -186,7 +186,8 @@ describeWith('openssl', 'callers with certificates, and with credentials over th
       expect(provenance).toMatchObject({ caller: ADMIN, ...proven, policyDigest });
       if (body.case === 'key')
         actions.set(`${KeyStateSchema.value[body.value.state]?.localName} ${body.value.kid}`, provenance.action);
-      if (body.case === 'taint') actions.set(`mark ${body.value.subject.value}`, provenance.action);
+      const subject = body.case === 'taint' ? body.value.subject : undefined;
+      if (subject?.case === 'kid') actions.set(`mark ${subject.value}`, provenance.action);
     }
     expect(Object.fromEntries(actions)).toEqual({
       [`RETIRED ${retired}`]: 'RetireKey',
