@@ -24,6 +24,14 @@ export interface CallsOptions extends CallAdmissionOptions, ProcedureOptions {
 
 type CallKind = 'unary' | 'stream';
 
+/**
+ * A request of more bytes makes its call a heavy one, of which few have begun at once. Only the bytes of a request are counted, but its
+ * message, and the results of its items, can take several times as much memory. A call that waits holds its bytes alone.
+ */
+const LARGE_BYTES = 64 * 1024;
+/** The least weight of a heavy call. */
+const HEAVY = 2;
+
 export type Calls = ReturnType<typeof createCalls>;
 
 /** The calls of one server. */
@@ -156,6 +164,7 @@ export function createCalls(options: CallsOptions) {
     }
     admission.begun(account);
     call.isCounted = true;
+    if (bytes > LARGE_BYTES) call.weight = Math.max(call.weight, HEAVY);
     scheduler.enter(account, { weight: call.weight, bytes }, () => {
       if (call.isFinished || call.stopped !== undefined) return false;
       call.stage = 'begun';

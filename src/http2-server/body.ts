@@ -43,14 +43,13 @@ export class Body {
     return true;
   }
 
-  /** All bytes so far. */
-  read(): Buffer {
+  /** Returns the bytes so far, and keeps none of them: a message that has been read must not stay in memory beside its bytes. */
+  take(): Buffer {
     const last = this.#block.subarray(0, this.#blockLength);
-    if (this.#blocks.length === 0) return last;
-    const whole = Buffer.concat([...this.#blocks, last], this.#length);
+    const whole = this.#blocks.length === 0 ? last : Buffer.concat([...this.#blocks, last], this.#length);
     this.#blocks.length = 0;
-    this.#block = whole;
-    this.#blockLength = whole.length;
+    this.#block = EMPTY;
+    this.#blockLength = 0;
     return whole;
   }
 

@@ -95,7 +95,7 @@ function echo(stream: Stream, onGone: () => void = () => undefined): Receiver {
     onData: (part) => {
       if (!body.add(part)) stream.respond(writeHeaderBlock([[':status', '413']]), true);
     },
-    onEnd: () => stream.answer(HEADERS, body.read(), TRAILERS),
+    onEnd: () => stream.answer(HEADERS, body.take(), TRAILERS),
     onGone,
   };
 }

@@ -53,7 +53,8 @@ export function createUnaryFastPath(
     call.weight = route.weight;
     if (route.isLarge) call.reserve = (bytes) => stream.reserveAnswer(writtenBytes(bytes, form));
     return receive(stream, form, route.maxBytes, call, calls, (message) => {
-      calls.enter(call, message.length, () => void answer(stream, form, route, call, message));
+      const unread = new UnreadMessage(message);
+      calls.enter(call, message.length, () => void answer(stream, form, route, call, unread));
     });
   };
 
@@ -62,20 +63,41 @@ export function createUnaryFastPath(
     form: UnaryWireForm,
     route: FastPathRoute,
     call: OpenCall,
-    message: Buffer,
+    unread: UnreadMessage,
   ): Promise<void> {
     try {
-      // A small message is read synchronously and needs no signal; most calls never create one.
-      const signal = message.length > SYNC_BYTES ? call.signal : undefined;
-      const read = () => readMessage(route.descriptor.input, form.codec, message, signal);
+      const read = () => {
+        const message = unread.take();
+        // A small message is read synchronously and needs no signal; most calls never create one.
+        const signal = message.length > SYNC_BYTES ? call.signal : undefined;
+        return readMessage(route.descriptor.input, form.codec, message, signal);
+      };
       const { service, descriptor } = route;
       const written = await calls.perform(service, descriptor.localName, read, call, (answer) =>
         writeAnswer(form, route, answer, call),
       );
+      // The answer may wait for its reader, but nothing of the request does.
+      stream.freeBody();
       form.answer(stream, written);
     } catch (thrown) {
       rejectCall(stream, form, call, thrown as EctError);
     }
+  }
+}
+
+/** The bytes of a request until they are read. While the call runs, its message takes as much memory as they took. */
+class UnreadMessage {
+  #message: Buffer | undefined;
+
+  constructor(message: Buffer) {
+    this.#message = message;
+  }
+
+  take(): Buffer {
+    const message = this.#message;
+    if (message === undefined) throw new TypeError('a request is read once');
+    this.#message = undefined;
+    return message;
   }
 }
 
@@ -100,7 +122,7 @@ function receive(
   const judge = () => {
     if (!open) return;
     try {
-      onMessage(form.messageIn(body.read(), maxBytes));
+      onMessage(form.messageIn(body.take(), maxBytes));
     } catch (thrown) {
       end(thrown as EctError);
     }

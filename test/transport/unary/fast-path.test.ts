@@ -42,6 +42,7 @@ function standInLine() {
     socket: new Socket(),
     remoteEnded: true,
     consumed: () => undefined,
+    freeBody: () => undefined,
     respond: vi.fn<Stream['respond']>(),
     answer: vi.fn<Stream['answer']>(),
   };
