@@ -3,7 +3,7 @@
 import { invalid } from '../../../api/invalid.ts';
 import { MAX_BATCH_ITEMS } from '../../../calls/message-limits.ts';
 import { EctError, reject } from '../../../errors.ts';
-import { MAX_DEPTH, MAX_VALUES } from './limits.ts';
+import { MAX_BATCH_OBJECTS, MAX_DEPTH, MAX_VALUES } from './limits.ts';
 
 /** The position of something in a message, such as `items[3].request.exec_act`. It is only formatted for a fault. */
 export interface Place {
@@ -86,8 +86,15 @@ export class Faults {
 }
 
 export function tooManyValues(): EctError {
-  const message = `the message, or an item of it, has more than ${MAX_VALUES} values`;
-  return new EctError(reject('MESSAGE_TOO_LARGE', message, { limit_values: String(MAX_VALUES) }));
+  return beyondValues(`the message, or an item of it, has more than ${MAX_VALUES} values`, MAX_VALUES);
+}
+
+export function tooManyObjects(): EctError {
+  return beyondValues(`the items have more than ${MAX_BATCH_OBJECTS} lists and objects together`, MAX_BATCH_OBJECTS);
+}
+
+function beyondValues(message: string, limit: number): EctError {
+  return new EctError(reject('MESSAGE_TOO_LARGE', message, { limit_values: String(limit) }));
 }
 
 export function tooDeep(): EctError {

@@ -7,6 +7,12 @@
  */
 export const MAX_VALUES = 16_384;
 
+/**
+ * Lists and objects in the Structs of all items of a batch, or in its JSON. An empty object has three bytes in JSON and 56 in memory: without
+ * this limit a message of 4 MiB would take 56 MiB. A thousand items may each have more of them than an extension object needs.
+ */
+export const MAX_BATCH_OBJECTS = 262_144;
+
 /** Nested messages, or nested brackets. The generated codec has the same limit. */
 export const MAX_DEPTH = 100;
 

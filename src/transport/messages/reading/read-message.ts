@@ -5,8 +5,8 @@ import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/proto
 import { MAX_BATCH_ITEMS } from '../../../calls/message-limits.ts';
 import { type BatchField, batchFieldOf } from '../batch-field.ts';
 import { TimeSlices } from '../time-slices.ts';
-import { malformed, tooManyItems } from './faults.ts';
-import { MAX_DEPTH, SYNC_BYTES } from './limits.ts';
+import { malformed, tooManyItems, tooManyObjects } from './faults.ts';
+import { MAX_BATCH_OBJECTS, MAX_DEPTH, SYNC_BYTES } from './limits.ts';
 import { buildPlain } from './plain-message.ts';
 import { readJson } from './read-json.ts';
 import { eachRecord, scanWire } from './scan-wire.ts';
@@ -48,19 +48,32 @@ function readBatch(desc: DescMessage, batch: BatchField, bytes: Buffer, signal: 
   const { items, rest } = split(batch, bytes);
   const message = decode(desc, rest);
   const withItems = (read: readonly object[]) => ({ ...message, [batch.localName]: read });
-  if (bytes.length > SYNC_BYTES) return readInSlices(batch, items, slices).then(withItems);
-  return withItems(items.map((item) => decode(batch.message, item, 2)));
+  const readItem = itemReader(batch);
+  if (bytes.length > SYNC_BYTES) return readInSlices(items, readItem, slices).then(withItems);
+  return withItems(items.map(readItem));
 }
 
+/** Reads one item after the other. */
+function itemReader({ message }: BatchField): (item: Buffer) => object {
+  let objects = 0;
+  return (item) => {
+    objects += scanWire(message, item, ITEM_DEPTH);
+    if (objects > MAX_BATCH_OBJECTS) throw tooManyObjects();
+    return build(message, item, ITEM_DEPTH);
+  };
+}
+
+const ITEM_DEPTH = 2;
+
 async function readInSlices(
-  batch: BatchField,
   items: readonly Buffer[],
+  readItem: (item: Buffer) => object,
   slices: TimeSlices,
 ): Promise<readonly object[]> {
   const read: object[] = [];
   for (const item of items) {
     if (slices.isOver()) await slices.next();
-    read.push(decode(batch.message, item, 2));
+    read.push(readItem(item));
   }
   return read;
 }
@@ -84,9 +97,14 @@ function split(batch: BatchField, bytes: Buffer): { readonly items: readonly Buf
   return { items, rest: Buffer.concat(rest) };
 }
 
-/** Reads a message at nesting depth `depth`. It is scanned completely before anything is created. */
-function decode(desc: DescMessage, bytes: Buffer, depth = 1): object {
-  scanWire(desc, bytes, depth);
+/** Reads a message. It is scanned completely before anything is created. */
+function decode(desc: DescMessage, bytes: Buffer): object {
+  scanWire(desc, bytes);
+  return build(desc, bytes, 1);
+}
+
+/** Creates a message at nesting depth `depth` that was scanned. */
+function build(desc: DescMessage, bytes: Buffer, depth: number): object {
   const plain = buildPlain(desc, bytes);
   if (plain !== undefined) return plain;
   try {

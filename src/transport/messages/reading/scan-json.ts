@@ -3,8 +3,8 @@
 
 import { MAX_BATCH_ITEMS } from '../../../calls/message-limits.ts';
 import type { BatchField } from '../batch-field.ts';
-import { malformed, tooDeep, tooManyItems, tooManyValues } from './faults.ts';
-import { MAX_DEPTH, MAX_VALUES } from './limits.ts';
+import { malformed, tooDeep, tooManyItems, tooManyObjects, tooManyValues } from './faults.ts';
+import { MAX_BATCH_OBJECTS, MAX_DEPTH, MAX_VALUES } from './limits.ts';
 
 /** A part of the text, and how many members its objects have in total, counted as written. */
 export interface JsonPart {
@@ -36,6 +36,8 @@ export class JsonScan {
   #depth = 0;
   /** Counts of the message, or of the item that is being scanned. */
   #values = 0;
+  /** Lists and objects of the whole text. */
+  #objects = 0;
   #members = 0;
   #outerMembers = 0;
   #nextBackslash: number;
@@ -81,6 +83,7 @@ export class JsonScan {
       case OPEN_BRACE:
       case OPEN_BRACKET:
         this.#count();
+        if (++this.#objects > MAX_BATCH_OBJECTS) throw tooManyObjects();
         if (++this.#depth > MAX_DEPTH) throw tooDeep();
         if (this.#depth === 2 && unit === OPEN_BRACKET && this.#isBatchNext()) this.#enterBatch();
         break;

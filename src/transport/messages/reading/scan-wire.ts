@@ -18,10 +18,12 @@ import {
 
 /**
  * Checks a message of this type at nesting depth `depth`. It is stricter than the generated codec in one respect: a known field with
- * another wire type is rejected, not read as if it had the declared one. Throws EctError.
+ * another wire type is rejected, not read as if it had the declared one. Returns how many lists and objects its Structs have. Throws EctError.
  */
-export function scanWire(desc: DescMessage, bytes: Uint8Array, depth = 1): void {
-  new WireScanner(bytes).scanMessage(wireTypeOf(desc), bytes.length, depth);
+export function scanWire(desc: DescMessage, bytes: Uint8Array, depth = 1): number {
+  const scanner = new WireScanner(bytes);
+  scanner.scanMessage(wireTypeOf(desc), bytes.length, depth);
+  return scanner.objects;
 }
 
 /** Where a field of the outermost message starts and ends, including its tag, and where its content is. */
@@ -41,6 +43,8 @@ export function eachRecord(bytes: Uint8Array, onRecord: (record: WireRecord) => 
 
 class WireScanner {
   at = 0;
+  /** Structs and lists of values. */
+  objects = 0;
   #values = 0;
   #jsonBytes = 0;
   readonly #bytes: Uint8Array;
@@ -60,6 +64,7 @@ class WireScanner {
 
   scanMessage(type: WireType, end: number, depth: number): void {
     if (depth > MAX_DEPTH) throw tooDeep();
+    if (type.jsonBytes > 0) this.objects++;
     this.#addJson(type.jsonBytes);
     while (this.at < end) {
       const tag = this.#tag();

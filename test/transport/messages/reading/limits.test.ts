@@ -29,6 +29,22 @@ describe('H22: before anything is built', () => {
     expect(await json(text, BatchIssueRequestSchema)).toMatchObject(tooManyValues);
   });
 
+  test('a batch of more than 262,144 lists and objects in all its items is rejected, however few each of them has', async () => {
+    const tooMany = { reason: 'MESSAGE_TOO_LARGE', metadata: { limit_values: '262144' } };
+    // 1,000 empty lists in a list of a Struct.
+    const list = fill(field(1, field(6, Buffer.alloc(0))), 4 * 1_000);
+    const member = Buffer.concat([field(1, Buffer.from('a')), field(2, field(6, list))]);
+    const item = field(1, field(2, field(12, field(1, member))));
+    const items = (count: number) => proto(fill(item, count * item.length), BatchIssueRequestSchema);
+    expect(await items(261)).toMatchObject({ items: { length: 261 } });
+    expect(await items(262)).toMatchObject(tooMany);
+    const text = `{"request":{"ectExt":{"a":[${'[],'.repeat(999)}[]]}}}`;
+    const batch = (count: number) =>
+      json(`{"items":[${`${text},`.repeat(count - 1)}${text}]}`, BatchIssueRequestSchema);
+    expect(await batch(261)).toMatchObject({ items: { length: 261 } });
+    expect(await batch(262)).toMatchObject(tooMany);
+  });
+
   test('a message nested more than 100 deep is rejected', async () => {
     const group = (depth: number) => Buffer.from('fb01'.repeat(depth) + 'fc01'.repeat(depth), 'hex');
     expect(await proto(group(99))).toMatchObject({ $typeName: 'ect.v1.IssueRequest' });
