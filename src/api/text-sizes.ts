@@ -65,8 +65,10 @@ const [COLON, COMMA, OPEN_BRACKET, OPEN_BRACE] = [0x3a, 0x2c, 0x5b, 0x7b];
 /** The payload of a token, signed or not. An unsigned one is JSON, also after white space, or its base64url. */
 export function payloadOf(token: string): Buffer {
   if (UNSIGNED.test(token)) return Buffer.from(token);
-  const [header = '', payload = header] = token.split('.', 2);
-  return Buffer.from(payload, 'base64url');
+  // Of a text without dots it is the whole.
+  const start = token.indexOf('.') + 1;
+  const end = start === 0 ? -1 : token.indexOf('.', start);
+  return Buffer.from(token.slice(start, end < 0 ? undefined : end), 'base64url');
 }
 
 const UNSIGNED = /^[\t\n\r ]*\{/;
