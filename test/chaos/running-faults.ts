@@ -56,7 +56,7 @@ async function jumpClock(campaign: Campaign): Promise<void> {
 }
 
 /** Kills the service while something is wrong around it. It starts all the same, or says what is wrong; then that is `fixed`. */
-async function restartAmid(campaign: Campaign, mend: () => void, why: RegExp): Promise<void> {
+async function restartAmid(campaign: Campaign, repair: () => void, why: RegExp): Promise<void> {
   await campaign.end(campaign.chance.pick(['SIGKILL', 'SIGTERM']));
   const end = await campaign.tryStart();
   if (end === undefined) {
@@ -67,7 +67,7 @@ async function restartAmid(campaign: Campaign, mend: () => void, why: RegExp): P
   campaign.noteRejection(end);
   if (!why.test(end.words))
     campaign.journal.breaks(`a start ended with ${end.code} and other words than ${why}: ${end.words}`);
-  mend();
+  repair();
   await campaign.start();
 }
 

@@ -63,7 +63,7 @@ describe('verify', () => {
     }
   });
 
-  test('--report lists everything that is to be mended', async () => {
+  test('--report lists every fault', async () => {
     const token = await issue('--pred', randomUUID());
     const wrong = ['--audience', 'urn:other', '--dag-mode', 'complete', '--minimum-level', 'L3'];
     const { code, out } = await ect(['verify', token, ...wrong, '--report', ...at]);

@@ -61,8 +61,8 @@ describe('S10 a mistake stops the start and names its key', () => {
       { ECT_KEY_ROTATION_HOURS: '1', ECT_SIGNER: 'kms', ECT_KMS_KEY: 'alias/a', ECT_KMS_REGION: 'eu-west-1' },
       'ect keys rotate',
     ],
-    ['rotation before a key is ripe', { ECT_KEY_ROTATION_HOURS: '1', ECT_JWKS_MAX_AGE_SEC: '3600' }, 'twice'],
-    ['renewal before a key is ripe', { ECT_SIGNING: 'two-tier', ECT_JWKS_MAX_AGE_SEC: '3600' }, 'four times'],
+    ['rotation before a key is due', { ECT_KEY_ROTATION_HOURS: '1', ECT_JWKS_MAX_AGE_SEC: '3600' }, 'twice'],
+    ['renewal before a key is due', { ECT_SIGNING: 'two-tier', ECT_JWKS_MAX_AGE_SEC: '3600' }, 'four times'],
   ])('%s', (_why, env, names) => {
     expect(() => readConfig(env)).toThrow(ConfigError);
     expect(() => readConfig(env)).toThrow(names);

@@ -21,7 +21,7 @@ export const DEVIATIONS: readonly Deviation[] = [
   {
     cases: /^(Errors|Duplicate Metadata)\/unary\/[a-z-]+$/,
     complaint: /^actual error \{code: \d+ \(\w+\), message: "(.+)\. .+"\} does not match expected message "\1"$/,
-    why: 'the message of a failure goes on with what would mend it',
+    why: 'the message of a failure continues with its remedy',
   },
   {
     cases: /^(Errors\/unary\/error-with-metadata$|Duplicate Metadata|Basic|Server Empty Requests)/,

@@ -117,7 +117,7 @@ describe('two tiers', () => {
     }
   });
 
-  test('a process that comes later signs with the root key until its own key is ripe', async () => {
+  test('a process that comes later signs with the root key until its own key is due', async () => {
     const shared = share();
     const first = await openTwoTier(shared);
     const second = await openTwoTier(shared);
@@ -160,7 +160,7 @@ describe('a renewal that fails', () => {
     expect(() => kidOf(keyManager)).toThrow(noKey);
   });
 
-  test('is made up for when the root key answers again: it stands in until the new key is ripe', async () => {
+  test('is made up for when the root key answers again: it stands in until the new key is due', async () => {
     const { keyManager, root, shared } = await openTwoTier();
     root.isDown = true;
     for (let minute = 0; minute < 61; minute++) {

@@ -146,7 +146,7 @@ describe('K8 rotation', () => {
     expect(states(processes[0]!.keyManager)).toEqual(['retired', 'active']);
   });
 
-  test('happens by itself at the age that the operator chose, so that the next key is ripe in time', async () => {
+  test('happens by itself at the age that the operator chose, so that the next key is due in time', async () => {
     const shared = share();
     const { keyManager } = await openKeyManager(shared, { policy: { rotateAfterMs: 7_200_000 } });
     shared.clock.advance(7200 - LEAD - 1);
@@ -160,7 +160,7 @@ describe('K8 rotation', () => {
     expect(states(keyManager)).toEqual(['retired', 'active']);
   });
 
-  test('a configured key that the ledger does not know is the next one, and the old one signs until it is ripe', async () => {
+  test('a configured key that the ledger does not know is the next one, and the old one signs until it is due', async () => {
     const shared = share();
     const old = await openKeyManager(shared);
     const { keyManager } = await openKeyManager(shared, { configured: 'another' });

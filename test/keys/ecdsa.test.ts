@@ -131,7 +131,7 @@ describe('T28: what is not a strict DER signature is nothing', () => {
     }
   });
 
-  test('cut at every byte, with the outer length mended', () => {
+  test('cut at every byte, with the outer length corrected', () => {
     for (let length = 2; length < good.length; length++) {
       const cut = Buffer.from(good.subarray(0, length));
       cut[1] = length - 2;

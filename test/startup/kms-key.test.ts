@@ -7,7 +7,7 @@ import { makeLocalSigner } from '../support/key-manager.ts';
 const fails = (atStart: 'wait' | 'wait-if-known' | 'fail') => () =>
   Promise.reject(new KmsKeyError('it cannot be used', { atStart, brief: 'it is disabled: enable it' }));
 
-test('D9 a start goes on where something else than new settings mends the key, and is rejected otherwise', async () => {
+test('D9 a start goes on where something other than new settings corrects the key, and is rejected otherwise', async () => {
   await expect(openOrAwait('kms:k', fails('fail'))).rejects.toThrow('it cannot be used');
   await expect(openOrAwait('kms:k', () => Promise.reject(new TypeError('a bug')))).rejects.toThrow(TypeError);
   expect(await openOrAwait('kms:k', fails('wait'))).toMatchObject({ locator: 'kms:k', startError: undefined });

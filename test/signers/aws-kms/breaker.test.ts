@@ -17,7 +17,7 @@ test('D3: it opens after so many failures in a row, and a success between them s
   expect(breaker.failure).toBe(unavailable);
 });
 
-test('D2: what only an operator mends opens it at once', () => {
+test('D2: an error that only an operator can correct opens it at once', () => {
   const breaker = new Breaker(3, 0);
   const misconfigured = failure('SIGNER_MISCONFIGURED');
   breaker.failed(misconfigured);
