@@ -289,7 +289,14 @@ describe('the order of a batch', () => {
 
   test('has predecessors first, however the items stand', async () => {
     const chain = [item('c', 'b'), item('b', 'a'), item('a'), item('z')];
-    expect(await planOrder(chain, createYielder())).toEqual([2, 3, 1, 0]);
+    expect(await planOrder(chain, createYielder())).toEqual([2, 1, 0, 3]);
+  });
+
+  test('is that of the items wherever no predecessor comes later', async () => {
+    const inOrder = [item('r'), item('c', 'r'), item('s'), item('d', 'c', 's')];
+    expect(await planOrder(inOrder, createYielder())).toEqual([0, 1, 2, 3]);
+    const late = [item('f', 'a'), item('g', 'a', 'b'), item('x'), item('a'), item('h', 'f'), item('b')];
+    expect(await planOrder(late, createYielder())).toEqual([2, 3, 0, 4, 5, 1]);
   });
 
   test('has tokens that wait for each other, and what follows them, at its end', async () => {
