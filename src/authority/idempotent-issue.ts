@@ -12,15 +12,21 @@ import type { IssueInput, OwnToken } from './issue-input.ts';
 import { writeFor } from './write-reservation.ts';
 import { heldBytes } from './write-sizes.ts';
 
-/** The token of an earlier call with the same request id, if the request has one. */
+/** The token of an earlier call with the same request id, if the request has one and the token has not expired. */
 export async function findIssuedToken(
   context: AuthorityContext,
   caller: Caller,
   input: IssueInput,
 ): Promise<OwnToken | undefined> {
   const digest = digestOfIssueInput(input);
-  const earlier = await context.idempotency.findIssued(keyScope(caller, digest), input.requestId, context.earliest());
-  return earlier === undefined ? undefined : reread(context, input, digest, earlier);
+  const scope = keyScope(caller, digest);
+  for (let key = input.requestId; ; ) {
+    const earlier = await context.idempotency.findIssued(scope, key, context.earliest());
+    if (earlier === undefined) return undefined;
+    const own = await reread(context, input, digest, earlier);
+    if (!hasExpired(context, own)) return own;
+    key = keyAfter(input, own);
+  }
 }
 
 /**
@@ -34,15 +40,31 @@ export async function rememberToken(
   minted: OwnToken,
 ): Promise<OwnToken> {
   const issued = { requestDigest: digestOfIssueInput(input), token: minted.text };
+  // The clocks of other processes may be behind.
   const keepUntil = minted.claims.exp + context.policy.token.maxFutureSeconds;
   const scope = keyScope(caller, issued.requestDigest);
-  const kept = await writeFor(
-    context,
-    { caller, use: 'idempotency', bytes: heldBytes(Buffer.byteLength(minted.text)) },
-    () => context.idempotency.remember(scope, input.requestId, issued, keepUntil, context.earliest()),
-    ({ token }) => token === minted.text,
-  );
-  return kept.token === minted.text ? minted : reread(context, input, issued.requestDigest, kept);
+  for (let key = input.requestId; ; ) {
+    const kept = await writeFor(
+      context,
+      { caller, use: 'idempotency', bytes: heldBytes(Buffer.byteLength(minted.text)) },
+      () => context.idempotency.remember(scope, key, issued, keepUntil, context.earliest()),
+      ({ token }) => token === minted.text,
+    );
+    if (kept.token === minted.text) return minted;
+    const own = await reread(context, input, issued.requestDigest, kept);
+    if (!hasExpired(context, own)) return own;
+    key = keyAfter(input, own);
+  }
+}
+
+/** By the earliest plausible time, as everything that is stored for a time: a clock that is ahead must not double what was issued. */
+function hasExpired(context: AuthorityContext, { claims }: OwnToken): boolean {
+  return claims.exp <= context.earliest();
+}
+
+/** The key of the token after an expired one, which keeps its own key for a while. It has spaces, as no request id of a caller has. */
+function keyAfter({ requestId }: IssueInput, { claims }: OwnToken): string {
+  return `${requestId} after ${claims.exp}`;
 }
 
 async function reread(

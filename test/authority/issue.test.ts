@@ -238,6 +238,21 @@ describe('a request id', () => {
     expect((await issueFor(context, again)).token).toBe(all[0]!.token);
   });
 
+  test('answers a retry with the same token until that has expired, and then with a new one, also of concurrent calls', async () => {
+    const { context, clock } = await makeAuthority();
+    const keyed = { ...again, ttlSeconds: 10 };
+    let last = await issueFor(context, keyed);
+    for (const _ of ['the first token', 'the one after it', 'and after that']) {
+      clock.advance(9);
+      expect((await issueFor(context, keyed)).token).toBe(last.token);
+      clock.advance(1);
+      const next = await Promise.all(Array.from({ length: 5 }, () => issueFor(context, keyed)));
+      expect(new Set(next.map(({ token }) => token)).size).toBe(1);
+      expect(next[0]?.claims.exp).toBe(last.claims.exp + 10);
+      last = next[0]!;
+    }
+  });
+
   test('rejects another request under the same key', async () => {
     const { context } = await makeAuthority();
     await issueFor(context, again, workload);
