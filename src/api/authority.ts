@@ -32,6 +32,7 @@ import { writeFinding } from './findings.ts';
 import { writeGraphReport } from './graph-messages.ts';
 import { readIssueInput } from './issue-request.ts';
 import { graphBytes } from './page-sizes.ts';
+import { provenanceFor } from './provenance-messages.ts';
 import { readRequestId } from './request-fields.ts';
 import { appendedBytes, issuedBytes, verdictBytes } from './response-size.ts';
 import { writeAppendDryRun, writeAppended, writeIssueDryRun, writeIssued, writeVerdict } from './responses.ts';
@@ -150,9 +151,10 @@ export function authorityService(
         checkAppend(request);
         const { token, dryRun, receiptFormat } = request;
         const policy = demandAppend(context, call.caller, token);
-        if (dryRun) return writeAppendDryRun(await dryRunItem(context, token, call), { receiptFormat });
+        const manner = { receiptFormat, provenanceOf: provenanceFor(context, call.caller) };
+        if (dryRun) return writeAppendDryRun(await dryRunItem(context, token, call), manner);
         const appended = await ofField('token', append(context, call.caller, token, call.signal, policy));
-        return writeAppended(appended, { receiptFormat });
+        return writeAppended(appended, manner);
       },
       batchAppendLedger: async ({ items }, call) => {
         checkBatch(items, checkAppend);

@@ -16,16 +16,23 @@ import { checkAll } from './violations.ts';
 
 export async function answerRecording(
   context: AuthorityContext,
-  { task, wait, receiptFormat }: GetRecordingRequest,
+  { task, wait, receiptFormat, signingInputSha256 }: GetRecordingRequest,
   { caller, signal }: Call,
 ): Promise<MessageInitShape<typeof GetRecordingResponseSchema>> {
   const { wid = '', jti = '' } = task ?? {};
   checkAll(
     () => demand(jti !== '', 'task.jti', 'is required'),
     () => readWait(wait),
+    () => readDigest(signingInputSha256),
     () => checkReceiptFormat(receiptFormat),
   );
-  const recording = await getRecording(context, caller, { wid, jti }, readWait(wait), signal);
+  const recording = await getRecording(
+    context,
+    caller,
+    { wid, jti, digest: readDigest(signingInputSha256) },
+    readWait(wait),
+    signal,
+  );
   if (recording.status === 'pending') return { status: RecordingStatus.PENDING };
   if (recording.status === 'failed') {
     return { status: RecordingStatus.FAILED, failure: toStatus(new EctError(recording.failure)) };
@@ -42,3 +49,11 @@ export async function answerRecording(
 function readWait(wait: Duration | undefined): number {
   return Math.min(readDurationMs('wait', wait) ?? 0, MAX_WAIT_MS);
 }
+
+/** Undefined: it is not asked about one token. */
+function readDigest(digest: Uint8Array): Uint8Array | undefined {
+  demand(digest.length === 0 || digest.length === SHA_256_BYTES, 'signing_input_sha256', 'must have 32 bytes');
+  return digest.length === 0 ? undefined : digest;
+}
+
+const SHA_256_BYTES = 32;

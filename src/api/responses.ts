@@ -32,6 +32,7 @@ import { writeEntry, writeReceipt } from './entry-messages.ts';
 import { findingBytes, writeFinding, writeReason } from './findings.ts';
 import { writeReport } from './graph-messages.ts';
 import { toItemFinding } from './item-errors.ts';
+import type { provenanceFor } from './provenance-messages.ts';
 
 /**
  * The claims of a token as the API spells them, whichever draft it is of.
@@ -125,10 +126,16 @@ export interface Manner {
   readonly receiptFormat?: ReceiptFormat;
   /** Of a batch. */
   readonly details?: DetailBudget | undefined;
+  /** The provenance of an entry that the caller may see. A batch has no room for those of a thousand entries. */
+  readonly provenanceOf?: ReturnType<typeof provenanceFor>;
 }
 
-export function writeAppended({ record, receipt, duplicate }: Appended, { receiptFormat }: Manner = {}) {
-  return { entry: writeEntry(record), receipt: writeReceipt(receipt, receiptFormat), duplicate };
+export function writeAppended({ record, receipt, duplicate }: Appended, { receiptFormat, provenanceOf }: Manner = {}) {
+  return {
+    entry: writeEntry(record, provenanceOf?.(record)),
+    receipt: writeReceipt(receipt, receiptFormat),
+    duplicate,
+  };
 }
 
 /** What an append would do: nothing of it is done. */

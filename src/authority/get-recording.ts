@@ -7,8 +7,9 @@ import type { AskedEntry } from './authorizer.ts';
 import { type Caller, callerName } from './caller.ts';
 import type { AuthorityContext } from './context.ts';
 import { isOf } from './evidence.ts';
-import type { TaskName } from './pending-recordings.ts';
+import type { PendingState, TaskName } from './pending-recordings.ts';
 import { askedAbout, type Reader, readerFor } from './read-permission.ts';
+import { takenBy } from './recordings.ts';
 import { WaitSlots } from './wait-slots.ts';
 
 /** The state of the entry of a task. */
@@ -16,6 +17,11 @@ export type Recording =
   | { readonly status: 'pending' }
   | { readonly status: 'recorded'; readonly record: LedgerRecord }
   | { readonly status: 'failed'; readonly failure: Rejection };
+
+/** What is asked about: a task, or only the token of a task that has this digest. */
+export interface AskedRecording extends TaskName {
+  readonly digest?: Uint8Array | undefined;
+}
 
 /** Longer waits count as this. It is less than the time in which a stopping service completes its calls. */
 export const MAX_WAIT_MS = 5_000;
@@ -27,13 +33,13 @@ const LONGEST_PAUSE_MS = 500;
 const WAITING = new WaitSlots({ total: 128, perCaller: 64 });
 
 /**
- * Returns when the task is recorded or its recording has failed, and after `waitMs` at the latest, with the current state. If too many
+ * Returns when the task (or the token) is recorded or its recording has failed, and after `waitMs` at the latest, with the current state. If too many
  * calls wait it returns immediately. ENTRY_NOT_FOUND if the task is neither recorded nor pending.
  */
 export async function getRecording(
   context: AuthorityContext,
   caller: Caller,
-  task: TaskName,
+  task: AskedRecording,
   waitMs: number,
   signal: AbortSignal,
 ): Promise<Recording> {
@@ -52,7 +58,7 @@ export async function getRecording(
 async function waitFor(
   context: AuthorityContext,
   reader: Reader,
-  task: TaskName,
+  task: AskedRecording,
   waitMs: number,
   signal: AbortSignal,
 ): Promise<Recording> {
@@ -66,17 +72,59 @@ async function waitFor(
   }
 }
 
-/** The pending recordings are read first: an entry that is written in between is then found in the ledger. */
-async function lookUp({ ledger, recordings }: AuthorityContext, reader: Reader, task: TaskName): Promise<Recording> {
-  const pending = await recordings.find(task);
-  const record = await ledger.find(task.wid, task.jti);
-  // Another token may have been recorded under the same name.
-  const recorded = record !== undefined && (pending === undefined || isOf(record, pending)) ? record : undefined;
-  const found = recorded === undefined ? pending && pendingEntry(task, pending.iss) : askedAbout(recorded);
-  if (!(await reader.maySee(found))) throw notPending(task);
-  if (recorded !== undefined) return { status: 'recorded', record: recorded };
-  if (pending === undefined) throw notPending(task);
-  return pending.failure === undefined ? { status: 'pending' } : { status: 'failed', failure: pending.failure };
+/** The first state that the reader may see. Both stores are read in any case: an entry that may not be seen takes as long as an absent one. */
+async function lookUp(context: AuthorityContext, reader: Reader, asked: AskedRecording): Promise<Recording> {
+  // The pending recordings are read first: an entry that is written in between is then found in the ledger.
+  const pending = await context.recordings.find(asked);
+  const record = await context.ledger.find(asked.wid, asked.jti);
+  const { digest } = asked;
+  const states =
+    digest === undefined ? statesOfTask(asked, pending, record) : statesOfToken(asked, digest, pending, record);
+  if (states.length === 0) await reader.maySee(undefined);
+  for (const { entry, recording } of states) if (await reader.maySee(entry)) return recording;
+  throw notPending(asked);
+}
+
+/** A state, and the entry that the reader must be allowed to see. */
+interface State {
+  readonly entry: AskedEntry;
+  readonly recording: Recording;
+}
+
+/** Of a task: its entry, whichever token it has. Another token that was to be recorded counts only without an entry. */
+function statesOfTask(
+  task: TaskName,
+  pending: PendingState | undefined,
+  record: LedgerRecord | undefined,
+): readonly State[] {
+  return [
+    ...(record === undefined ? [] : [recorded(record)]),
+    ...(pending === undefined ? [] : [{ entry: pendingEntry(task, pending.iss), recording: stateOf(pending) }]),
+  ];
+}
+
+/** Of one token: an entry of its task with another token means that it has none and gets none. */
+function statesOfToken(
+  task: TaskName,
+  digest: Uint8Array,
+  pending: PendingState | undefined,
+  record: LedgerRecord | undefined,
+): readonly State[] {
+  if (record !== undefined && isOf(record, { digest })) return [recorded(record)];
+  const isTaken: Recording | undefined = record && { status: 'failed', failure: takenBy(task) };
+  const own = pending !== undefined && isOf(pending, { digest }) ? pending : undefined;
+  return [
+    ...(own === undefined ? [] : [{ entry: pendingEntry(task, own.iss), recording: isTaken ?? stateOf(own) }]),
+    ...(record === undefined || isTaken === undefined ? [] : [{ entry: askedAbout(record), recording: isTaken }]),
+  ];
+}
+
+function recorded(record: LedgerRecord): State {
+  return { entry: askedAbout(record), recording: { status: 'recorded', record } };
+}
+
+function stateOf({ failure }: PendingState): Recording {
+  return failure === undefined ? { status: 'pending' } : { status: 'failed', failure };
 }
 
 function notPending(task: TaskName): EctError {

@@ -196,7 +196,8 @@ export class Recordings {
   }
 }
 
-function takenBy({ jti }: TaskName): Rejection {
+/** Of a token that gets no entry, because its task is recorded with another one. */
+export function takenBy({ jti }: TaskName): Rejection {
   return reject('DAG_DUPLICATE_TASK', `Another token is recorded under task ${jti}.`, { jti });
 }
 

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import {
+  type AskedRecording,
   type AuthorityContext,
   getRecording,
   type PendingRecordings,
@@ -43,7 +44,7 @@ function beside(
   return other;
 }
 
-function recordingOf(context: AuthorityContext, task = TASK, waitMs = 0, signal = endless.signal) {
+function recordingOf(context: AuthorityContext, task: AskedRecording = TASK, waitMs = 0, signal = endless.signal) {
   return getRecording(context, anonymous, task, waitMs, signal);
 }
 
@@ -110,17 +111,32 @@ describe('asynchronous L3', () => {
   });
 
   test('R5: an entry that comes too late, because another token took its task, fails and is alarmed', async () => {
-    const { context, noticed } = await withPendingRecording();
+    const { context, noticed, issued } = await withPendingRecording();
     const rival = await issueFor(context, { jti: JTI, execAct: 'other' });
     await appendTo(context, rival.token);
-    // The entry under the name is another's.
-    expect(await recordingOf(context)).toEqual({ status: 'pending' });
-    await context.recordings.sweep();
-    expect(await recordingOf(context)).toMatchObject({ status: 'failed', failure: { reason: 'DAG_DUPLICATE_TASK' } });
+    // The entry of the task is that of the other token.
+    const failed = { status: 'failed', failure: { reason: 'DAG_DUPLICATE_TASK' } };
+    const [loser, winner] = [issued.token, rival.token].map((token) => ({ ...TASK, digest: digestOfToken(token) }));
+    for (const _ of ['before the sweep', 'after it']) {
+      expect(await recordingOf(context)).toMatchObject({ status: 'recorded' });
+      expect(await recordingOf(context, winner)).toMatchObject({ status: 'recorded' });
+      expect(await recordingOf(context, loser, 5_000)).toMatchObject(failed);
+      await context.recordings.sweep();
+    }
     expect(noticed.map(({ event, seenBy, reason }) => [event, seenBy ?? reason])).toEqual([
       ['equivocated', 'ledger'],
       ['background append', 'DAG_DUPLICATE_TASK'],
     ]);
+  });
+
+  test('a token that is neither recorded nor pending is not that of its task, whichever token the task has', async () => {
+    const { context, issued } = await withPendingRecording();
+    const other = { ...TASK, digest: Buffer.alloc(32, 1) };
+    expect(await reasonOf(recordingOf(context, other))).toBe('ENTRY_NOT_FOUND');
+    const own = { ...TASK, digest: digestOfToken(issued.token) };
+    expect(await recordingOf(context, own)).toEqual({ status: 'pending' });
+    await context.recordings.sweep();
+    expect(await recordingOf(context, own)).toMatchObject({ status: 'recorded' });
   });
 
   test('a retry under its key is the same token, and one entry', async () => {

@@ -153,6 +153,14 @@ describeWith('openssl', 'callers with certificates, and with credentials over th
     const { token } = await as(A).authority.issue({ ...ORDER, level: Level.L2 });
     const { entry: appended } = await as(B).authority.appendLedger({ token });
     const jti = appended?.body.case === 'task' ? (appended.body.value.name?.jti ?? '') : '';
+    // Every single response with an entry follows one rule; a batch has no room for provenances.
+    const appendedBy = async (id: string) => (await as(id).authority.appendLedger({ token })).entry?.provenance?.caller;
+    expect(appended?.provenance?.caller).toBe(B);
+    expect(await Promise.all([ADMIN, A, B, 'spiffe://example.org/c'].map(appendedBy))).toEqual([B, B, B, undefined]);
+    const { results } = await as(B).authority.batchAppendLedger({ items: [{ request: { token } }] });
+    const batched = results[0]?.result.case === 'response' ? results[0].result.value : undefined;
+    expect(batched?.duplicate).toBe(true);
+    expect(batched?.entry?.provenance).toBeUndefined();
     const seenBy = async (id: string) => (await entryOf(as(id), jti)).entry.provenance?.caller;
     expect(await Promise.all([ADMIN, A, B].map(seenBy))).toEqual([B, B, B]);
     expect(await seenBy('spiffe://example.org/c')).toBeUndefined();

@@ -1375,7 +1375,8 @@ export const AppendLedgerRequestSchema: GenMessage<AppendLedgerRequest> = /*@__P
  */
 export type AppendLedgerResponse = Message<"ect.v1.AppendLedgerResponse"> & {
   /**
-   * The entry, with its token. In a dry run, only if it exists already.
+   * The entry, with its token. In a dry run, only if it exists already. In a batch it has no provenance, for which 1,000 entries have no
+   * room in a response: GetEntry returns it.
    *
    * @generated from field: ect.v1.Entry entry = 1;
    */
@@ -1840,8 +1841,9 @@ export const AuthorityService: GenService<{
     output: typeof AppendLedgerResponseSchema;
   },
   /**
-   * Appends up to 1,000 tokens in their order, so that a later item may follow an earlier one. Appending the same tokens again
-   * returns the same entries.
+   * Appends up to 1,000 tokens. An item may follow any other item of the batch, whichever comes first. New entries get their indexes in
+   * the order of the items, except that an item comes after its predecessors, and entries of other calls may be in between. Appending the
+   * same tokens again returns the same entries.
    *
    * @generated from rpc ect.v1.AuthorityService.BatchAppendLedger
    */
