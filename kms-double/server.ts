@@ -48,7 +48,7 @@ const CONTENT_TYPE = 'application/x-amz-json-1.1';
 const MAX_BODY_BYTES = 64 * 1024;
 const TARGET = /^TrentService\.([A-Za-z]+)$/;
 /** Nobody's: these open nothing anywhere. */
-const CREDENTIALS: Credentials = { accessKeyId: 'AKIDDOUBLE', secretAccessKey: 'not-a-secret' };
+export const CREDENTIALS: Credentials = { accessKeyId: 'AKIDDOUBLE', secretAccessKey: 'not-a-secret' };
 
 /** Starts a double on loopback. Dispose it to stop it. */
 export async function startKmsDouble(options: KmsDoubleOptions = {}): Promise<KmsDouble> {

@@ -20,9 +20,15 @@ export interface TestKms {
 
 /** Starts a double with one signing key under `alias/ect`, and lets the SDK find its credentials. Both end with the test. */
 export async function startKms(options: KmsDoubleOptions = {}): Promise<TestKms> {
+  const kms = await makeKms(options);
+  onTestFinished(() => kms.double[Symbol.asyncDispose]());
+  useCredentials(kms.double.credentials);
+  return kms;
+}
+
+/** A double with one signing key under `alias/ect`, which its caller disposes of. */
+export async function makeKms(options: KmsDoubleOptions = {}): Promise<TestKms> {
   const double = await startKmsDouble(options);
-  onTestFinished(() => double[Symbol.asyncDispose]());
-  useCredentials(double.credentials);
   const key = double.keys.create(REGION, 'ECC_NIST_P256', 'SIGN_VERIFY', true);
   double.keys.createAlias(REGION, 'alias/ect', key.keyId);
   return { double, key };
