@@ -1,9 +1,9 @@
 // The scrub in its thread: what it finds in either file, that it never keeps pages from being moved, and how it ends.
 
 import { hash } from 'node:crypto';
-import { open, readFile, rm, stat } from 'node:fs/promises';
+import { copyFile, open, readFile, rm, stat } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { LedgerKey } from '../../../src/ledger/index.ts';
 import { type Damage, LedgerScrub, SqliteLedgerStore, SqliteReplayGuard } from '../../../src/stores/sqlite/index.ts';
 import { tokenUse } from '../../contracts/replay-guard.ts';
@@ -19,16 +19,24 @@ let folder: Folder;
 let key: LedgerKey;
 let scrub: LedgerScrub | undefined;
 
-beforeEach(async () => {
-  folder = await makeFolder();
-  key = await recordLedger(folder.file('ledger.db'), ENTRIES);
-  const guard = SqliteReplayGuard.open(folder.file('once.db'));
-  for (let use = 0; use < ENTRIES; use++) {
+let made: Folder;
+beforeAll(async () => {
+  made = await makeFolder();
+  key = await recordLedger(made.file('ledger.db'), ENTRIES);
+  const guard = SqliteReplayGuard.open(made.file('once.db'));
+  const claims = Array.from({ length: ENTRIES }, (_, use) => {
     const signingInput = `header.payload-${use}`;
     const digest = hash('sha256', signingInput, 'buffer');
-    await guard.claim({ ...tokenUse(), jti: `use-${use}`, signingInput, digest }, 2_000, 1_000);
-  }
+    return guard.claim({ ...tokenUse(), jti: `use-${use}`, signingInput, digest }, 2_000, 1_000);
+  });
+  await Promise.all(claims);
   await guard.close();
+});
+afterAll(() => made.remove());
+
+beforeEach(async () => {
+  folder = await makeFolder();
+  for (const name of ['ledger.db', 'once.db']) await copyFile(made.file(name), folder.file(name));
 });
 afterEach(async () => {
   await scrub?.stop();

@@ -60,7 +60,8 @@ function append(side: Side, token: string, timeout: string) {
   return exchange(side.session, { path, headers: { ...GRPC, 'grpc-timeout': timeout }, body: [body] });
 }
 
-test.each(['lean', 'connect'] as const)(
+// At the same time: each waits for its deadline.
+test.concurrent.each(['lean', 'connect'] as const)(
   'L16: over the %s transport a deadline that passes during the commit is DEADLINE_EXCEEDED, and a retry finds the entry',
   async (transport) => {
     const { context, store } = sides[transport]!;
