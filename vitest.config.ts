@@ -21,7 +21,11 @@ const LONG = [
   'test/conformance/**',
   'test/interop/{buf-curl,curl,go-*,moto,python*,spire}.test.ts',
   'test/docs/{mesh,tour}.test.ts',
-  'test/demo.test.ts',
+  'test/{breaking,demo}.test.ts',
+  'test/stores/postgres/{failover,full-disk,pooler}.test.ts',
+  'test/stores/redis/{cluster,random-faults}.test.ts',
+  'test/{bench,kms-double}/main.test.ts',
+  'test/bench/process-cost.test.ts',
   'test/chaos/checker.test.ts',
   'test/backup/{bounded,documented,killed,online,restore-killed}.test.ts',
 ];
@@ -41,7 +45,25 @@ const ALONE = [
   'ledger-facts|many-events|open-calls|proof|properties|read-message|response-size|response-size-limits|scale|server|write-message',
   'admission|broken-requests|calls|foreign-issuers|messages|rejected-messages|router',
 ].join('|');
-const SHARED = `test/+(${ROOMS})/**/!(${ALONE}).test.ts`;
+/** Files of other folders that may share a process too. */
+const LIGHT = [
+  'test/errors.test.ts',
+  'test/bench/{cpu-profile,http2-frames,loops,replicas,report-html,report-table,rounds,scaling,statistics}.test.ts',
+  'test/bench/figures/overload.test.ts',
+  'test/cli/{confirm,failure,json-files,keygen,kid-argument,output,policy,program,token-file,trust,values}.test.ts',
+  'test/cli/whole-responses.test.ts',
+  'test/files/privacy.test.ts',
+  'test/fuzz/{header-rules,legal-tokens,round-trip,signed-again}.test.ts',
+  'test/runtime/{descriptors,shutdown}.test.ts',
+  'test/signers/aws-kms/{breaker,pin-file,rate-limit}.test.ts',
+  'test/signers/local/{passphrase,signer}.test.ts',
+  'test/stores/*.test.ts',
+  'test/stores/memory/*.test.ts',
+  'test/stores/postgres/{primary-search,recorded-ledger}.test.ts',
+  'test/stores/redis/{examine-server,failures}.test.ts',
+  'test/stores/sqlite/{durability,expiring-key-damage,failures,files-in-place,idempotency-store}.test.ts',
+];
+const SHARED = [`test/+(${ROOMS})/**/!(${ALONE}).test.ts`, ...LIGHT];
 
 // Each of these takes one minute or two, starting the service over and over. CI has no time for all: each of its runs takes one of
 // each row, ECT_TEST_TURN. `npm run test:full` runs them all.
@@ -70,14 +92,14 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'rooms', include: [SHARED], exclude: isFull ? NOT_IN_TURN : LONG, isolate: false },
+        test: { name: 'rooms', include: SHARED, exclude: isFull ? NOT_IN_TURN : LONG, isolate: false },
       },
       {
         extends: true,
         test: {
           name: 'tests',
           include: ['test/**/*.test.ts'],
-          exclude: [SHARED, HOSTILE, ...(isFull ? NOT_IN_TURN : LONG)],
+          exclude: [...SHARED, HOSTILE, ...(isFull ? NOT_IN_TURN : LONG)],
         },
       },
       {
@@ -92,6 +114,8 @@ export default defineConfig({
         },
       },
     ],
+    // Half a megabyte of new space to begin with, and 16 at most, would have tests spend a tenth of their time on its collection.
+    execArgv: ['--min-semi-space-size=16', '--max-semi-space-size=32'],
     // Tests wait for processes and timers a good part of their time: with one worker a core, two cores were idle for a third of a run.
     maxWorkers: Math.ceil((isFull ? 1.5 : 2) * availableParallelism()),
     // For what hangs, not for what is slow: on a busy machine a test may take ten times as long as on an idle one.
