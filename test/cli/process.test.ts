@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MAIN, runMain, type ServiceProcess, startService } from '../support/service-process.ts';
+import { ect } from './run.ts';
 
 let service: ServiceProcess;
 beforeAll(async () => {
@@ -46,14 +47,12 @@ test.each([
   ],
   ['an argument', ['verify', ''], "error: argument 'token' is empty"],
 ])('%s that is empty, as of a shell variable that is not set, is wrong usage', async (_what, argv, message) => {
-  const { code, stderr } = await runMain(argv, { ECT_URL: service.url });
+  const { code, err } = await ect(argv);
   expect(code).toBe(2);
-  expect(stderr).toContain(message);
+  expect(err).toContain(message);
 });
 
 test.each([
-  [0, ['checkpoint']],
-  [1, ['entry', '--index', '999']],
   [1, ['verify', 'no.to.ken', '--audience', 'urn:ect:dev']],
   [2, ['entry', '--index', 'first']],
 ])('the process exits with %i', async (expected, argv) => {

@@ -4,10 +4,14 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DocumentStore } from '../../src/ledger/document-store.ts';
 import type { LedgerStore } from '../../src/ledger/store.ts';
 import { checkStore } from '../support/check-store.ts';
+import { rounds } from '../support/full.ts';
 import { candidate, EMPTY_HEAD, honestSeal } from '../support/honest-seal.ts';
 import { plain } from '../support/plain.ts';
 import { ledgerOpeningsContract } from './ledger-openings.ts';
 import { ledgerReadsContract } from './ledger-reads.ts';
+
+/** Commits of one name. */
+const AT_ONCE = rounds(1_000, 200);
 
 /** An adapter on storage of its own. */
 export interface LedgerStoreFixture {
@@ -239,10 +243,10 @@ export function ledgerStoreContract(name: string, makeFixture: () => Promise<Led
       expect((await store.head())?.recordedAtMs).toBe(20);
     });
 
-    test('of 1,000 commits of one name at once exactly one adds it, and all answer the same record', async () => {
+    test(`of ${AT_ONCE.toLocaleString('en')} commits of one name at once exactly one adds it, and all answer the same record`, async () => {
       await started();
       const results = await Promise.all(
-        Array.from({ length: 1_000 }, (_, caller) =>
+        Array.from({ length: AT_ONCE }, (_, caller) =>
           store.commit([candidate('a', { content: `${caller}` })], honestSeal()),
         ),
       );

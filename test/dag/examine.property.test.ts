@@ -60,7 +60,7 @@ test('one task is judged as the naive model judges it', async () => {
       const report = await examineTask(task!, bundleAncestry(others), { exists: false }, examination);
       expectSame(report, expected, policy.maxAncestors);
     }),
-    { numRuns: rounds(3_000, 1_000) },
+    { numRuns: rounds(3_000, 300) },
   );
 });
 
@@ -72,7 +72,7 @@ test('many tasks with others outside are judged as the naive model judges them',
       const report = await examineWorkflow(seeds, bundleAncestry(others), { policy, marks: marking(marked) });
       expectSame(report, expectedOf(seeds, others, policy, 'seeds', marked), policy.maxAncestors);
     }),
-    { numRuns: rounds(3_000, 1_000) },
+    { numRuns: rounds(3_000, 300) },
   );
 });
 
@@ -153,7 +153,7 @@ test('R9, R10: a ledger that walks nothing it vouches for takes exactly the task
         if (own.depth !== undefined) expect([now.violations, now.depth]).toEqual([[], own.depth]);
       }
     }),
-    { numRuns: rounds(4_000, 1_000) },
+    { numRuns: rounds(4_000, 300) },
   );
 });
 
@@ -177,7 +177,7 @@ test('R9: tasks that are examined at the same time never close a circle, in whic
         expect(expectedOf([own], others, DEFAULT_DAG_POLICY, 'all').violations).toEqual([]);
       }
     }),
-    { numRuns: rounds(2_000, 500) },
+    { numRuns: rounds(2_000, 150) },
   );
 });
 
@@ -207,7 +207,7 @@ test('taints of a past that is not walked are those that the naive model finds, 
         expect(report.taintsUnknown).toBe(false);
       }
     }),
-    { numRuns: rounds(3_000, 1_000) },
+    { numRuns: rounds(3_000, 300) },
   );
 });
 

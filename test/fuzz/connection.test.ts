@@ -8,11 +8,12 @@ import { IssueRequestSchema } from '../../src/gen/ect/v1/authority_pb.ts';
 import { writeHeaderBlock } from '../../src/http2-server/index.ts';
 import { begin, CONTINUATION, hello, ping, reset, setting, update, whole } from '../http2-server/raw-frames.ts';
 import { dial } from '../interop/grpc-js-client.ts';
+import { rounds } from '../support/full.ts';
 import { fc } from '../support/random.ts';
 import { frame } from '../support/rpc-clients.ts';
 import { startService } from '../support/service-process.ts';
 
-const RUNS = 400;
+const RUNS = rounds(400, 100);
 const CUT_AFTER_MS = 50;
 
 const types = [
@@ -126,7 +127,7 @@ test('H10 H28: whatever frames come, the service lives, logs no bug and answers 
       await Promise.all(sequences.map(({ pieces, greets }) => send(port, pieces, greets > 0)));
       expect(service.stderr()).not.toContain('"event":"bug"');
     }),
-    { numRuns: RUNS / 8 },
+    { numRuns: Math.ceil(RUNS / 8) },
   );
   using client = dial(service.address);
   const order = { exec_act: 'review', aud: ['urn:example:b'] };

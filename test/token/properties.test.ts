@@ -4,6 +4,7 @@ import { KeyRing } from '../../src/keys/index.ts';
 import { LocalSigner } from '../../src/signers/local/index.ts';
 import { type Claims, mintUnsigned, parseStrictObject, verifyToken } from '../../src/token/index.ts';
 import { spell, spellings } from '../fuzz/spellings.ts';
+import { rounds } from '../support/full.ts';
 import { mintToken } from '../support/mint.ts';
 import { fc } from '../support/random.ts';
 import { NOW, policy } from '../support/tokens.ts';
@@ -75,7 +76,7 @@ describe('tokens', () => {
         const verdict = verdictOn(await mint(claims));
         expect(verdict.ok ? verdict.token.claims : verdict.rejection).toEqual(claims);
       }),
-      { numRuns: 500 },
+      { numRuns: rounds(500, 150) },
     );
   });
 
@@ -123,7 +124,7 @@ describe('tokens', () => {
       fc.property(anything, (token) => {
         expect(verdictOn(token).ok).toBe(false);
       }),
-      { numRuns: 3000 },
+      { numRuns: rounds(3_000, 1_000) },
     );
   });
 });
@@ -135,7 +136,7 @@ describe('strict JSON', () => {
         const read = parseStrictObject(spell(value, spelling));
         expect(read.ok ? read.value : read.fault).toEqual(value);
       }),
-      { numRuns: 1000 },
+      { numRuns: rounds(1_000, 300) },
     );
   });
 
@@ -162,7 +163,7 @@ describe('strict JSON', () => {
           expect(parseStrictObject(`{"out":${wrapped}}`)).toEqual({ ok: false, fault: 'it has a duplicate member' });
         },
       ),
-      { numRuns: 1000 },
+      { numRuns: rounds(1_000, 300) },
     );
   });
 
@@ -185,7 +186,7 @@ describe('strict JSON', () => {
         expect(read.value).toEqual(JSON.parse(json));
         expect(Array.isArray(read.value)).toBe(false);
       }),
-      { numRuns: 5000 },
+      { numRuns: rounds(5_000, 1_500) },
     );
     expect(readable).toBeGreaterThan(100);
   });

@@ -77,9 +77,9 @@ describeWithPostgres('PostgreSQL', () => {
       return Number(row?.['rows']);
     };
     for (let n = 0; n < 8; n++) await claim(n, 9_000);
-    await Promise.all(Array.from({ length: rounds(4_000, 2_000) }, (_, n) => claim(n, 9_000)));
+    await Promise.all(Array.from({ length: rounds(4_000, 1_000) }, (_, n) => claim(n, 9_000)));
     const atFirst = await rowsRead();
-    for (let n = 0; n < 20; n++) expect(await claim(100 * n, 9_000)).toBe('replayed');
+    for (let n = 0; n < 20; n++) expect(await claim(50 * n, 9_000)).toBe('replayed');
     const claimed = await rowsRead();
     expect(claimed - atFirst).toBeLessThanOrEqual(40);
     const deleted = async () => {

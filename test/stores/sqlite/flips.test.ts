@@ -9,11 +9,12 @@ import type { LedgerKey } from '../../../src/ledger/index.ts';
 import { checkAtStart, LedgerExaminer } from '../../../src/stores/sqlite/index.ts';
 import { SCRUBBED_STRUCTURE_BYTES } from '../../../src/stores/sqlite/ledger-examiner.ts';
 import { ect } from '../../cli/run.ts';
+import { rounds } from '../../support/full.ts';
 import { randomNumbers, SEED } from '../../support/random.ts';
 import { type Folder, makeFolder } from './folder.ts';
 import { answersOf, ISSUERS, recordLedger } from './recorded-ledger.ts';
 
-const FLIPS = Number(process.env['LEDGER_FLIPS'] ?? 60);
+const FLIPS = Number(process.env['LEDGER_FLIPS'] ?? rounds(60, 12));
 const SIZE = 60;
 
 let folder: Folder;
