@@ -174,12 +174,16 @@ export type ErrorReason = keyof typeof REASONS;
  * @internal Exported because a test compares it with `error_reason.proto`.
  */
 export const OPTIONAL_METADATA = {
-  DAG_TIME_ORDER: ['jti'],
-  DAG_CYCLE: ['jti'],
-  DAG_TOO_DEEP: ['jti'],
-  DAG_WORKFLOW_MISMATCH: ['jti'],
-  DAG_PREDECESSOR_NOT_APPROVED: ['jti'],
+  DAG_DUPLICATE_TASK: ['wid'],
+  DAG_TIME_ORDER: ['jti', 'wid'],
+  DAG_CYCLE: ['jti', 'wid'],
+  DAG_TOO_DEEP: ['jti', 'wid'],
+  DAG_WORKFLOW_MISMATCH: ['jti', 'wid'],
+  DAG_PREDECESSOR_NOT_APPROVED: ['jti', 'wid'],
+  TOKEN_REPLAYED: ['jti', 'wid'],
+  TOKEN_EQUIVOCATED: ['wid'],
   REQUEST_MALFORMED: ['field', 'limit_depth'],
+  IDEMPOTENCY_CONFLICT: ['request_id'],
   MESSAGE_TOO_LARGE: ['limit_bytes', 'limit_values', 'limit_ratio'],
   ENTRY_NOT_FOUND: ['wid'],
   ENTRY_PENDING: ['jti', 'wid'],

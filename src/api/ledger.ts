@@ -6,13 +6,13 @@ import {
   askedAbout,
   demandIntact,
   findTask,
-  namesOf,
   type Reader,
   readerFor,
   readWorkflow,
 } from '../authority/index.ts';
 import type { Service } from '../calls/call.ts';
 import { MAX_MESSAGE_BYTES } from '../calls/message-limits.ts';
+import { namesOf } from '../dag/index.ts';
 import { EctError, reject } from '../errors.ts';
 import { type GetEntryRequest, LedgerService } from '../gen/ect/v1/ledger_pb.ts';
 import { indexOutOfRange, type Ledger, type LedgerRecord } from '../ledger/index.ts';

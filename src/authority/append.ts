@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { timeLeftMs } from '../concurrency/call-deadline.ts';
-import { type LedgerFacts, ROOT_FACTS, rejectionOf } from '../dag/index.ts';
+import { type LedgerFacts, namesOf, ROOT_FACTS, rejectionOf } from '../dag/index.ts';
 import { EctError, reject } from '../errors.ts';
 import type { Candidate, LedgerRecord, AppendOutcome as Outcome, Receipt } from '../ledger/index.ts';
 import type { TokenVerdict, VerifiedToken, VerifyOptions } from '../token/index.ts';
@@ -141,7 +141,9 @@ function asAppended({ notices }: AuthorityContext, candidate: Candidate, { outco
   if (outcome !== 'conflict') return { record, receipt, duplicate: outcome === 'present' };
   const { scope: wid, name: jti, author: iss } = candidate;
   notices.equivocated({ iss, wid, jti }, 'ledger');
-  throw new EctError(reject('DAG_DUPLICATE_TASK', `Another token is recorded under task ${jti}.`, { jti }));
+  throw new EctError(
+    reject('DAG_DUPLICATE_TASK', `Another token is recorded under task ${jti}.`, namesOf({ wid, jti })),
+  );
 }
 
 /** Repeats the append until the ledger responds, the deadline has passed, or the rejection says when to retry. */

@@ -1,6 +1,7 @@
 // The state of the recording of a task, for tokens that were returned before their entries were written.
 
 import { throwIfEnded } from '../concurrency/yielder.ts';
+import { namesOf } from '../dag/index.ts';
 import { EctError, type Rejection, reject } from '../errors.ts';
 import type { LedgerRecord } from '../ledger/index.ts';
 import type { AskedEntry } from './authorizer.ts';
@@ -162,9 +163,4 @@ export async function findTask(
   throw new EctError(
     reject('ENTRY_FAILED', `The ledger rejected the entry for good: ${cause}.`, { cause, ...namesOf(task) }),
   );
-}
-
-/** The task as metadata of a rejection. */
-export function namesOf({ wid, jti }: TaskName): { readonly jti: string; readonly wid?: string } {
-  return wid === '' ? { jti } : { wid, jti };
 }

@@ -74,14 +74,21 @@ async function reread(
   earlier: IdempotentResult,
 ): Promise<OwnToken> {
   if (Buffer.compare(earlier.requestDigest, digest) !== 0) {
-    throw new EctError(reject('IDEMPOTENCY_CONFLICT', 'The request_id was used for another request.'));
+    throw new EctError(
+      reject('IDEMPOTENCY_CONFLICT', 'The request_id was used for another request.', requestOf(input)),
+    );
   }
   const verified = await verifyOwn(readsOwn(context, input), earlier.token);
   if (!('reason' in verified)) return { text: earlier.token, claims: verified.claims, kid: verified.kid };
   if (verified.reason !== 'KEY_UNKNOWN' && verified.reason !== 'KEY_REVOKED') throw new EctError(verified);
   // No verifier accepts the token any more, and a retry cannot change that: its key was revoked, or belongs to a ledger that has ended.
   const message = `The token that was issued under this request_id no longer verifies (${verified.reason}).`;
-  throw new EctError(reject('IDEMPOTENCY_CONFLICT', message));
+  throw new EctError(reject('IDEMPOTENCY_CONFLICT', message, requestOf(input)));
+}
+
+/** The id that the caller chose. An item of a batch has one with spaces, which the batch gave it. */
+function requestOf({ requestId }: IssueInput): { readonly request_id?: string } {
+  return requestId.includes(' ') ? {} : { request_id: requestId };
 }
 
 /** Another process may have announced the key just now. */

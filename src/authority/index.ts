@@ -27,7 +27,7 @@ export {
   type IssueDryRun,
 } from './dry-run.ts';
 export { followMarks } from './follow-marks.ts';
-export { type AskedRecording, findTask, getRecording, MAX_WAIT_MS, namesOf, type Recording } from './get-recording.ts';
+export { type AskedRecording, findTask, getRecording, MAX_WAIT_MS, type Recording } from './get-recording.ts';
 export type { IdempotencyStore, IdempotentResult } from './idempotency-store.ts';
 export { type BatchItem, lockBatch } from './idempotent-batch.ts';
 export { type RotationRequest, rotateKey } from './idempotent-rotation.ts';

@@ -3,6 +3,7 @@
 
 import { underDeadline } from '../concurrency/call-deadline.ts';
 import { nextSlice } from '../concurrency/yielder.ts';
+import { namesOf } from '../dag/index.ts';
 import { EctError, type ErrorReason, type Rejection, reject } from '../errors.ts';
 import type { Candidate, Ledger } from '../ledger/index.ts';
 import { Listeners } from './listeners.ts';
@@ -83,8 +84,8 @@ export class Recordings {
       );
     }
     if (outcome === 'duplicate') return onUnwritten();
-    const { jti } = recording;
-    throw new EctError(reject('DAG_DUPLICATE_TASK', `Another token waits under task ${jti}.`, { jti }));
+    const message = `Another token waits under task ${recording.jti}.`;
+    throw new EctError(reject('DAG_DUPLICATE_TASK', message, namesOf(recording)));
   }
 
   /** The state of the pending recording of a task; undefined if there was none, or it was completed. */
@@ -197,8 +198,8 @@ export class Recordings {
 }
 
 /** Of a token that gets no entry, because its task is recorded with another one. */
-export function takenBy({ jti }: TaskName): Rejection {
-  return reject('DAG_DUPLICATE_TASK', `Another token is recorded under task ${jti}.`, { jti });
+export function takenBy(task: TaskName): Rejection {
+  return reject('DAG_DUPLICATE_TASK', `Another token is recorded under task ${task.jti}.`, namesOf(task));
 }
 
 function keyOf({ wid, jti }: TaskName): string {

@@ -39,5 +39,7 @@ export async function lockRequest(
   const stored =
     earlier ?? (kind === 'rotation' ? await remember() : await writeFor(context, write, remember, () => true));
   if (Buffer.compare(stored.requestDigest, digest) === 0) return stored.token;
-  throw new EctError(reject('IDEMPOTENCY_CONFLICT', 'The request_id was used for another request.'));
+  throw new EctError(
+    reject('IDEMPOTENCY_CONFLICT', 'The request_id was used for another request.', { request_id: requestId }),
+  );
 }

@@ -1,5 +1,6 @@
 // The last step of Verify: whether the audience has used the token before.
 
+import { namesOf } from '../dag/index.ts';
 import { EctError, type Rejection, reject } from '../errors.ts';
 import type { VerifiedToken } from '../token/index.ts';
 import { type Caller, callerName } from './caller.ts';
@@ -49,7 +50,7 @@ export async function judgeUse(
     context.notices.equivocated(token.claims, 'guard');
     verdict.equivocation = { signingInput, firstSigningInput: claim.firstSigningInput };
   }
-  recordStep(verdict, verdict.outcomes.length, rejectionOfUse(claim, jti));
+  recordStep(verdict, verdict.outcomes.length, rejectionOfUse(claim, namesOf({ wid, jti })));
 }
 
 /** One use of a proof that authenticates a caller. Times are seconds since the epoch. */
@@ -137,10 +138,13 @@ function ownName(caller: Caller, requestId: string): string {
   return requestId === '' ? '' : `${callerName(caller)} ${requestId}`;
 }
 
-function rejectionOfUse(claim: Awaited<ReturnType<ReplayGuard['claim']>>, jti: string): Rejection | undefined {
+function rejectionOfUse(
+  claim: Awaited<ReturnType<ReplayGuard['claim']>>,
+  task: ReturnType<typeof namesOf>,
+): Rejection | undefined {
   if (claim === 'fresh' || claim === 'repeated') return undefined;
-  if (claim === 'replayed') return reject('TOKEN_REPLAYED', 'This audience has verified the token before.');
-  return reject('TOKEN_EQUIVOCATED', 'This audience has verified another token for this task.', { jti });
+  if (claim === 'replayed') return reject('TOKEN_REPLAYED', 'This audience has verified the token before.', task);
+  return reject('TOKEN_EQUIVOCATED', 'This audience has verified another token for this task.', task);
 }
 
 function signingInputOf(text: string, { level }: VerifiedToken): string {

@@ -120,7 +120,9 @@ function detailFor(detail: Detail, { metadata, message: description }: EctError)
       return [pack(PreconditionFailureSchema, { violations })];
     }
     case 'ResourceInfo': {
-      const resourceName = detail.name.flatMap((fact) => metadata[fact] || []).join('/');
+      // Each part by itself, since an id may contain the separator.
+      const parts = detail.name.flatMap((fact) => metadata[fact] || []);
+      const resourceName = parts.map((part) => encodeURIComponent(part)).join('/');
       return [pack(ResourceInfoSchema, { resourceType: detail.type, resourceName, description })];
     }
     case 'QuotaFailure': {

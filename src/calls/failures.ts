@@ -7,7 +7,7 @@ import type { ErrorReason } from '../errors.ts';
 /** The `type` of a PreconditionFailure. Types are stable. */
 type Condition = 'TOKEN' | 'GRAPH' | 'KEY' | 'SIGNER' | 'CLOCK';
 /** The `resource_type` of a ResourceInfo. Types are stable. */
-type Resource = 'Entry' | 'Task' | 'Workflow' | 'Key' | 'Service';
+type Resource = 'Entry' | 'Task' | 'Workflow' | 'Key' | 'Service' | 'Request';
 
 /**
  * The detail message besides ErrorInfo. `subject` and `name` are metadata keys of the reason; a subject that is no key is used literally.
@@ -92,15 +92,15 @@ const FAILURES = {
   IAT_TOO_OLD: unmet('TOKEN', 'iat'),
   INPUT_HASH_MISMATCH: ARGUMENT,
   OUTPUT_HASH_MISMATCH: ARGUMENT,
-  DAG_DUPLICATE_TASK: taken('Task', 'jti'),
+  DAG_DUPLICATE_TASK: taken('Task', 'wid', 'jti'),
   DAG_PREDECESSOR_MISSING: unmet('GRAPH', 'pred'),
   DAG_TIME_ORDER: unmet('GRAPH', 'jti'),
   DAG_CYCLE: unmet('GRAPH', 'jti'),
   DAG_TOO_DEEP: unmet('GRAPH', 'jti'),
   DAG_WORKFLOW_MISMATCH: unmet('GRAPH', 'jti'),
   DAG_PREDECESSOR_NOT_APPROVED: unmet('GRAPH', 'jti'),
-  TOKEN_REPLAYED: { code: Code.AlreadyExists },
-  TOKEN_EQUIVOCATED: taken('Task', 'jti'),
+  TOKEN_REPLAYED: taken('Task', 'wid', 'jti'),
+  TOKEN_EQUIVOCATED: taken('Task', 'wid', 'jti'),
   REQUEST_INVALID: ARGUMENT,
   REQUEST_MALFORMED: ARGUMENT,
   MESSAGE_TOO_LARGE: { code: Code.ResourceExhausted },
@@ -112,7 +112,7 @@ const FAILURES = {
   ISSUER_NOT_ALLOWED: { code: Code.PermissionDenied },
   NOT_AUTHORIZED: { code: Code.PermissionDenied },
   ADMIN_REQUIRED: { code: Code.PermissionDenied },
-  IDEMPOTENCY_CONFLICT: { code: Code.AlreadyExists },
+  IDEMPOTENCY_CONFLICT: taken('Request', 'request_id'),
   DEADLINE_EXCEEDED: { code: Code.DeadlineExceeded, isOpen: true },
   CALL_CANCELLED: { code: Code.Canceled, isOpen: true },
   ENTRY_NOT_FOUND: absent('Entry', 'wid', 'jti'),

@@ -9,7 +9,14 @@ export {
 } from './limits.ts';
 export { keyMark, type Mark, type MarkSet, type Marks, taskMark } from './marks.ts';
 export { renderDot, renderMermaid } from './render.ts';
-export { type DagReason, type DagReport, type DagViolation, rejectionOf, violationMetadata } from './report.ts';
+export {
+  type DagReason,
+  type DagReport,
+  type DagViolation,
+  namesOf,
+  rejectionOf,
+  violationMetadata,
+} from './report.ts';
 export type { Taint } from './taint.ts';
 export { TaintCache } from './taint-cache.ts';
 export type { Task, TaskLevel, TaskName } from './task.ts';

@@ -60,9 +60,16 @@ export function rejectionOf(
   return reject('DAG_PREDECESSOR_MISSING', message, { pred: missing.jti });
 }
 
-/** The metadata of a violation: the `jti` of the violating task. */
-export function violationMetadata({ tasks }: DagViolation): { readonly jti: string } {
-  return { jti: tasks[0]!.jti };
+/** The metadata of a violation: the name of the violating task. */
+export function violationMetadata({ tasks }: DagViolation): TaskMetadata {
+  return namesOf(tasks[0]!);
+}
+
+type TaskMetadata = { readonly jti: string; readonly wid?: string };
+
+/** The name of a task as metadata: `wid` is there where the task has a workflow. */
+export function namesOf({ wid, jti }: TaskName): TaskMetadata {
+  return wid === '' ? { jti } : { wid, jti };
 }
 
 const NAMED_AT_MOST = 5;

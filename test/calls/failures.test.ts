@@ -85,6 +85,37 @@ describe('the details', () => {
     }
   });
 
+  test('are of the kind that error_reason.proto has for their code', () => {
+    const kinds: Readonly<Record<string, string>> = {
+      INVALID_ARGUMENT: 'BadRequest',
+      OUT_OF_RANGE: 'BadRequest',
+      FAILED_PRECONDITION: 'PreconditionFailure',
+      NOT_FOUND: 'ResourceInfo',
+      ALREADY_EXISTS: 'ResourceInfo',
+    };
+    const others: Readonly<Record<string, string>> = {
+      CLOCK_UNTRUSTED: 'PreconditionFailure',
+      QUOTA_EXCEEDED: 'QuotaFailure',
+    };
+    for (const reason of reasons) {
+      expect([reason, failureOf(reason).detail?.as]).toEqual([
+        reason,
+        others[reason] ?? kinds[codeName(codeOf(reason))],
+      ]);
+    }
+  });
+
+  test('name tasks of different names differently, whatever is in their ids', () => {
+    const names = [{ wid: 'a/b', jti: 'x' }, { wid: 'a', jti: 'b/x' }, { jti: 'a/b/x' }, { wid: 'a%2Fb', jti: 'x' }];
+    const reasonsOfTasks = ['DAG_DUPLICATE_TASK', 'TOKEN_EQUIVOCATED', 'TOKEN_REPLAYED', 'ENTRY_NOT_FOUND'] as const;
+    for (const reason of reasonsOfTasks) {
+      const named = names.map(
+        (task) => detailIn(new EctError(reject(reason, 'm', task)), 'ResourceInfo')?.resourceName,
+      );
+      expect(named).toEqual(['a%2Fb/x', 'a/b%2Fx', 'a%2Fb%2Fx', 'a%252Fb/x']);
+    }
+  });
+
   test('name a task by workflow and id, and a resource by its fact', () => {
     const facts = { jti: 'j', wid: 'w' };
     expect(detailIn(new EctError(reject('ENTRY_NOT_FOUND', 'm', facts)), 'ResourceInfo')?.resourceName).toBe('w/j');

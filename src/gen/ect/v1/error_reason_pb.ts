@@ -26,8 +26,9 @@ export const file_ect_v1_error_reason: GenFile = /*@__PURE__*/
  * In addition an error has at most one of four messages. `google.rpc.BadRequest` names every field at fault by its path in the
  * request (`aud[0]`, in a batch `items[3].request.aud[0]`), 16 of them at most: INVALID_ARGUMENT and OUT_OF_RANGE.
  * `google.rpc.PreconditionFailure` names the state that prevents the call, with the types TOKEN, GRAPH, KEY, SIGNER and CLOCK:
- * FAILED_PRECONDITION and CLOCK_UNTRUSTED. `google.rpc.ResourceInfo` names an Entry, Task, Workflow, Key or Service: NOT_FOUND
- * and ALREADY_EXISTS. `google.rpc.QuotaFailure` names the quota: QUOTA_EXCEEDED. In addition to the metadata listed here, a
+ * FAILED_PRECONDITION and CLOCK_UNTRUSTED. `google.rpc.ResourceInfo` names an Entry, Task, Workflow, Key, Service or Request: NOT_FOUND
+ * and ALREADY_EXISTS. Its `resource_name` is that of a task as `wid/jti`, or `jti` for a task without a workflow, and otherwise the id;
+ * each part is percent-encoded (RFC 3986), so a `/` is only between the two. `google.rpc.QuotaFailure` names the quota: QUOTA_EXCEEDED. In addition to the metadata listed here, a
  * verdict on a token in `predecessor_tokens` has `predecessor`, its place in the list.
  *
  * @generated from enum ect.v1.ErrorReason
@@ -126,8 +127,8 @@ export const ErrorReason = {
   SIGNATURE_INVALID: 12,
 
   /**
-   * INVALID_ARGUMENT. A required claim is absent. For a request, BadRequest names each field at fault. Retry: no. Metadata:
-   * `claim`.
+   * INVALID_ARGUMENT. A required claim of the token is absent. A request to issue that lacks one is CLAIM_INVALID. Retry: no.
+   * Metadata: `claim`.
    *
    * @generated from enum value: ERROR_REASON_CLAIM_MISSING = 13;
    */
@@ -219,7 +220,8 @@ export const ErrorReason = {
   OUTPUT_HASH_MISMATCH: 24,
 
   /**
-   * ALREADY_EXISTS. Another token already has this `jti` in its workflow. Retry: no. Metadata: `jti`.
+   * ALREADY_EXISTS. Another token already has this `jti` in its workflow. Retry: no. Metadata: `jti`; sometimes
+   * `wid`.
    *
    * @generated from enum value: ERROR_REASON_DAG_DUPLICATE_TASK = 25;
    */
@@ -233,14 +235,14 @@ export const ErrorReason = {
   DAG_PREDECESSOR_MISSING: 26,
 
   /**
-   * FAILED_PRECONDITION. A predecessor was issued more than 30 s after the task. Retry: no. Metadata: sometimes `jti`.
+   * FAILED_PRECONDITION. A predecessor was issued more than 30 s after the task. Retry: no. Metadata: sometimes `jti`, `wid`.
    *
    * @generated from enum value: ERROR_REASON_DAG_TIME_ORDER = 27;
    */
   DAG_TIME_ORDER: 27,
 
   /**
-   * FAILED_PRECONDITION. The task is among its own ancestors. Retry: no. Metadata: sometimes `jti`.
+   * FAILED_PRECONDITION. The task is among its own ancestors. Retry: no. Metadata: sometimes `jti`, `wid`.
    *
    * @generated from enum value: ERROR_REASON_DAG_CYCLE = 28;
    */
@@ -248,7 +250,7 @@ export const ErrorReason = {
 
   /**
    * FAILED_PRECONDITION. More than 10,000 ancestors would have to be visited (the ancestors of recorded tasks do not count), a
-   * bundle has more than 10,000 tasks, or a recorded workflow more than 100,000. Retry: no. Metadata: sometimes `jti`.
+   * bundle has more than 10,000 tasks, or a recorded workflow more than 100,000. Retry: no. Metadata: sometimes `jti`, `wid`.
    *
    * @generated from enum value: ERROR_REASON_DAG_TOO_DEEP = 29;
    */
@@ -256,21 +258,22 @@ export const ErrorReason = {
 
   /**
    * FAILED_PRECONDITION. A predecessor belongs to another workflow than the task. If one of them has no `wid`, the rule does not
-   * apply. Retry: no. Metadata: sometimes `jti`.
+   * apply. Retry: no. Metadata: sometimes `jti`, `wid`.
    *
    * @generated from enum value: ERROR_REASON_DAG_WORKFLOW_MISMATCH = 30;
    */
   DAG_WORKFLOW_MISMATCH: 30,
 
   /**
-   * ALREADY_EXISTS. This audience has verified the token before. Retry: no.
+   * ALREADY_EXISTS. This audience has verified the token before. Retry: no. Metadata: sometimes `jti`, `wid`.
    *
    * @generated from enum value: ERROR_REASON_TOKEN_REPLAYED = 31;
    */
   TOKEN_REPLAYED: 31,
 
   /**
-   * ALREADY_EXISTS. This audience has verified a different token for the same task. Retry: no. Metadata: `jti`.
+   * ALREADY_EXISTS. This audience has verified a different token for the same task. Retry: no. Metadata: `jti`;
+   * sometimes `wid`.
    *
    * @generated from enum value: ERROR_REASON_TOKEN_EQUIVOCATED = 32;
    */
@@ -334,7 +337,7 @@ export const ErrorReason = {
 
   /**
    * ALREADY_EXISTS. The `request_id` was used for another request, or for a token whose key has since been revoked or become unknown: use
-   * another one. Retry: no.
+   * another one. Retry: no. Metadata: sometimes `request_id`.
    *
    * @generated from enum value: ERROR_REASON_IDEMPOTENCY_CONFLICT = 40;
    */
@@ -512,7 +515,7 @@ export const ErrorReason = {
 
   /**
    * FAILED_PRECONDITION. A predecessor was rejected or awaits review, and the task is neither a compensation nor a review.
-   * Retry: no. Metadata: sometimes `jti`.
+   * Retry: no. Metadata: sometimes `jti`, `wid`.
    *
    * @generated from enum value: ERROR_REASON_DAG_PREDECESSOR_NOT_APPROVED = 63;
    */
@@ -616,8 +619,9 @@ export const ErrorReason = {
  * In addition an error has at most one of four messages. `google.rpc.BadRequest` names every field at fault by its path in the
  * request (`aud[0]`, in a batch `items[3].request.aud[0]`), 16 of them at most: INVALID_ARGUMENT and OUT_OF_RANGE.
  * `google.rpc.PreconditionFailure` names the state that prevents the call, with the types TOKEN, GRAPH, KEY, SIGNER and CLOCK:
- * FAILED_PRECONDITION and CLOCK_UNTRUSTED. `google.rpc.ResourceInfo` names an Entry, Task, Workflow, Key or Service: NOT_FOUND
- * and ALREADY_EXISTS. `google.rpc.QuotaFailure` names the quota: QUOTA_EXCEEDED. In addition to the metadata listed here, a
+ * FAILED_PRECONDITION and CLOCK_UNTRUSTED. `google.rpc.ResourceInfo` names an Entry, Task, Workflow, Key, Service or Request: NOT_FOUND
+ * and ALREADY_EXISTS. Its `resource_name` is that of a task as `wid/jti`, or `jti` for a task without a workflow, and otherwise the id;
+ * each part is percent-encoded (RFC 3986), so a `/` is only between the two. `google.rpc.QuotaFailure` names the quota: QUOTA_EXCEEDED. In addition to the metadata listed here, a
  * verdict on a token in `predecessor_tokens` has `predecessor`, its place in the list.
  *
  * @generated from enum ect.v1.ErrorReason
