@@ -44,7 +44,7 @@ export async function lockBatch(
   const { defaultTtlSeconds, token } = context.policy;
   const ttls = items.map(({ input }) => input?.ttlSeconds ?? defaultTtlSeconds);
   const keepSeconds = Math.min(Math.max(...ttls), token.maxLifetimeSeconds) + token.maxFutureSeconds + CALL_SECONDS;
-  await lockRequest(context, caller, { kind: 'batch', requestId, digest, plan: '', keepSeconds });
+  await lockRequest(context, caller, { kind: 'batch', requestId, digest, plan: async () => '', keepSeconds });
   const name = digest.toString('base64url');
   // With a space, which no request id of a caller has.
   return (place) => `item ${requestId} ${name} ${place}`;

@@ -34,12 +34,11 @@ export async function rotateKey(
   const digest = createHash('sha256')
     .update(canonicalize(request) as string)
     .digest();
-  const plan = String(await keyManager.planRotation(rotation));
   const generation = await lockRequest(context, caller, {
     kind: 'rotation',
     requestId,
     digest,
-    plan,
+    plan: async () => String(await keyManager.planRotation(rotation)),
     keepSeconds: KEEP_SECONDS,
   });
   return keyManager.rotate({ ...rotation, fromGeneration: Number(generation) });

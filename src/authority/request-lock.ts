@@ -13,8 +13,11 @@ export interface RequestLock {
   readonly requestId: string;
   /** SHA-256 of the request. */
   readonly digest: Uint8Array;
-  /** The plan of the call, as far as a repeated call must do the same. */
-  readonly plan: string;
+  /**
+   * Makes the plan of the call, as far as a repeated call must do the same. It rejects what the call would be rejected for, so that a call
+   * that changes nothing does not use its id up. Not asked where the id is locked already.
+   */
+  readonly plan: () => Promise<string>;
   readonly keepSeconds: number;
 }
 
@@ -28,18 +31,37 @@ export async function lockRequest(
   { kind, requestId, digest, plan, keepSeconds }: RequestLock,
 ): Promise<string> {
   const scope = keyScope(caller, digest);
-  const wanted = { requestDigest: digest, token: plan };
   const keepUntil = context.now() + keepSeconds;
   const key = `${kind} ${requestId}`;
   const earliest = context.earliest();
-  const earlier = await context.idempotency.findIssued(scope, key, earliest);
-  const remember = () => context.idempotency.remember(scope, key, wanted, keepUntil, earliest);
-  const write = { caller, use: 'idempotency', bytes: heldBytes(plan.length) } as const;
-  // Requests of administrators are exempt from the quota, because they may be urgent.
-  const stored =
-    earlier ?? (kind === 'rotation' ? await remember() : await writeFor(context, write, remember, () => true));
+  const find = () => context.idempotency.findIssued(scope, key, earliest);
+  const lock = async (token: string) => {
+    const remember = () =>
+      context.idempotency.remember(scope, key, { requestDigest: digest, token }, keepUntil, earliest);
+    const write = { caller, use: 'idempotency', bytes: heldBytes(token.length) } as const;
+    // Requests of administrators are exempt from the quota, because they may be urgent.
+    return kind === 'rotation' ? remember() : writeFor(context, write, remember, () => true);
+  };
+  const stored = (await find()) ?? (await planned(plan, find, lock));
   if (Buffer.compare(stored.requestDigest, digest) === 0) return stored.token;
   throw new EctError(
     reject('IDEMPOTENCY_CONFLICT', 'The request_id was used for another request.', { request_id: requestId }),
   );
+}
+
+/** A call of the same id that runs at the same time may have done what now cannot be done any more: then its lock counts. */
+async function planned<Stored>(
+  plan: () => Promise<string>,
+  find: () => Promise<Stored | undefined>,
+  lock: (plan: string) => Promise<Stored>,
+): Promise<Stored> {
+  let made: string;
+  try {
+    made = await plan();
+  } catch (rejection) {
+    const earlier = await find();
+    if (earlier === undefined) throw rejection;
+    return earlier;
+  }
+  return lock(made);
 }

@@ -151,8 +151,8 @@ export class KeyManager implements SignerChoice {
     return this.#inTurn(() => this.#roots.rotation.rotate(input));
   }
 
-  /** The number of the root key that a rotation would activate now: of the announced one, or of the next. */
-  planRotation(input: Pick<RotationInput, 'nextKey'>): Promise<number> {
+  /** The number of the root key that a rotation would activate now: of the announced one, or of the next. Rejects what would be rejected. */
+  planRotation(input: RotationInput): Promise<number> {
     return this.#inTurn(() => this.#roots.rotation.planFor(input));
   }
 

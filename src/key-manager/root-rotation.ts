@@ -66,8 +66,7 @@ export class RootRotation {
       const isMeant = pending !== undefined && (locator === undefined || locator === pending.locator);
       if (!input.urgent) {
         if (isMeant) return { key: pending, changed: false };
-        if (pending !== undefined)
-          throw stateInvalid(pending, 'it is the next one: wait until it is active, or revoke it');
+        if (pending !== undefined) throw notNext(pending);
         return this.#announceNext(locator, input);
       }
       const next =
@@ -78,12 +77,31 @@ export class RootRotation {
     throw notAccepted();
   }
 
-  /** The number of the root key that a rotation would activate: of the announced one, or of the next. */
-  planFor({ nextKey }: Pick<RotationInput, 'nextKey'>): number {
-    const locator = nextKey === '' ? undefined : this.#locatorOf(nextKey);
+  /**
+   * The number of the root key that a rotation would activate: of the announced one where that is meant, or the next. Rejects what `rotate`
+   * would reject of it now, and changes nothing.
+   */
+  async planFor(input: RotationInput): Promise<number> {
+    const locator = input.nextKey === '' ? undefined : this.#locatorOf(input.nextKey);
+    this.#demandCurrent(input);
     const pending = this.#history.nextRoot();
-    const isMeant = pending !== undefined && (locator === undefined || locator === pending.locator);
-    return (isMeant ? pending.generation : undefined) ?? this.#history.roots().length;
+    if (pending !== undefined && (locator === undefined || locator === pending.locator)) {
+      return pending.generation ?? this.#history.roots().length;
+    }
+    if (pending !== undefined && !input.urgent) throw notNext(pending);
+    if (locator === undefined) this.#demandMaker();
+    else await this.#demandUnknown(locator);
+    return this.#history.roots().length;
+  }
+
+  /** Opens a key that a request names, and rejects one that was announced before. */
+  async #demandUnknown(locator: string): Promise<void> {
+    const signer = await inOurWords(() => this.#ports.openRoot(locator));
+    const { kid } = signer.jwk;
+    // One that is open here already may be the same object.
+    if (!this.#open.has(kid)) signer.close();
+    const known = this.#history.get(kid);
+    if (known !== undefined) throw stateInvalid(known, 'it was announced before');
   }
 
   /** The key of a rotation that was done before. */
@@ -160,7 +178,11 @@ export class RootRotation {
   }
 
   async #make(): Promise<RootKey> {
-    if (this.#ports.makeRoot !== undefined) return this.#ports.makeRoot(this.#history.roots().length);
+    return this.#demandMaker()(this.#history.roots().length);
+  }
+
+  #demandMaker(): NonNullable<KeyManagerPorts['makeRoot']> {
+    if (this.#ports.makeRoot !== undefined) return this.#ports.makeRoot;
     throw new EctError(reject('ROTATION_UNSUPPORTED', 'This service does not make its own signing keys.'));
   }
 
@@ -175,6 +197,10 @@ export class RootRotation {
         : rejection,
     );
   }
+}
+
+function notNext(pending: KeyRecord): EctError {
+  return stateInvalid(pending, 'it is the next one: wait until it is active, or revoke it');
 }
 
 export function notAccepted(): EctError {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { type AuthorityContext, type RotationRequest, rotateKey } from '../../src/authority/index.ts';
-import type { EctError } from '../../src/errors.ts';
+import { EctError, reject } from '../../src/errors.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { workload } from '../support/callers.ts';
 import { LEAD, openKeyManager, share, type TestKeyManager } from '../support/key-manager.ts';
@@ -173,6 +173,40 @@ describe('K13 an order that expects a key', () => {
       { current_kid: '' },
     ]);
     expect(roots(keyManager)).toHaveLength(2);
+  });
+
+  test('and that was rejected has not used its id up: it is sent again as it is, or corrected', async () => {
+    const { custodies, parts } = await setUp();
+    const keyManager = custodies[0]!;
+    const stale = order({ expectedCurrentKid: 'x'.repeat(43) });
+    for (let at = 0; at < 2; at++) {
+      expect(await reasonOf(rotateKey(parts, keyManager, ADMIN, stale))).toBe('KEY_NOT_CURRENT');
+    }
+    const expectedCurrentKid = roots(keyManager)[0]!.kid;
+    expect((await rotateKey(parts, keyManager, ADMIN, order({ expectedCurrentKid }))).changed).toBe(true);
+  });
+
+  test.each([
+    ['an announced key that waits', { urgent: false, nextKey: 'other' }, 'KEY_STATE_INVALID'],
+    ['a key that was announced before', { nextKey: 'first' }, 'KEY_STATE_INVALID'],
+    ['a key that does not open', { nextKey: 'none' }, 'SIGNER_MISCONFIGURED'],
+    ['a key that no request could name', { nextKey: 'unnameable' }, 'ROTATION_UNSUPPORTED'],
+  ] as const)('nor one that is rejected for %s', async (_title, changes, reason) => {
+    const shared = share();
+    const { keyManager } = await openKeyManager(shared, {
+      configured: 'first',
+      ports: {
+        locatorOf: (name) => (name === 'unnameable' ? undefined : name),
+        openRoot: async (locator) => {
+          if (locator === 'none') throw new EctError(reject('SIGNER_MISCONFIGURED', 'There is no such key.'));
+          return (await shared.cupboard.make(locator)).signer;
+        },
+      },
+    });
+    const { context } = await makeAuthority();
+    await keyManager.rotate({ nextKey: 'second', urgent: false, by: 'admin', note: '' });
+    expect(await reasonOf(rotateKey(context, keyManager, ADMIN, order(changes)))).toBe(reason);
+    expect((await rotateKey(context, keyManager, ADMIN, order({ urgent: true }))).changed).toBe(true);
   });
 
   test('that was carried out is answered all the same when it is sent again', async () => {

@@ -603,7 +603,8 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
    * Identifies this request: at most 128 printable ASCII characters without spaces, for example a random UUID. The same request of the
    * same caller under the same id returns the same token until that token expires; another request under the same id is rejected
    * with IDEMPOTENCY_CONFLICT. Anonymous callers cannot be distinguished: for them an id belongs to its request, and another request
-   * under the same id is a separate request.
+   * under the same id is a separate request. A call that made no token does not use its id up. Requests are compared as they were sent:
+   * one without `ttl` or `iss` and one that names the value that then applies are different.
    *
    * @generated from field: string request_id = 14;
    */
@@ -734,7 +735,7 @@ export type BatchIssueRequest = Message<"ect.v1.BatchIssueRequest"> & {
   /**
    * Identifies this batch, under the rules of the `request_id` of an IssueRequest. The same items of the same caller under the same id
    * return the same tokens, each until it expires; items that were rejected are tried again. Other items under the same id are
-   * rejected with IDEMPOTENCY_CONFLICT. If an item has a `request_id`, that one applies to the item.
+   * rejected with IDEMPOTENCY_CONFLICT, once the items of the first call were processed. If an item has a `request_id`, that one applies to the item.
    *
    * @generated from field: string request_id = 2;
    */
