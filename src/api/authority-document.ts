@@ -9,14 +9,20 @@ import {
   MAX_ANSWER_BYTES,
   MAX_BATCH_BYTES,
   MAX_BATCH_ITEMS,
+  MAX_BATCH_OBJECTS,
   MAX_BUNDLE_TOKENS,
+  MAX_DEPTH,
   MAX_EXT_TEXT_CHARACTERS,
   MAX_HANDED_ALONG,
+  MAX_KEY_NAME_CHARACTERS,
+  MAX_LOOKUP_ID_CHARACTERS,
   MAX_MESSAGE_BYTES,
   MAX_NAME_BYTES,
   MAX_NOTE_CHARACTERS,
   MAX_PAGE_ENTRIES,
   MAX_PAGE_KEYS,
+  MAX_RATIO,
+  MAX_VALUES,
 } from '../calls/message-limits.ts';
 import { MAX_ANCESTORS, MAX_WORKFLOW_TASKS } from '../dag/index.ts';
 import { AdminService } from '../gen/ect/v1/admin_pb.ts';
@@ -30,6 +36,7 @@ import {
 import { KeyService } from '../gen/ect/v1/keys_pb.ts';
 import { LedgerService } from '../gen/ect/v1/ledger_pb.ts';
 import { Level } from '../gen/ect/v1/token_pb.ts';
+import { MAX_KID_CHARACTERS } from '../keys/index.ts';
 import { CONNECTION_RATE, MAX_ACCOUNT_CALLS, MAX_CONNECTION_STREAMS } from '../limits/index.ts';
 import {
   ID_FORMS,
@@ -130,6 +137,15 @@ function limitsOf(
     writtenBytesPerHour: BigInt(writtenBytesPerHour),
     openRecordingsPerCaller: PENDING_LIMITS.perCaller,
     openRecordings: PENDING_LIMITS.total,
+    publicRequestsPerConnectionBurst: CONNECTION_RATE.burst,
+    messageValues: MAX_VALUES,
+    batchObjects: MAX_BATCH_OBJECTS,
+    messageDepth: MAX_DEPTH,
+    compressionRatio: MAX_RATIO,
+    headerBytes: DEFAULT_LIMITS.maxHeaderBytes,
+    kidCharacters: MAX_KID_CHARACTERS,
+    keyNameCharacters: MAX_KEY_NAME_CHARACTERS,
+    lookupIdCharacters: MAX_LOOKUP_ID_CHARACTERS,
   };
 }
 

@@ -6,7 +6,7 @@ import { GraphFormatSchema, type ValidateDAGRequest } from '../gen/ect/v1/author
 import { known } from './enums.ts';
 import { demand, invalid } from './invalid.ts';
 import { demandList } from './lists.ts';
-import { readPredecessors } from './request-fields.ts';
+import { checkLookupId, readPredecessors } from './request-fields.ts';
 import { checkAll } from './violations.ts';
 
 /** Reads a request of ValidateDAG. */
@@ -28,7 +28,7 @@ function subjectOf({ subject, predecessorTokens }: ValidateDAGRequest): DagSubje
       if (subject.value === '') throw invalid('token', 'is required');
       return { kind: 'token', token: subject.value, predecessors: predecessorTokens };
     case 'wid':
-      if (subject.value === '') throw invalid('wid', 'is required');
+      checkLookupId('wid', subject.value, true);
       return { kind: 'workflow', wid: subject.value };
     case 'bundle': {
       const { tokens } = subject.value;

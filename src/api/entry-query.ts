@@ -9,10 +9,12 @@ import {
   type ListEntriesRequest,
 } from '../gen/ect/v1/ledger_pb.ts';
 import type { RecordQuery } from '../ledger/index.ts';
+import { MAX_URI_BYTES } from '../token/index.ts';
 import { isWorkflow } from './entry-kinds.ts';
 import { enumRule, known } from './enums.ts';
 import { demand, invalid } from './invalid.ts';
 import { checkPageSize, pageSizeOf, readPageToken } from './page-token.ts';
+import { checkLookupId } from './request-fields.ts';
 import { readBound } from './times.ts';
 import { checkAll } from './violations.ts';
 
@@ -29,9 +31,11 @@ export interface EntryQuery {
 
 /** Reads the request. REQUEST_INVALID names each field that is wrong. */
 export function readEntryQuery(request: ListEntriesRequest): EntryQuery {
-  const { wid, pageSize, pageToken, fromIndex, order } = request;
+  const { wid, iss, pageSize, pageToken, fromIndex, order } = request;
   checkAll(
     () => demand(isWorkflow(wid), 'wid', 'names no workflow'),
+    () => checkLookupId('wid', wid),
+    () => demand(Buffer.byteLength(iss) <= MAX_URI_BYTES, 'iss', `must have at most ${MAX_URI_BYTES} bytes`),
     () => checkKinds(request),
     () => readBound('recorded_from', request.recordedFrom),
     () => readBound('recorded_before', request.recordedBefore),

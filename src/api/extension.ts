@@ -3,14 +3,20 @@
 import type { IssueInput } from '../authority/index.ts';
 import { MAX_EXT_TEXT_CHARACTERS } from '../calls/message-limits.ts';
 import type { IssueRequest } from '../gen/ect/v1/authority_pb.ts';
+import { hasMoreCharacters } from '../keys/index.ts';
 import { type JsonObject, parseStrictObject } from '../token/index.ts';
-import { invalid } from './invalid.ts';
+import { demand, invalid } from './invalid.ts';
 
 export function readExtension(extension: IssueRequest['extension']): IssueInput['ext'] {
   switch (extension.case) {
     case 'ectExt':
       return readExtensionText('ect_ext', writeStruct(extension.value));
     case 'ectExtJson':
+      demand(
+        !hasMoreCharacters(extension.value, MAX_EXT_TEXT_CHARACTERS),
+        'ect_ext_json',
+        `must have at most ${MAX_EXT_TEXT_CHARACTERS} characters`,
+      );
       return readExtensionText('ect_ext_json', extension.value);
     default:
       return undefined;
@@ -19,8 +25,6 @@ export function readExtension(extension: IssueRequest['extension']): IssueInput[
 
 /** The same reading as a verifier's, so that what is issued can be verified. */
 function readExtensionText(field: string, text: string): IssueInput['ext'] {
-  if (text.length > MAX_EXT_TEXT_CHARACTERS)
-    throw invalid(field, `must have at most ${MAX_EXT_TEXT_CHARACTERS} characters`);
   const parsed = parseStrictObject(text);
   if (!parsed.ok) throw invalid(field, `must be one strict JSON object: ${parsed.fault}`);
   // A reader of tokens judges the numbers of the outermost object by their claims; here no claim has a rule for them.

@@ -3,7 +3,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { RotationRequest } from '../authority/index.ts';
-import { MAX_PAGE_KEYS } from '../calls/message-limits.ts';
+import { MAX_KEY_NAME_CHARACTERS, MAX_PAGE_KEYS } from '../calls/message-limits.ts';
 import type {
   ListKeysRequest,
   ListKeysResponseSchema,
@@ -101,13 +101,13 @@ export function writeKeyPage(
   return { keys: written, nextPageToken: following === undefined ? '' : writePageToken(listOf(past), following) };
 }
 
-const KEY_NAME = /^[\x21-\x7e]{1,2048}$/;
+const KEY_NAME = new RegExp(`^[\\x21-\\x7e]{1,${MAX_KEY_NAME_CHARACTERS}}$`);
 const KID = /^[A-Za-z0-9_-]{43}$/;
 
 export function readRotation(request: RotateKeyRequest): RotationRequest {
   const { source, urgent, note, requestId, expectedCurrentKid } = request;
   const nextKey = source.case === 'existing' ? source.value.name : '';
-  const rule = 'must have 1 to 2,048 printable ASCII characters without blanks';
+  const rule = `must have 1 to ${MAX_KEY_NAME_CHARACTERS} printable ASCII characters without blanks`;
   checkAll(
     () => demand(source.case !== 'existing' || KEY_NAME.test(nextKey), 'existing.name', rule),
     () => checkNote(note),

@@ -20,11 +20,11 @@ import { writeEntry, writeReceipt } from './entry-messages.ts';
 import { readEntryPage } from './entry-page.ts';
 import { entriesAPage, readEntryQuery, readIndex } from './entry-query.ts';
 import { writeWholeReport } from './graph-messages.ts';
-import { demand, invalid } from './invalid.ts';
+import { invalid } from './invalid.ts';
 import { pageBytes, workflowBytes } from './page-sizes.ts';
 import { provenanceFor } from './provenance-messages.ts';
 import { answerRecording } from './recording.ts';
-import { checkReceiptFormat } from './request-fields.ts';
+import { checkLookupId, checkReceiptFormat, checkTaskName } from './request-fields.ts';
 import { checkAll, inField } from './violations.ts';
 
 /** Serves the ledger to authenticated callers. */
@@ -57,7 +57,7 @@ export function ledgerService(context: AuthorityContext): Service<typeof LedgerS
       listEntries: (request, call) =>
         readEntryPage(context, readEntryQuery(request), readerFor(context, call.caller, 'ListEntries', true), call),
       getWorkflow: async ({ wid }, call) => {
-        demand(wid !== '', 'wid', 'is required');
+        checkLookupId('wid', wid, true);
         const isHidden = !(await readerFor(context, call.caller, 'GetWorkflow').maySeeWorkflow(wid));
         const { seesAll, maySeeWorkflow } = readerFor(context, call.caller, 'GetWorkflow', true);
         const subject = { wid, isHidden, maySeeWorkflow: seesAll ? undefined : maySeeWorkflow };
@@ -117,7 +117,7 @@ export function ledgerService(context: AuthorityContext): Service<typeof LedgerS
 function checkName({ name }: GetEntryRequest): void {
   if (name.case === undefined) throw invalid('name', 'is required: an index or a task');
   if (name.case === 'index') readIndex('index', name.value);
-  else demand(name.value.jti !== '', 'task.jti', 'is required');
+  else checkTaskName(name.value);
 }
 
 async function findEntry(context: AuthorityContext, reader: Reader, { name }: GetEntryRequest): Promise<LedgerRecord> {

@@ -8,9 +8,8 @@ import { toStatus } from '../calls/errors.ts';
 import { EctError } from '../errors.ts';
 import { type GetRecordingRequest, type GetRecordingResponseSchema, RecordingStatus } from '../gen/ect/v1/ledger_pb.ts';
 import { writeEntry, writeReceipt } from './entry-messages.ts';
-import { demand } from './invalid.ts';
 import { provenanceFor } from './provenance-messages.ts';
-import { checkReceiptFormat } from './request-fields.ts';
+import { checkReceiptFormat, checkTaskName } from './request-fields.ts';
 import { readDurationMs } from './times.ts';
 import { checkAll } from './violations.ts';
 
@@ -21,7 +20,7 @@ export async function answerRecording(
 ): Promise<MessageInitShape<typeof GetRecordingResponseSchema>> {
   const { wid = '', jti = '' } = task ?? {};
   checkAll(
-    () => demand(jti !== '', 'task.jti', 'is required'),
+    () => checkTaskName({ wid, jti }),
     () => readWait(wait),
     () => readDigest(signingInputSha256),
     () => checkReceiptFormat(receiptFormat),

@@ -1,15 +1,17 @@
 // Fields that several requests have. What the domain has no rule for is bounded here.
 
 import type { IssueInput } from '../authority/index.ts';
-import { MAX_HANDED_ALONG, MAX_NAME_BYTES } from '../calls/message-limits.ts';
+import { MAX_HANDED_ALONG, MAX_LOOKUP_ID_CHARACTERS, MAX_NAME_BYTES } from '../calls/message-limits.ts';
 import type { Rejection } from '../errors.ts';
 import type { IssueRequest } from '../gen/ect/v1/authority_pb.ts';
 import { type ReceiptFormat, ReceiptFormatSchema } from '../gen/ect/v1/ledger_pb.ts';
-import { Level, LevelSchema } from '../gen/ect/v1/token_pb.ts';
+import { Level, LevelSchema, type TaskName } from '../gen/ect/v1/token_pb.ts';
+import { hasMoreCharacters } from '../keys/index.ts';
 import { hashClaim } from '../token/index.ts';
 import { known } from './enums.ts';
-import { invalid } from './invalid.ts';
+import { demand, invalid } from './invalid.ts';
 import { demandList } from './lists.ts';
+import { checkAll } from './violations.ts';
 
 /** What else is wrong with what was read. Asked only where a request is rejected. */
 export type FaultsIn<Input> = (input: Input) => readonly Rejection[];
@@ -24,6 +26,21 @@ export function readName(field: string, name: string): string {
 export function isName(name: string): boolean {
   // A character has three bytes at most, so those of a short name need not be counted.
   return 3 * name.length <= MAX_NAME_BYTES || Buffer.byteLength(name) <= MAX_NAME_BYTES;
+}
+
+/** An id by which a task or a workflow is looked up. Longer than any that there is it is a fault of the request. */
+export function checkLookupId(field: string, id: string, isRequired = false): void {
+  demand(id !== '' || !isRequired, field, 'is required');
+  const rule = `must have at most ${MAX_LOOKUP_ID_CHARACTERS} characters`;
+  demand(!hasMoreCharacters(id, MAX_LOOKUP_ID_CHARACTERS), field, rule);
+}
+
+/** The name of a task that is looked up. */
+export function checkTaskName({ wid, jti }: Pick<TaskName, 'wid' | 'jti'>): void {
+  checkAll(
+    () => checkLookupId('task.jti', jti, true),
+    () => checkLookupId('task.wid', wid),
+  );
 }
 
 export function checkReceiptFormat(format: ReceiptFormat): void {

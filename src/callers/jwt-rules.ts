@@ -2,6 +2,7 @@
 // rejection quotes none of it.
 
 import { EctError, reject } from '../errors.ts';
+import { hasMoreCharacters, MAX_KID_CHARACTERS } from '../keys/index.ts';
 import { canBeAbove, isWorkloadId, type JsonObject, trustDomainOf } from '../token/index.ts';
 import type { CallerTrust } from '../trust/index.ts';
 
@@ -19,7 +20,6 @@ export interface NamedCaller {
 
 /** Header members that bring a key, a URL, another encoding or another token. */
 const FORBIDDEN_MEMBERS = ['crit', 'b64', 'jwk', 'jku', 'x5c', 'x5u', 'trust_chain', 'zip', 'cty', 'enc', 'epk'];
-const MAX_KID_CHARACTERS = 256;
 /** How far clocks of issuers may be ahead of ours. */
 const SKEW_SECONDS = 30;
 const MAX_ID_BYTES = 2048;
@@ -33,7 +33,7 @@ export function readHeader(
   demandPlain(header, types);
   const { alg, kid } = header;
   if (typeof alg !== 'string' || !allowed.includes(alg)) throw untrusted(`its alg must be ${allowed.join(' or ')}`);
-  if (typeof kid !== 'string' || kid === '' || kid.length > MAX_KID_CHARACTERS)
+  if (typeof kid !== 'string' || kid === '' || hasMoreCharacters(kid, MAX_KID_CHARACTERS))
     throw untrusted('its header has no kid');
   return { alg, kid };
 }

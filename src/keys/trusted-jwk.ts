@@ -2,6 +2,7 @@
 
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { ALGORITHMS, type Algorithm } from './algorithms.ts';
+import { hasMoreCharacters } from './characters.ts';
 import { contradictionOf } from './jwk-purpose.ts';
 
 /** A published key. Times are seconds since the epoch. */
@@ -15,7 +16,7 @@ export interface TrustedJwk {
   readonly revokedAt?: number;
 }
 
-const MAX_KID_CHARACTERS = 256;
+export const MAX_KID_CHARACTERS = 256;
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 /** The algorithm of each kind of key. Other kinds, such as symmetric keys, have none. */
 const MATERIAL: Readonly<Record<string, Material>> = {
@@ -44,7 +45,7 @@ export function readTrustedJwk(
   allowed: ReadonlyMap<string, Algorithm> = ALGORITHMS,
 ): TrustedJwk | string {
   const { kid } = jwk;
-  if (typeof kid !== 'string' || kid === '' || kid.length > MAX_KID_CHARACTERS) {
+  if (typeof kid !== 'string' || kid === '' || hasMoreCharacters(kid, MAX_KID_CHARACTERS)) {
     return `kid must be a text of 1 to ${MAX_KID_CHARACTERS} characters`;
   }
   const secret = PRIVATE_MEMBERS.find((member) => Object.hasOwn(jwk, member));

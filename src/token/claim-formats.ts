@@ -1,6 +1,7 @@
 // The rule of each claim: what it may look like, once it has its type.
 
 import { type Rejection, reject } from '../errors.ts';
+import { hasMoreCharacters } from '../keys/index.ts';
 import type { TypedClaims } from './claims.ts';
 import { decodeBase64url } from './compact.ts';
 import type { Draft } from './drafts.ts';
@@ -147,12 +148,7 @@ function checkWorkflow(wid: string, ids: IdForm): Rejection | undefined {
 }
 
 function checkAction(action: string): Rejection | undefined {
-  // Characters are counted, not UTF-16 units, of which a character has one or two.
-  const { length } = action;
-  const mayBeTooLong = length > MAX_EXEC_ACT_CHARACTERS;
-  const tooLong =
-    mayBeTooLong && (length > 2 * MAX_EXEC_ACT_CHARACTERS || Array.from(action).length > MAX_EXEC_ACT_CHARACTERS);
-  return action === '' || tooLong || CONTROL.test(action)
+  return action === '' || hasMoreCharacters(action, MAX_EXEC_ACT_CHARACTERS) || CONTROL.test(action)
     ? broken('exec_act', `must have 1 to ${MAX_EXEC_ACT_CHARACTERS} characters and no control characters`)
     : undefined;
 }

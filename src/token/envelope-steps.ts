@@ -2,7 +2,7 @@
 // rejection, `skipped`, or undefined when it holds; each relies on what it names as needed in TOKEN_STEPS and on nothing else.
 
 import { type Rejection, reject } from '../errors.ts';
-import { ALGORITHMS } from '../keys/index.ts';
+import { ALGORITHMS, hasMoreCharacters, MAX_KID_CHARACTERS } from '../keys/index.ts';
 import { looksCompact, readCompact } from './compact.ts';
 import { TYPES } from './drafts.ts';
 import { requiredLevel } from './level.ts';
@@ -95,12 +95,10 @@ export function checkAlgorithm(state: VerificationState): Rejection | undefined 
   return undefined;
 }
 
-const MAX_KID_CHARACTERS = 256;
-
 export function findKey(state: VerificationState): Rejection | undefined {
   const { header, payload } = state.parts;
   const kid = header['kid'];
-  if (typeof kid !== 'string' || kid === '' || kid.length > MAX_KID_CHARACTERS) {
+  if (typeof kid !== 'string' || kid === '' || hasMoreCharacters(kid, MAX_KID_CHARACTERS)) {
     return reject('KID_MISSING', `The header must have a kid of 1 to ${MAX_KID_CHARACTERS} characters.`);
   }
   // `iss` only chooses among trusted keys here; whether the key speaks for it is asked again once it is signed for.

@@ -1,15 +1,19 @@
 // GetAuthority and `/.well-known/ect-authority`: one document, whose limits are those that are met.
 
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { create, fromJson } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { authorityService } from '../../src/api/authority.ts';
 import { authorityDescriber, authorityPage } from '../../src/api/authority-document.ts';
 import { readIssueInput } from '../../src/api/issue-request.ts';
+import { readRotation } from '../../src/api/key-messages.ts';
 import { ledgerService } from '../../src/api/ledger.ts';
+import { readMarkInput } from '../../src/api/mark-requests.ts';
 import { checkNote } from '../../src/api/note.ts';
+import { checkTaskName } from '../../src/api/request-fields.ts';
 import { readVerifyInput } from '../../src/api/verify-request.ts';
 import { type AnyService, accessOf, type Call } from '../../src/calls/call.ts';
+import { MarkCompromisedRequestSchema, RotateKeyRequestSchema } from '../../src/gen/ect/v1/admin_pb.ts';
 import {
   AuthorityLimitsSchema,
   BatchIssueRequestSchema,
@@ -104,6 +108,31 @@ describe('every limit', () => {
       ({ localName }) => !Number(numberIn(limits?.[localName as never])),
     );
     expect(unset.map(({ name }) => name)).toEqual(['written_bytes_per_hour']);
+  });
+
+  test('that an error names is announced, as it is where it is checked', () => {
+    // The constant behind each `limit_…` of an error, by the field that announces it.
+    const announced: Readonly<Record<string, string>> = {
+      MAX_ANSWER_BYTES: 'answer_bytes',
+      MAX_EXT_BYTES: 'extension_bytes',
+      MAX_EXT_DEPTH: 'extension_depth',
+      maxTokenBytes: 'token_bytes',
+      // Of a token, and of values: `message_values` or `batch_objects`.
+      limit: 'token_bytes',
+      'limits.maxHeaderBytes': 'header_bytes',
+      MAX_DEPTH: 'message_depth',
+      MAX_RATIO: 'compression_ratio',
+      // Of a method: `message_bytes` or `batch_message_bytes`.
+      maxBytes: 'message_bytes',
+    };
+    const found = new Set<string>();
+    for (const path of globSync('src/**/*.ts')) {
+      const source = readFileSync(path, 'utf8');
+      for (const [, value = ''] of source.matchAll(/\blimit_[a-z]+: (?:String\(([\w.]+)\)|'\d+')/g)) found.add(value);
+    }
+    expect([...found].toSorted()).toEqual(Object.keys(announced).toSorted());
+    const names = AuthorityLimitsSchema.fields.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(Object.values(announced)));
   });
 
   test('that is a quota is named as QUOTA_EXCEEDED names it', () => {
@@ -201,7 +230,24 @@ describe('a limit is the last that is taken', () => {
       const uri = (length: number) => `urn:${'x'.repeat(length - 4)}`;
       const issued = (fields: object) => reasonOf((async () => issueFor(context, fields))());
       const read = (fields: object) => reasonOf((async () => order({ execAct: 'a', aud: ['urn:x'], ...fields }))());
+      const { keyNameCharacters = 0, lookupIdCharacters = 0, kidCharacters = 0 } = answer.limits ?? {};
+      const characters = (length: number) => '😀'.repeat(length);
+      const rotated = (name: string) => {
+        const source = { case: 'existing', value: { name } } as const;
+        return reasonOf((async () => readRotation(create(RotateKeyRequestSchema, { source })))());
+      };
+      const marked = (kid: string) =>
+        reasonOf(
+          (async () =>
+            readMarkInput(create(MarkCompromisedRequestSchema, { subject: { case: 'kid', value: kid } }), ids))(),
+        );
+      const soughtBy = (name: { readonly wid?: string; readonly jti?: string }) =>
+        reasonOf((async () => checkTaskName({ wid: '', jti: 'j', ...name }))());
       const note = (length: number) => reasonOf((async () => checkNote('n'.repeat(length)))());
+      const astral = (length: number) => ({
+        case: 'ectExtJson',
+        value: `{"a":"${characters(100)}"}${' '.repeat(length - 108)}`,
+      });
       const text = (length: number) => ({ case: 'ectExtJson', value: `{}${' '.repeat(length - 2)}` });
       for (const [last, take] of [
         [idCharacters, (length: number) => issued({ jti: id(length) })],
@@ -212,6 +258,14 @@ describe('a limit is the last that is taken', () => {
         [extensionTextCharacters, (length: number) => read({ extension: text(length) })],
         [nameBytes, (length: number) => read({ requestId: 'r'.repeat(length) })],
         [noteCharacters, note],
+        [execActCharacters, (length: number) => issued({ execAct: characters(length) })],
+        [extensionTextCharacters, (length: number) => read({ extension: astral(length) })],
+        [noteCharacters, (length: number) => reasonOf((async () => checkNote(characters(length)))())],
+        [kidCharacters, (length: number) => marked('k'.repeat(length))],
+        [kidCharacters, (length: number) => marked(characters(length))],
+        [keyNameCharacters, (length: number) => rotated('n'.repeat(length))],
+        [lookupIdCharacters, (length: number) => soughtBy({ jti: 'j'.repeat(length) })],
+        [lookupIdCharacters, (length: number) => soughtBy({ wid: 'w'.repeat(length) })],
       ] as const) {
         expect([await take(last), await take(last + 1)], String(take)).toEqual([
           'OK',
@@ -219,6 +273,13 @@ describe('a limit is the last that is taken', () => {
         ]);
       }
     }
+  });
+
+  test('a text of an extension that is as long as it may be fits into a token', async () => {
+    const { context, answer } = await setUp();
+    const value = `{}${' '.repeat((answer.limits?.extensionTextCharacters ?? 0) - 2)}`;
+    const { ext } = order({ execAct: 'a', aud: ['urn:x'], extension: { case: 'ectExtJson', value } });
+    expect(await reasonOf(issueFor(context, { ext }))).toBe('OK');
   });
 
   test('of a level: the lowest that is taken is named', async () => {

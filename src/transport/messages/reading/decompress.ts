@@ -3,17 +3,13 @@
 
 import { promisify } from 'node:util';
 import { crc32, type InflateRaw, inflateRaw } from 'node:zlib';
+import { MAX_RATIO } from '../../../calls/message-limits.ts';
 import { NO_ROOM_FOR_REQUEST } from '../../../calls/overload.ts';
 import { EctError, reject } from '../../../errors.ts';
 import { malformed } from './faults.ts';
 
 /** Above this size a request may be at most this many times as large as its compressed form. */
 const RATIO_FROM_BYTES = 256 * 1024;
-/**
- * A batch of 1,000 items that are equal but for their references and share an `ect_ext` of 3 KB is 144 times as large as its gzip form;
- * no realistic request had a higher ratio. Deflate reaches 1,032.
- */
-const MAX_RATIO = 200;
 
 const HEADER_BYTES = 10;
 /** CRC-32 and size. */

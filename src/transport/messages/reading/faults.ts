@@ -1,9 +1,8 @@
 // Why a request cannot be read. The message names fields, because a misspelt field is the most common fault; it never shows values.
 
 import { invalid } from '../../../api/invalid.ts';
-import { MAX_BATCH_ITEMS } from '../../../calls/message-limits.ts';
+import { MAX_BATCH_ITEMS, MAX_BATCH_OBJECTS, MAX_DEPTH, MAX_EXT_BYTES, MAX_VALUES } from '../../../calls/message-limits.ts';
 import { EctError, reject } from '../../../errors.ts';
-import { MAX_BATCH_OBJECTS, MAX_DEPTH, MAX_VALUES } from './limits.ts';
 
 /** The position of something in a message, such as `items[3].request.exec_act`. It is only formatted for a fault. */
 export interface Place {
@@ -105,7 +104,9 @@ export function tooDeep(): EctError {
 /** The same rejection as for a token with such an extension object. */
 export function structTooLarge(place?: Place): EctError {
   const field = pathOf(place) || 'ect_ext';
-  return new EctError(reject('EXT_TOO_LARGE', `${field} has more than 4096 bytes`, { limit_bytes: '4096' }));
+  return new EctError(
+    reject('EXT_TOO_LARGE', `${field} has more than ${MAX_EXT_BYTES} bytes`, { limit_bytes: String(MAX_EXT_BYTES) }),
+  );
 }
 
 /** The same rejection as in the batch procedures. */

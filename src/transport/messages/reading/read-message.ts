@@ -2,11 +2,11 @@
 // blocks the event loop for long, and every fault is an EctError.
 
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
-import { MAX_BATCH_ITEMS } from '../../../calls/message-limits.ts';
+import { MAX_BATCH_ITEMS, MAX_BATCH_OBJECTS, MAX_DEPTH } from '../../../calls/message-limits.ts';
 import { type BatchField, batchFieldOf } from '../batch-field.ts';
 import { TimeSlices } from '../time-slices.ts';
 import { malformed, tooManyItems, tooManyObjects } from './faults.ts';
-import { MAX_BATCH_OBJECTS, MAX_DEPTH, SYNC_BYTES } from './limits.ts';
+import { SYNC_BYTES } from './limits.ts';
 import { buildPlain } from './plain-message.ts';
 import { readJson } from './read-json.ts';
 import { eachRecord, scanWire } from './scan-wire.ts';

@@ -1,10 +1,9 @@
 // Scans the text of a JSON message before anything is created from it: counts values, measures depth, finds lone surrogates, and finds
 // the items of the batch. `JSON.parse` checks the rest of the grammar, separately for each part.
 
-import { MAX_BATCH_ITEMS } from '../../../calls/message-limits.ts';
+import { MAX_BATCH_ITEMS, MAX_BATCH_OBJECTS, MAX_DEPTH, MAX_VALUES } from '../../../calls/message-limits.ts';
 import type { BatchField } from '../batch-field.ts';
 import { malformed, tooDeep, tooManyItems, tooManyObjects, tooManyValues } from './faults.ts';
-import { MAX_BATCH_OBJECTS, MAX_DEPTH, MAX_VALUES } from './limits.ts';
 
 /** A part of the text, and how many members its objects have in total, counted as written. */
 export interface JsonPart {

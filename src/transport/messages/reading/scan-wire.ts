@@ -2,8 +2,9 @@
 // depth and the size of Structs. One pass, without allocation.
 
 import type { DescMessage } from '@bufbuild/protobuf';
+import { MAX_DEPTH, MAX_VALUES } from '../../../calls/message-limits.ts';
 import { malformed, structTooLarge, tooDeep, tooManyValues } from './faults.ts';
-import { MAX_DEPTH, MAX_STRUCT_BYTES, MAX_VALUES } from './limits.ts';
+import { MAX_STRUCT_BYTES } from './limits.ts';
 import {
   END_GROUP,
   FIXED32,
