@@ -82,6 +82,8 @@ export class KeyChanges {
   }
 }
 
+/** In metadata the state is as `KeyState` of the API names it, without its prefix, like a reason. */
 export function stateInvalid({ kid, state }: KeyRecord, why: string): EctError {
-  return new EctError(reject('KEY_STATE_INVALID', `The key is ${state}: ${why}.`, { kid, state }));
+  const metadata = { kid, state: state.toUpperCase() };
+  return new EctError(reject('KEY_STATE_INVALID', `The key is ${state}: ${why}.`, metadata));
 }

@@ -122,7 +122,7 @@ describe('retirement by hand', () => {
   test('of the key that signs is rejected: nothing would sign', async () => {
     const { keyManager } = await openKeyManager(share());
     const retiring = keyManager.retire({ kid: kidOf(keyManager), by: 'a', note: '' });
-    await expect(retiring).rejects.toMatchObject({ reason: 'KEY_STATE_INVALID', metadata: { state: 'active' } });
+    await expect(retiring).rejects.toMatchObject({ reason: 'KEY_STATE_INVALID', metadata: { state: 'ACTIVE' } });
   });
 
   test('of a key that nobody knows is rejected', async () => {

@@ -43,8 +43,9 @@ export function createConnectRouter(services: readonly AnyService[], calls: Call
     if (route === undefined) return undefined;
     const protocol = protocolOf(request.header.get('content-type') ?? undefined);
     const call = openCall(calls, route, { method: route.name, protocol, socket: request.socket }, request);
-    if (call instanceof EctError)
-      return { response: Promise.resolve(rejection(request, call)), close: () => undefined };
+    if (call instanceof EctError) {
+      return { response: Promise.resolve(uncached(rejection(request, call))), close: () => undefined };
+    }
     const gone = new AbortController();
     const memory = calls.resources.memory.open(call.account, evict);
     const reserve = (bytes: number) => memory.grow(bytes);
@@ -54,7 +55,7 @@ export function createConnectRouter(services: readonly AnyService[], calls: Call
       return answer;
     });
     return {
-      response,
+      response: request.method === 'GET' ? response.then(uncached) : response,
       close: () => {
         gone.abort();
         call.abandon();
@@ -62,6 +63,13 @@ export function createConnectRouter(services: readonly AnyService[], calls: Call
       },
     };
   };
+}
+
+/** What a call is answered with depends on the caller, and a GET could be answered from a cache. */
+function uncached(response: UniversalServerResponse): UniversalServerResponse {
+  const header = response.header ?? new Headers();
+  header.set('cache-control', 'no-store');
+  return { ...response, header };
 }
 
 /** Opens the call, or rejects it for an invalid timeout. */
@@ -105,10 +113,12 @@ async function serve(
   }
   const answer = await route.handler(read);
   if (isBareRejection(answer)) {
+    const takesGet = route.handler.allowedMethods.includes('GET');
+    const byGet = takesGet ? ', or by GET with ?connect=v1&encoding=json&message={} and no body' : '';
     const error = new EctError({
       ...reject(
         'REQUEST_MALFORMED',
-        'the method is called by POST with content-type: application/json, or one of the other protocols',
+        `the method is called by POST with content-type: application/json, or one of the other protocols${byGet}`,
       ),
       remedy: 'The API page (docs/api.md) shows a call of each method.',
     });

@@ -111,6 +111,22 @@ test('a read without side effects is served by GET', async () => {
   expect(answer.status).toBe(200);
 });
 
+test('what a GET is answered with depends on its caller, so no cache keeps it, be it a result or an error', async () => {
+  for (const query of ['connect=v1&encoding=json&message=%7B%7D', 'connect=v1&encoding=json&message=%7B', 'x']) {
+    const answer = await rawHttp1(url, { method: 'GET', path: `/ect.v1.KeyService/GetKeySet?${query}` });
+    expect(answer.headers['cache-control'], query).toBe('no-store');
+  }
+});
+
+test('a GET that the runtime cannot read is told how a method is read by GET, where it can be', async () => {
+  const read = await rawHttp1(url, { method: 'GET', path: '/ect.v1.KeyService/GetKeySet' });
+  expect(read.status).toBe(415);
+  expect(read.body.toString()).toContain('by GET with ?connect=v1');
+  const written = await rawHttp1(url, { method: 'GET', path: ISSUE });
+  expect(written.status).toBe(405);
+  expect(written.body.toString()).not.toContain('by GET');
+});
+
 describe('JSON answers write out default values', () => {
   test.each([
     ['application/json', ISSUE, { kid: '', checks: [] }],

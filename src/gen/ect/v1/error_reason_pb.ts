@@ -559,7 +559,8 @@ export const ErrorReason = {
   KEY_NOT_FOUND: 70,
 
   /**
-   * FAILED_PRECONDITION. The state of the key does not allow the requested change. Retry: no. Metadata: `kid`, `state`.
+   * FAILED_PRECONDITION. The state of the key does not allow the requested change. `state` is a KeyState without its prefix. Retry: no.
+   * Metadata: `kid`, `state`.
    *
    * @generated from enum value: ERROR_REASON_KEY_STATE_INVALID = 71;
    */
