@@ -1,7 +1,13 @@
 // Why a request cannot be read. The message names fields, because a misspelt field is the most common fault; it never shows values.
 
 import { invalid } from '../../../api/invalid.ts';
-import { MAX_BATCH_ITEMS, MAX_BATCH_OBJECTS, MAX_DEPTH, MAX_EXT_BYTES, MAX_VALUES } from '../../../calls/message-limits.ts';
+import {
+  MAX_BATCH_ITEMS,
+  MAX_BATCH_OBJECTS,
+  MAX_DEPTH,
+  MAX_EXT_BYTES,
+  MAX_VALUES,
+} from '../../../calls/message-limits.ts';
 import { EctError, reject } from '../../../errors.ts';
 
 /** The position of something in a message, such as `items[3].request.exec_act`. It is only formatted for a fault. */
