@@ -8,6 +8,7 @@ import { toStatus } from '../calls/errors.ts';
 import { EctError } from '../errors.ts';
 import { type GetRecordingRequest, type GetRecordingResponseSchema, RecordingStatus } from '../gen/ect/v1/ledger_pb.ts';
 import { writeEntry, writeReceipt } from './entry-messages.ts';
+import { demand } from './invalid.ts';
 import { provenanceFor } from './provenance-messages.ts';
 import { checkReceiptFormat, checkTaskName } from './request-fields.ts';
 import { readDurationMs } from './times.ts';
