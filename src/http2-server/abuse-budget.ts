@@ -5,7 +5,7 @@ import { calmDown } from './connection-error.ts';
 import { type Allowance, TokenBucket } from './token-bucket.ts';
 
 export interface AbuseBudgetOptions {
-  /** Frames that no call needs: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, small or empty DATA, unknown ones. */
+  /** Frames that no call needs: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, small or empty DATA, unknown ones; and each of the small pieces in which a frame arrives. */
   readonly controlFrames: Allowance;
   /** Streams that end by a reset, by the peer or one that the peer causes us to send. */
   readonly resets: Allowance;
@@ -39,6 +39,11 @@ export class AbuseBudget {
   /** Counts a control frame. Throws ConnectionError if there were too many. */
   spendControlFrame(): void {
     if (!this.#frames.spend()) throw calmDown('too many frames without a use');
+  }
+
+  /** Counts pieces of frames as control frames. Returns whether the budget allows them. */
+  spendFragments(count: number): boolean {
+    return this.#frames.spend(count);
   }
 
   /** Counts the reset of a stream of this age. Returns whether the budget allows it. */

@@ -68,7 +68,12 @@ export class Connection implements StreamHost {
     this.socket = socket;
     this.#options = options;
     this.#turns = options.turns ?? READ_AT_ONCE;
-    this.#input = new SocketReader(socket, this.#turns, (bytes) => this.#parse(bytes));
+    this.#input = new SocketReader(socket, this.#turns, {
+      parse: (bytes) => this.#parse(bytes),
+      onFragments: (count) => {
+        if (!this.#abuseBudget.spendFragments(count)) this.#fail(calmDown('frames arrive in too many pieces'));
+      },
+    });
     this.#abuseBudget = new AbuseBudget(limits, now);
     this.writeQueue = new WriteQueue(socket, {
       maxWaitingBytes: limits.maxWaitingBytes,
@@ -110,6 +115,7 @@ export class Connection implements StreamHost {
       onPong: (payload) => this.#gracefulClose.onPong(payload),
     });
     const onFrame: OnFrame = (type, flags, id, bytes, start, end) => {
+      this.#input.frameCompleted();
       if (!this.#isEnded) this.#inbound.onFrame(type, flags, id, bytes, start, end);
     };
     this.#reader = new FrameReader(limits.frameMs, now, onFrame, () => this.#input.mayContinue());

@@ -1,35 +1,62 @@
-// Schedules the parsing of the bytes of a socket. While bytes wait to be parsed, no more are read.
+// Schedules the parsing of the bytes of a socket. What arrives until then is joined here, in one block: a paused socket would keep each TLS
+// record, of one byte perhaps, as an object of 500 bytes. The socket is paused when the block is full.
 
 import type { Socket } from 'node:net';
+import { ByteBlock } from './byte-block.ts';
+import { limitReadAhead } from './read-ahead.ts';
 import type { ReadSchedule } from './read-schedule.ts';
 
-/** Why reading is paused. */
-type Pause = 'blocked' | 'deferred' | 'throttled';
+/** Why nothing is parsed. */
+type Pause = 'blocked' | 'throttled';
+
+export interface SocketReaderOptions {
+  /** Gets the bytes that were read; it returns unparsed ones to `defer`. */
+  readonly parse: (bytes: Buffer) => void;
+  /** So many small pieces have arrived that complete no frame. */
+  readonly onFragments: (count: number) => void;
+}
 
 /** How many frames are parsed between two readings of the clock. */
 const FRAMES_PER_LOOK = 4;
+/** Bytes that wait to be parsed, above which the socket is paused. */
+const MAX_WAITING_BYTES = 16_384;
+/** Pieces below this size are counted. */
+const SMALL_BYTES = 128;
+/** Small pieces for each frame that are not charged: some clients write the header of a frame, its padding and its payload one by one. */
+const FREE_FRAGMENTS = 4;
+/** Small pieces that may wait to be parsed. If each were a frame, which has 9 bytes at least, a full block had 1,821. */
+const MAX_WAITING_FRAGMENTS = 2_048;
+/** Pieces that are read and discarded after the end, above which the socket is destroyed. */
+const MAX_DISCARDED = 1_000;
 
 export class SocketReader {
   readonly #socket: Socket;
   readonly #turns: ReadSchedule;
-  readonly #parse: (bytes: Buffer) => void;
+  readonly #options: SocketReaderOptions;
   readonly #pauses = new Set<Pause>();
   /** Bytes that were read and wait to be parsed. */
-  #unparsed: Buffer | undefined;
+  readonly #waiting = new ByteBlock();
+  /** Whether something waits: bytes, or requests that were parsed and have not begun. */
+  #mustParse = false;
+  #isScheduled = false;
+  #isSocketPaused = false;
   #framesSinceLook = 0;
+  /** Small pieces since the last complete frame that were not charged. */
+  #fragments = 0;
+  #discarded = 0;
   #isClosed = false;
 
-  /** `parse` gets the bytes that were read; it returns unparsed ones to `defer`. */
-  constructor(socket: Socket, turns: ReadSchedule, parse: (bytes: Buffer) => void) {
+  constructor(socket: Socket, turns: ReadSchedule, options: SocketReaderOptions) {
     this.#socket = socket;
     this.#turns = turns;
-    this.#parse = parse;
+    this.#options = options;
+    limitReadAhead(socket);
     socket.on('data', (chunk: Buffer) => this.#onChunk(chunk));
   }
 
-  /** Whether reading is paused, so that the peer may have sent more. */
+  /** Whether parsing waits, so that the peer may have sent more. */
   get isPaused(): boolean {
-    return this.#pauses.size > 0;
+    return this.#mustParse || this.#pauses.size > 0;
   }
 
   /** Whether another frame may be parsed in this turn. */
@@ -40,58 +67,85 @@ export class SocketReader {
     return this.#turns.mayContinue;
   }
 
-  /** Keeps bytes to be parsed later; until then nothing is read. */
-  defer(bytes: Buffer): void {
-    const isNew = this.#unparsed === undefined;
-    this.#unparsed = bytes;
-    if (!isNew) return;
-    this.pause('deferred');
-    if (!this.#pauses.has('throttled')) this.#goOnLater();
+  /** Called for each complete frame. */
+  frameCompleted(): void {
+    if (this.#fragments > 0) this.#fragments = Math.max(0, this.#fragments - FREE_FRAGMENTS);
   }
 
-  /** Pauses reading for so many milliseconds. */
+  /** Keeps bytes to be parsed later, before those that arrive until then. */
+  defer(bytes: Buffer): void {
+    this.#waiting.borrow(bytes);
+    this.#parseLater();
+  }
+
+  /** Pauses parsing for so many milliseconds. */
   throttle(milliseconds: number): void {
     if (this.#isClosed || this.#pauses.has('throttled')) return;
     this.pause('throttled');
-    setTimeout(() => {
-      this.resume('throttled');
-      if (this.#unparsed !== undefined && !this.#isClosed) this.#goOnLater();
-    }, milliseconds).unref();
+    setTimeout(() => this.resume('throttled'), milliseconds).unref();
   }
 
   pause(why: Pause): void {
-    if (this.#pauses.size === 0) this.#socket.pause();
     this.#pauses.add(why);
   }
 
   resume(why: Pause): void {
-    if (this.#pauses.delete(why) && this.#pauses.size === 0 && !this.#isClosed) this.#socket.resume();
+    if (this.#pauses.delete(why) && this.#mustParse && !this.#isClosed) this.#parseLater();
   }
 
-  /** Stops parsing. */
+  /** Stops parsing. What arrives from now on is discarded. */
   close(): void {
     this.#isClosed = true;
+    this.#waiting.clear();
   }
 
   #onChunk(chunk: Buffer): void {
-    if (this.#isClosed) return;
-    const bytes = this.#unparsed === undefined ? chunk : Buffer.concat([this.#unparsed, chunk]);
-    if (this.#unparsed !== undefined || this.#pauses.has('throttled') || !this.#turns.begin()) {
-      this.defer(bytes);
+    if (this.#isClosed) {
+      if (++this.#discarded > MAX_DISCARDED) this.#socket.destroy();
       return;
     }
-    this.#parse(bytes);
+    if (chunk.length < SMALL_BYTES) this.#fragments++;
+    // After some fragments of a frame, the others are joined until the next turn.
+    if (this.isPaused || this.#fragments > FREE_FRAGMENTS || !this.#turns.begin()) {
+      this.#wait(chunk);
+      return;
+    }
+    this.#options.parse(chunk);
     this.#turns.end();
   }
 
-  #goOnLater(): void {
+  #wait(chunk: Buffer): void {
+    if (this.#waiting.length === 0) this.#waiting.borrow(chunk);
+    else this.#waiting.append(chunk);
+    if (this.#fragments > MAX_WAITING_FRAGMENTS) this.#charge();
+    if (!this.#isClosed) this.#parseLater();
+  }
+
+  #parseLater(): void {
+    this.#mustParse = true;
+    if (this.#waiting.length >= MAX_WAITING_BYTES && !this.#isSocketPaused) {
+      this.#isSocketPaused = true;
+      this.#socket.pause();
+    }
+    if (this.#isScheduled || this.#pauses.size > 0) return;
+    this.#isScheduled = true;
     this.#turns.defer(() => {
-      const bytes = this.#unparsed;
-      if (bytes === undefined || this.#isClosed || this.#pauses.has('throttled')) return;
-      this.#unparsed = undefined;
-      this.#pauses.delete('deferred');
-      this.#parse(bytes);
-      if (this.#unparsed === undefined && this.#pauses.size === 0 && !this.#isClosed) this.#socket.resume();
+      this.#isScheduled = false;
+      if (this.#isClosed || this.#pauses.size > 0) return;
+      this.#mustParse = false;
+      this.#options.parse(this.#waiting.take());
+      this.#charge();
+      if (this.#isClosed || !this.#isSocketPaused || this.#waiting.length >= MAX_WAITING_BYTES) return;
+      this.#isSocketPaused = false;
+      this.#socket.resume();
     });
+  }
+
+  /** Charges the fragments that belong to no complete frame. */
+  #charge(): void {
+    const excess = this.#fragments - FREE_FRAGMENTS;
+    if (excess <= 0) return;
+    this.#fragments = FREE_FRAGMENTS;
+    this.#options.onFragments(excess);
   }
 }
