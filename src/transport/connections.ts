@@ -130,7 +130,7 @@ export function createConnections(
     onHttp1: (socket) => {
       table.attach(socket);
       const lanes = lanesOf(socket);
-      const metered = new MeteredSocket(socket, lanes);
+      const metered = new MeteredSocket(socket, lanes, (error) => events.connectionFailed('h1', error));
       http1Sockets.add(metered);
       metered.once('close', () => http1Sockets.delete(metered));
       reads.run(lanes.requests.flow, () => {

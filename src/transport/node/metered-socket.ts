@@ -6,7 +6,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex, getDefaultHighWaterMark } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import type { ReadLanes } from '../../limits/index.ts';
+import { ByteBlock, limitReadAhead } from '../../http2-server/index.ts';
+import { type Rate, type ReadLanes, TokenBucket } from '../../limits/index.ts';
 
 /**
  * Sizes of pieces. One that may contain requests has room for a dozen of the smallest: Node continues to parse a piece after its first
@@ -16,6 +17,15 @@ import type { ReadLanes } from '../../limits/index.ts';
 const [HEAD_BYTES, CHUNKED_BYTES, BODY_BYTES] = [512, 2 * 1024, 32 * 1024];
 /** Requests without a response on one connection, above which nothing more is read from it. */
 const MAX_OPEN = 8;
+/** Bytes that wait to be passed on, above which the connection is not read. */
+const MAX_WAITING_BYTES = 16 * 1024;
+/** Pieces that arrive below this size are counted. */
+const SMALL_BYTES = 128;
+/** Small pieces in succession, above which the next ones are joined until the next turn. */
+const SMALL_AT_ONCE = 4;
+/** Small pieces of a connection. Each request adds as many as a client uses that writes it line by line. */
+const SMALL_PIECES: Rate = { burst: 4_000, perSecond: 200 };
+const SMALL_PER_REQUEST = 64;
 /** How long further bytes are discarded, in milliseconds. */
 const LINGER_MS = 1_000;
 /** How long an evicted connection stays open, in milliseconds: so that its peer does not fill the next one at once. */
@@ -29,8 +39,12 @@ export class MeteredSocket extends Duplex {
   /** Set while idle connections are closed, so that this one is not. */
   isKept = false;
   readonly #lanes: ReadLanes;
-  /** Bytes that were read and not passed on. */
-  #rest: Buffer | undefined;
+  readonly #onFailure: (error: Error) => void;
+  /** Bytes that were read and not passed on, in one block: over TLS each record, of one byte perhaps, arrives as a piece. */
+  readonly #rest = new ByteBlock();
+  readonly #smallPieces = new TokenBucket(SMALL_PIECES, performance.now());
+  /** Small pieces since the last one that was not, or the last request. */
+  #smallInSuccession = 0;
   /** The least number of bytes left of the body, by its Content-Length; `unknown` for a chunked body. */
   #bodyBytes: number | 'unknown' = 0;
   /** The size of the piece that was passed on last. */
@@ -44,7 +58,8 @@ export class MeteredSocket extends Duplex {
   #afterAnswers: (() => void) | undefined;
   #hasEnded = false;
 
-  constructor(accepted: Socket, lanes: ReadLanes) {
+  /** `onFailure` is called if the connection is closed because of how its bytes arrive. */
+  constructor(accepted: Socket, lanes: ReadLanes, onFailure: (error: Error) => void = () => undefined) {
     // No read-ahead: the size of a piece depends on what the parser found in the previous one.
     super({ allowHalfOpen: accepted.allowHalfOpen, readableHighWaterMark: 0 });
     // Node also uses this limit for the bodies of requests: with 0, one that is not read completely would block the next request.
@@ -52,12 +67,9 @@ export class MeteredSocket extends Duplex {
     this.accepted = accepted;
     this.encrypted = accepted instanceof TLSSocket;
     this.#lanes = lanes;
-    accepted.on('data', (chunk: Buffer) => {
-      if (this.#isLingering || this.#isEvicted) return;
-      accepted.pause();
-      this.#rest = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
-      this.#handOver();
-    });
+    this.#onFailure = onFailure;
+    limitReadAhead(accepted);
+    accepted.on('data', (chunk: Buffer) => this.#onChunk(chunk));
     accepted.on('end', () => {
       this.#hasEnded = true;
       this.#handOver();
@@ -76,6 +88,8 @@ export class MeteredSocket extends Duplex {
     // that is too high would treat requests as a body.
     this.#bodyBytes = isChunked ? 'unknown' : Math.max(0, Number(headers['content-length'] ?? 0) - this.#pieceBytes);
     this.#open++;
+    this.#smallInSuccession = 0;
+    this.#smallPieces.charge(performance.now(), -SMALL_PER_REQUEST);
     response.once('close', () => {
       this.#open--;
       if (this.#open === 0) this.#afterAnswers?.();
@@ -85,7 +99,7 @@ export class MeteredSocket extends Duplex {
 
   /** Whether bytes of the peer wait to be parsed. */
   get hasUnread(): boolean {
-    return this.#rest !== undefined;
+    return this.#rest.length > 0;
   }
 
   /** Whether the service has stopped reading, so that the peer is not late. */
@@ -116,7 +130,7 @@ export class MeteredSocket extends Duplex {
   evict(): void {
     if (this.destroyed || this.#isEvicted) return;
     this.#isEvicted = true;
-    this.#rest = undefined;
+    this.#rest.clear();
     this.accepted.pause();
     const timer = setTimeout(() => this.destroy(), EVICTED_MS);
     this.once('close', () => clearTimeout(timer));
@@ -124,7 +138,7 @@ export class MeteredSocket extends Duplex {
 
   #discard(): void {
     this.#isLingering = true;
-    this.#rest = undefined;
+    this.#rest.clear();
     this.accepted.resume();
   }
 
@@ -176,7 +190,7 @@ export class MeteredSocket extends Duplex {
   }
 
   override _destroy(error: Error | null, destroyed: (error?: Error | null) => void): void {
-    this.#rest = undefined;
+    this.#rest.clear();
     this.accepted.destroy();
     destroyed(error);
   }
@@ -186,27 +200,45 @@ export class MeteredSocket extends Duplex {
     return this.destroyed || this.accepted.destroyed;
   }
 
+  #onChunk(chunk: Buffer): void {
+    if (this.#isEvicted) return;
+    const isSmall = chunk.length < SMALL_BYTES;
+    this.#smallInSuccession = isSmall ? this.#smallInSuccession + 1 : 0;
+    if (isSmall && !this.#smallPieces.take(performance.now())) {
+      this.#onFailure(new Error('requests arrive in too many pieces'));
+      this.destroy();
+      return;
+    }
+    if (this.#isLingering) return;
+    if (this.#rest.length === 0) this.#rest.borrow(chunk);
+    else this.#rest.append(chunk);
+    if (this.#rest.length >= MAX_WAITING_BYTES) this.accepted.pause();
+    this.#handOver();
+  }
+
   /** Passes the next piece on when it is this connection's turn. */
   #handOver(): void {
     if (!this.#isWanted || this.#isInTurn || this.#isOver || this.#isEvicted || this.isHeldUp) return;
-    if (this.#rest === undefined) {
+    if (this.#rest.length === 0) {
       if (this.#hasEnded) this.push(null);
       else this.accepted.resume();
       return;
     }
     this.#isInTurn = true;
     const { reads, flow } = this.#bodyBytes === 0 ? this.#lanes.requests : this.#lanes.bodies;
-    reads.run(flow, () => {
+    const work = () => {
       this.#isInTurn = false;
       this.#pushPiece();
-    });
+    };
+    if (this.#smallInSuccession > SMALL_AT_ONCE) reads.defer(flow, work);
+    else reads.run(flow, work);
   }
 
   #pushPiece(): void {
-    const rest = this.#rest;
-    if (rest === undefined || this.#isOver) return;
+    if (this.#rest.length === 0 || this.#isOver) return;
+    const rest = this.#rest.take();
     const piece = rest.subarray(0, this.#mostBytes);
-    this.#rest = rest.length > piece.length ? rest.subarray(piece.length) : undefined;
+    if (rest.length > piece.length) this.#rest.borrow(rest.subarray(piece.length));
     if (this.#bodyBytes !== 'unknown') this.#bodyBytes = Math.max(0, this.#bodyBytes - piece.length);
     this.#pieceBytes = piece.length;
     // The reader of the piece requests the next one.
