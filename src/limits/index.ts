@@ -8,6 +8,7 @@ export type { Flow } from './fair-queue.ts';
 export { FreeSpace, measureVolume } from './free-space.ts';
 export { DEFAULT_PROCESS_LIMITS, MAX_CONNECTION_STREAMS, type ProcessLimits } from './limits.ts';
 export type { Reservation } from './memory-budget.ts';
+export { networkOf } from './networks.ts';
 export { CONNECTION_RATE, PUBLIC_COST_MS } from './public-share.ts';
 export type { ReadLane, ReadLanes } from './read-scheduler.ts';
 export { createResources, type LimitName, type OnLimit, type Resources } from './resources.ts';

@@ -4,6 +4,7 @@
 import { constants } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type SecureContextOptions, Server as TlsServer } from 'node:tls';
+import { TlsGuard, type TlsGuardOptions } from './tls-guard.ts';
 
 /** The TLS keys and certificates of the port. */
 export interface TlsOptions {
@@ -21,8 +22,11 @@ export interface ListenerOptions {
   readonly firstBytesMs: number;
   readonly onHttp1: (socket: Socket) => void;
   readonly onHttp2: (socket: Socket) => void;
-  readonly onFailure: (stage: 'tls' | 'first-bytes', cause: Error) => void;
+  readonly onFailure: (stage: FailureStage, cause: Error) => void;
 }
+
+/** Where a connection failed before it was passed on. */
+type FailureStage = 'tls' | 'first-bytes' | Parameters<TlsGuardOptions['onFailure']>[0];
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 /** The `P` of the HTTP/2 preface also begins POST and PUT; from this length on it can only be HTTP/2. */
@@ -78,21 +82,28 @@ function cleartextListener({ firstBytesMs, onHttp1, onHttp2, onFailure }: Listen
 }
 
 function tlsListener({ firstBytesMs, onHttp1, onHttp2, onFailure }: ListenerOptions, tls: TlsOptions): Server {
+  const asksForCertificates = tls.clientCa !== undefined;
+  const guard = new TlsGuard({ asksForCertificates, onFailure });
   const server = createTlsServer({
     ...secureContextOptions(tls),
+    blockList: guard.blocked,
     ALPNProtocols: ['h2', 'http/1.1'],
     handshakeTimeout: firstBytesMs,
-    requestCert: tls.clientCa !== undefined,
+    requestCert: asksForCertificates,
     // A caller without a trusted certificate gets an error with a reason later; key set, health and probes are public.
     rejectUnauthorized: false,
     noDelay: true,
     ...PROBES,
   });
+  server.on('connection', (socket) => guard.accepted(socket));
+  server.on('close', () => guard.close());
   server.on('secureConnection', (socket) => {
+    if (!guard.secured(socket)) return;
     if (socket.alpnProtocol === 'h2') onHttp2(socket);
     else onHttp1(socket);
   });
   server.on('tlsClientError', (error, socket) => {
+    guard.failed(socket);
     // Node only reports a handshake that timed out; nothing else closes its connection.
     socket.destroy();
     onFailure('tls', error);

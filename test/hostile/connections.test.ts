@@ -51,6 +51,16 @@ describe('H1 H2: calls that are reset', () => {
   ]);
 });
 
+describe('H46: TLS records of one byte', () => {
+  const records = (protocol: string): Row => ({
+    name: `${protocol} in records of one byte on 10 connections`,
+    attack: 'tiny-records',
+    options: { protocol, connections: 10 },
+    on: [NO_CERTIFICATE, CERTIFICATE, NO_CERTIFICATE_TWO_WORKERS],
+  });
+  defineAttacks([records('h2'), records('http/1.1')]);
+});
+
 describe('H3 H4 H5 H6 H10 H32: floods of frames and headers', () => {
   const frames = [
     'SETTINGS',

@@ -19,7 +19,7 @@ export function connectionEvents({ lines, metrics, flushNow }: EventSink) {
   const fullLines = new LineRateLimit(LINE_INTERVAL_MS);
   const acceptLines = new LineRateLimit(LINE_INTERVAL_MS);
   return {
-    /** A connection ended before it carried a call: `tls`, `first-bytes`, `h1` or `h2`. */
+    /** A connection ended before it carried a call: `tls`, `certificates`, `blocked`, `first-bytes`, `records`, `h1` or `h2`. */
     connectionFailed(stage: string, cause: unknown): void {
       metrics.connectionFailures.inc({ stage });
       lines.debug({ event: 'connection-failed', stage, cause: describeCause(cause) });

@@ -1,0 +1,113 @@
+// What TLS peers can cost below HTTP: records of one byte, records without data, long chains of certificates.
+
+import { once } from 'node:events';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { expect, test, vi } from 'vitest';
+import { writeFrame } from '../../bench/http2-frames.ts';
+import { BlockedNetworks } from '../../src/transport/blocked-networks.ts';
+import { RecordOverhead } from '../../src/transport/record-overhead.ts';
+import { hello } from '../http2-server/raw-frames.ts';
+import { createCertificateAuthority, issueServerCertificate } from '../support/certificates.ts';
+import { describeWith } from '../support/need.ts';
+import { startTestServer, type TestServer } from '../support/rpc-server.ts';
+import { SOON } from '../support/soon.ts';
+
+/** A record for each byte, until the service closes the connection. Returns how many were sent. */
+async function sendByteByByte(socket: TLSSocket, bytes: Buffer): Promise<number> {
+  for (let at = 0; at < bytes.length; at++) {
+    if (socket.destroyed || !socket.writable) return at;
+    await new Promise((written) => socket.write(bytes.subarray(at, at + 1), written));
+  }
+  return bytes.length;
+}
+
+async function open(running: TestServer, ca: string, protocol: string): Promise<TLSSocket> {
+  const { port } = running.server.address;
+  const socket = connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca, ALPNProtocols: [protocol] });
+  socket.setNoDelay(true);
+  socket.on('error', () => undefined).resume();
+  await once(socket, 'secureConnect');
+  return socket;
+}
+
+const failures = ({ lines }: TestServer) =>
+  lines.filter(({ event }) => event === 'connection-failed').map(({ stage }) => stage);
+
+describeWith('openssl', 'H46: TLS records', () => {
+  test('a frame of HTTP/2 in records of one byte ends its connection before it is complete', async () => {
+    using authority = createCertificateAuthority();
+    await using running = await startTestServer({ tls: issueServerCertificate(authority) });
+    const socket = await open(running, authority.cert, 'h2');
+    socket.write(hello());
+    const sent = await sendByteByByte(socket, writeFrame(0xbb, 0, 0, Buffer.alloc(16_000)));
+    expect(sent).toBeLessThan(16_000);
+    await vi.waitFor(() => expect(failures(running)).toEqual([expect.stringMatching(/h2|records/)]), SOON);
+  });
+
+  test('a request of HTTP/1.1 in records of one byte is served; a long body in such records ends its connection', async () => {
+    using authority = createCertificateAuthority();
+    await using running = await startTestServer({ tls: issueServerCertificate(authority) });
+    const socket = await open(running, authority.cert, 'http/1.1');
+    const heard = once(socket, 'data');
+    await sendByteByByte(socket, Buffer.from('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'));
+    expect(String((await heard)[0])).toMatch(/^HTTP\/1\.1 200/);
+    const head = 'POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30000\r\n\r\n';
+    const sent = await sendByteByByte(socket, Buffer.from(head + 'x'.repeat(30_000)));
+    expect(sent).toBeLessThan(30_000);
+  });
+});
+
+test('H46: a connection is reported when it has sent far more bytes than data', () => {
+  const reported: unknown[] = [];
+  const overhead = new RecordOverhead((tcp) => void reported.push(tcp));
+  const side = (bytesRead: number) => Object.assign(Object.create(null), { bytesRead, once: () => undefined });
+  const [tcp, tls] = [side(100_000), side(0)];
+  overhead.watch(tcp as Socket, tls as Socket);
+  for (const [raw, data, count] of [
+    [65_536, 0, 0],
+    [65_536 + 4_000, 1_000, 0],
+    [65_536 + 4_001, 1_000, 1],
+    [900_000, 0, 1],
+  ] as const) {
+    tcp.bytesRead = 100_000 + raw;
+    tls.bytesRead = data;
+    overhead.check();
+    expect(reported).toHaveLength(count);
+  }
+  overhead.close();
+});
+
+test('H47: a blocked network is rejected for five seconds, and only so many are kept', () => {
+  let now = 0;
+  let rejected = 0;
+  const blocked = new BlockedNetworks(
+    () => rejected++,
+    () => now,
+  );
+  expect(blocked.check('192.0.2.1')).toBe(false);
+  blocked.block('192.0.2.1');
+  blocked.block('2001:db8:0:1');
+  expect(blocked.check('192.0.2.1')).toBe(true);
+  expect(blocked.check('::ffff:192.0.2.1')).toBe(true);
+  expect(blocked.check('2001:db8:0:1::5')).toBe(true);
+  expect(blocked.check('2001:db8:0:2::5')).toBe(false);
+  expect(rejected).toBe(3);
+  now = 5_000;
+  expect(blocked.check('192.0.2.1')).toBe(false);
+  for (let at = 0; at < 2_000; at++) blocked.block(`network ${at}`);
+  expect(blocked.size).toBe(1_000);
+});
+
+test('H47: a server closes the connections of a blocked network before it creates a socket', async () => {
+  const { createServer } = await import('node:net');
+  const blocked = new BlockedNetworks(() => undefined);
+  blocked.block('127.0.0.1');
+  let accepted = 0;
+  const server = createServer({ blockList: blocked }, () => accepted++).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const socket = connectTcp((server.address() as { port: number }).port, '127.0.0.1').on('error', () => undefined);
+  await once(socket, 'close');
+  expect(accepted).toBe(0);
+  server.close();
+});
