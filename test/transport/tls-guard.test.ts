@@ -8,7 +8,7 @@ import { writeFrame } from '../../bench/http2-frames.ts';
 import { BlockedNetworks } from '../../src/transport/blocked-networks.ts';
 import { RecordOverhead } from '../../src/transport/record-overhead.ts';
 import { hello } from '../http2-server/raw-frames.ts';
-import { createCertificateAuthority, issueServerCertificate } from '../support/certificates.ts';
+import { createCertificateAuthority, issueServerCertificate, issueSvid } from '../support/certificates.ts';
 import { describeWith } from '../support/need.ts';
 import { startTestServer, type TestServer } from '../support/rpc-server.ts';
 import { SOON } from '../support/soon.ts';
@@ -55,6 +55,61 @@ describeWith('openssl', 'H46: TLS records', () => {
     const head = 'POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30000\r\n\r\n';
     const sent = await sendByteByByte(socket, Buffer.from(head + 'x'.repeat(30_000)));
     expect(sent).toBeLessThan(30_000);
+  });
+});
+
+describeWith('openssl', 'H47: chains of certificates above 16 KiB', () => {
+  /** Whether a peer with this certificate, and enough others behind it, gets a connection that stays open. */
+  async function isServed({ server }: TestServer, ca: string, { cert, key }: { cert: string; key: string }) {
+    const long = cert + ca.repeat(60);
+    const { port } = server.address;
+    const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, cert: long, key });
+    socket.on('error', () => undefined);
+    let heard = '';
+    socket.on('data', (bytes: Buffer) => {
+      heard += bytes;
+      socket.destroy();
+    });
+    socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await new Promise((closed) => socket.once('close', closed));
+    return heard.startsWith('HTTP/1.1 200');
+  }
+
+  test('one that is not trusted closes the connection, and its address is blocked; a trusted one is served', async () => {
+    using authority = createCertificateAuthority();
+    using stranger = createCertificateAuthority('a stranger');
+    await using running = await startTestServer({
+      tls: { ...issueServerCertificate(authority), clientCa: authority.cert },
+    });
+    const trusted = issueSvid(authority, 'spiffe://example.org/trusted');
+    expect(await isServed(running, authority.cert, trusted)).toBe(true);
+    expect(failures(running)).toEqual([]);
+    await vi.waitFor(() => expect(running.server.connections()).toBe(0), SOON);
+
+    const untrusted = issueSvid(stranger, 'spiffe://example.org/stranger');
+    expect(await isServed(running, stranger.cert, untrusted)).toBe(false);
+    expect(failures(running)).toEqual(['certificates']);
+    expect(await isServed(running, stranger.cert, untrusted)).toBe(false);
+    expect(failures(running)).toEqual(['certificates', 'blocked']);
+  });
+
+  test('the address of an open connection with a trusted certificate is not blocked', async () => {
+    using authority = createCertificateAuthority();
+    using stranger = createCertificateAuthority('a stranger');
+    await using running = await startTestServer({
+      tls: { ...issueServerCertificate(authority), clientCa: authority.cert },
+    });
+    const { port } = running.server.address;
+    const trusted = issueSvid(authority, 'spiffe://example.org/trusted');
+    const open = connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca: authority.cert, ...trusted });
+    open.on('error', () => undefined);
+    await once(open, 'secureConnect');
+    open.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await once(open, 'data');
+    const untrusted = issueSvid(stranger, 'spiffe://example.org/stranger');
+    for (let time = 0; time < 2; time++) expect(await isServed(running, stranger.cert, untrusted)).toBe(false);
+    expect(failures(running)).toEqual(['certificates', 'certificates']);
+    open.destroy();
   });
 });
 
