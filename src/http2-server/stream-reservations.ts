@@ -44,10 +44,12 @@ export class StreamReservations {
     return true;
   }
 
-  freeBody(): void {
-    this.#host.free(this.#body);
-    this.#memory?.shrink(this.#body);
-    this.#body = 0;
+  /** Frees so many bytes of the request, or all. */
+  freeBody(bytes = Number.POSITIVE_INFINITY): void {
+    const freed = Math.min(bytes, this.#body);
+    this.#host.free(freed);
+    this.#memory?.shrink(freed);
+    this.#body -= freed;
   }
 
   /** Reserves bytes for a response that is not created yet. Returns whether there is room. */

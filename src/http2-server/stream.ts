@@ -116,14 +116,24 @@ export class Stream {
     if (!this.remoteEnded && !this.#localEnded) this.window.creditWindow(bytes);
   }
 
+  /**
+   * Releases bytes of a body that nobody reads: other streams may send as many, this one only what is left of its window. So a request
+   * cannot upload without end.
+   */
+  discarded(bytes: number): void {
+    if (this.#closed) return;
+    this.#unconsumed -= bytes;
+    this.#host.creditWindow(bytes);
+  }
+
   /** Reserves bytes until the stream ends. Returns whether the connection and the process have room for them. */
   reserveBody(bytes: number): boolean {
     return this.#reservations().reserveBody(bytes);
   }
 
-  /** Frees what `reserveBody` has reserved. */
-  freeBody(): void {
-    this.#kept?.freeBody();
+  /** Frees so many bytes that `reserveBody` has reserved, or all. */
+  freeBody(bytes = Number.POSITIVE_INFINITY): void {
+    this.#kept?.freeBody(bytes);
   }
 
   /**

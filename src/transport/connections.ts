@@ -193,8 +193,9 @@ export function createConnections(
     return serveStream(stream, {
       handle,
       caller: early,
-      // A page has no body, so it is served when the request is complete and its faults are known.
+      // A page reads no body, so it is served when the request is complete and its faults are known.
       unread: requestCheck.isMethod(line) ? undefined : resources.unread,
+      turn: () => new Promise((resolve) => reads.run(accountOf(socket).reading, resolve)),
       onBegun: () => reads.addDeferredCost(ROUTED_MS),
       onAbandoned: () => requestCheck.abandoned(line, socket),
       onBug: (thrown) => events.bug('h2', thrown),

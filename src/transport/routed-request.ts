@@ -15,6 +15,8 @@ export interface RoutedRequest {
   readonly header: Headers;
   /** Throws if the peer disconnects before its end. */
   readonly body: AsyncIterable<Uint8Array>;
+  /** Resolves when it is the turn of this connection in the fair order of reading. */
+  readonly turn: () => Promise<void>;
   readonly socket: Socket;
   /** The caller, as the request check determined it. */
   readonly caller: Caller;

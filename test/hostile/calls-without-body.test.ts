@@ -7,6 +7,7 @@ import { CERTIFICATE, CLEARTEXT, EVERYWHERE, NO_CERTIFICATE } from './support/va
 const LARGEST = 4 * 1024 * 1024;
 const ISSUE = '/ect.v1.AuthorityService/Issue';
 const BATCH = '/ect.v1.AuthorityService/BatchIssue';
+const REFLECT = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
 const SINGLE = [CLEARTEXT, CERTIFICATE, NO_CERTIFICATE];
 
 describe('H20 H8: calls whose body never comes', () => {
@@ -101,6 +102,46 @@ describe('H20 H24: bodies that are not finished', () => {
       name: 'all but one byte of 4 MiB on 160 connections, HTTP/1.1',
       attack: 'http1-open-posts',
       options: { connections: 160, path: BATCH, bytes: LARGEST, sends: 'all-but-one' },
+      on: SINGLE,
+    },
+  ]);
+});
+
+/** The smallest DATA frames that are not counted as control frames. */
+const SMALL = { protocol: 'grpc', sends: 'all-but-one', partBytes: 32 };
+
+describe('H13 H24: bodies in parts of 32 bytes', () => {
+  defineAttacks([
+    {
+      name: '4 MiB in parts of 32 bytes on 4 connections, gRPC with gzip',
+      attack: 'unfinished-bodies',
+      options: { ...SMALL, connections: 4, streams: 1, path: BATCH, bytes: LARGEST, encoding: 'gzip' },
+      on: SINGLE,
+      quick: CLEARTEXT,
+    },
+    {
+      name: '4 MiB in parts of 32 bytes on 80 streams, gRPC with gzip',
+      attack: 'unfinished-bodies',
+      options: { ...SMALL, connections: 20, streams: 4, path: BATCH, bytes: LARGEST, encoding: 'gzip' },
+      on: SINGLE,
+    },
+    {
+      name: '4 MiB in parts of 32 bytes on 80 streams, gRPC',
+      attack: 'unfinished-bodies',
+      options: { ...SMALL, connections: 20, streams: 4, path: BATCH, bytes: LARGEST },
+      on: SINGLE,
+    },
+    ...['/metrics', '/.well-known/jwks.json', '/no/such/page'].map((path) => ({
+      name: `bodies for ${path} in parts of 32 bytes on 2,400 streams`,
+      attack: 'unfinished-bodies',
+      options: { ...SMALL, connections: 150, streams: 16, path, bytes: 65_000 },
+      on: EVERYWHERE,
+      ...(path === '/metrics' ? { quick: NO_CERTIFICATE } : {}),
+    })),
+    {
+      name: 'empty messages in parts of 32 bytes on 512 reflection streams',
+      attack: 'unfinished-bodies',
+      options: { ...SMALL, connections: 32, streams: 16, path: REFLECT, bytes: 65_000, message: 'empty ones' },
       on: SINGLE,
     },
   ]);

@@ -5,31 +5,92 @@ import { toConnectError } from '../../calls/errors.ts';
 import type { OpenCall } from '../../calls/open-call.ts';
 import { NO_ROOM_FOR_ARRIVING } from '../../calls/overload.ts';
 import { EctError, reject } from '../../errors.ts';
+import { type BodyMemory, JoinedBytes } from '../../http2-server/index.ts';
 import { announcedBytes, FRAME_PREFIX_BYTES, messageTooLarge } from '../messages/grpc-frame.ts';
-
-/** Reserves more bytes until the call ends. Returns whether there is room. */
-export type Reserve = (bytes: number) => boolean;
 
 /** What reading a body needs. */
 export interface BodyOptions {
   readonly calls: Calls;
   readonly call: OpenCall;
-  readonly reserve: Reserve;
+  /** Memory until the call ends. */
+  readonly memory: BodyMemory;
+  /** Resolves when it is the turn of the connection in the fair order of reading. */
+  readonly turn: () => Promise<void>;
 }
 
-/**
- * Yields the parts of the body to the Connect runtime. If the deadline of the call passes, it ends with the error of the call, so that a
- * slow body does not keep the call open.
- */
+/** What an object for a part costs besides its bytes. */
+const PART_BYTES = 256;
+
+/** Yields the parts of a body that only the Connect runtime reads: it rejects the request by its headers, and should read nothing. */
 export async function* requestParts(body: AsyncIterable<Uint8Array>, options: BodyOptions): AsyncGenerator<Uint8Array> {
   try {
-    yield* partsOf(body, options);
+    for await (const part of partsOf(body, options)) {
+      if (!options.memory.reserveBody(PART_BYTES + part.length)) throw NO_ROOM_FOR_ARRIVING;
+      yield part;
+    }
   } catch (thrown) {
     throw thrown instanceof EctError ? toConnectError(thrown) : thrown;
   }
 }
 
-/** The same for our own code: it throws EctError. */
+/**
+ * Yields the messages of a stream to the Connect runtime, one framed message at a time. If the deadline of the call passes, it ends with
+ * the error of the call, so that a slow body does not keep the call open.
+ *
+ * The runtime decodes whatever it gets at once, into one object for each message, and adds up all parts of an incomplete message at each
+ * of them: a peer could send a thousand empty messages in one part, or one message in a thousand parts.
+ */
+export async function* requestMessages(
+  body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+  options: BodyOptions,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* messagesOf(body, maxBytes, options);
+  } catch (thrown) {
+    throw thrown instanceof EctError ? toConnectError(thrown) : thrown;
+  }
+}
+
+async function* messagesOf(
+  body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+  options: BodyOptions,
+): AsyncGenerator<Uint8Array> {
+  const { memory, turn } = options;
+  const message = new JoinedBytes(memory);
+  let missing = FRAME_PREFIX_BYTES;
+  for await (const part of partsOf(body, options)) {
+    if (!memory.reserveBody(part.length)) throw NO_ROOM_FOR_ARRIVING;
+    for (let at = 0; at < part.length; ) {
+      const next = part.subarray(at, at + missing);
+      if (!message.add(next)) throw NO_ROOM_FOR_ARRIVING;
+      at += next.length;
+      missing -= next.length;
+      if (missing === 0 && message.length === FRAME_PREFIX_BYTES) {
+        missing = announcedBytes(message.head);
+        // The runtime rejects the message by its prefix.
+        if (missing > maxBytes) missing = 0;
+      }
+      if (missing > 0) continue;
+      // Messages that arrived together do not hold the event loop for longer than others get.
+      await turn();
+      yield takeAll(message);
+      missing = FRAME_PREFIX_BYTES;
+    }
+    memory.freeBody(part.length);
+  }
+  // The runtime says what is missing.
+  if (message.length > 0) yield takeAll(message);
+}
+
+function takeAll(message: JoinedBytes): Buffer {
+  const bytes = message.read();
+  message.clear();
+  return bytes;
+}
+
+/** Yields the parts of the body as they arrive. Throws EctError. */
 async function* partsOf(body: AsyncIterable<Uint8Array>, { calls, call }: BodyOptions): AsyncGenerator<Uint8Array> {
   calls.arriving(call);
   const parts = body[Symbol.asyncIterator]();
@@ -59,27 +120,16 @@ export async function requestWhole(
   { isFramed, maxBytes }: WholeBody,
   options: BodyOptions,
 ): Promise<Buffer> {
-  const { call, reserve } = options;
-  const parts: Uint8Array[] = [];
-  let length = 0;
+  const { call, memory } = options;
+  const whole = new JoinedBytes(memory);
+  const limit = isFramed ? 2 * (FRAME_PREFIX_BYTES + maxBytes) : maxBytes;
   for await (const part of partsOf(body, options)) {
-    if (!reserve(part.length)) throw NO_ROOM_FOR_ARRIVING;
-    parts.push(part);
-    length += part.length;
-    const limit = isFramed ? 2 * (FRAME_PREFIX_BYTES + maxBytes) : maxBytes;
-    if (length > limit || (isFramed && announcedBytes(startOf(parts)) > maxBytes)) break;
+    if (!whole.add(part)) throw NO_ROOM_FOR_ARRIVING;
+    if (whole.length > limit || (isFramed && announcedBytes(whole.head) > maxBytes)) break;
   }
-  call.requestBytes = length;
-  if (!isFramed && length > maxBytes) throw messageTooLarge(maxBytes);
-  const [first, second] = parts;
-  if (first === undefined || second !== undefined) return Buffer.concat(parts);
-  return Buffer.from(first.buffer, first.byteOffset, first.byteLength);
-}
-
-/** The first bytes: enough for the prefix of a frame, if there are that many. */
-function startOf([first = new Uint8Array(0), ...more]: readonly Uint8Array[]): Buffer {
-  if (first.length >= FRAME_PREFIX_BYTES) return Buffer.from(first.buffer, first.byteOffset, FRAME_PREFIX_BYTES);
-  return Buffer.concat([first, ...more.slice(0, FRAME_PREFIX_BYTES)]);
+  call.requestBytes = whole.length;
+  if (!isFramed && whole.length > maxBytes) throw messageTooLarge(maxBytes);
+  return whole.read();
 }
 
 function endedEarly(cause: unknown): EctError {

@@ -19,7 +19,7 @@ import { protocolOf } from '../request-check.ts';
 import { ResponseMemory, writtenBytes } from '../response-memory.ts';
 import type { RoutedCall, RoutedRequest } from '../routed-request.ts';
 import { type Explain, explainFailure } from './error-details.ts';
-import { type BodyOptions, requestParts, requestWhole } from './request-body.ts';
+import { type BodyOptions, requestMessages, requestParts, requestWhole } from './request-body.ts';
 import { createRoutes, exchangeKey, type Route } from './routes.ts';
 import {
   type Exchange,
@@ -48,9 +48,14 @@ export function createConnectRouter(services: readonly AnyService[], calls: Call
     }
     const gone = new AbortController();
     const memory = calls.resources.memory.open(call.account, evict);
-    const reserve = (bytes: number) => memory.grow(bytes);
+    const body: BodyOptions = {
+      calls,
+      call,
+      memory: { reserveBody: (bytes) => memory.grow(bytes), freeBody: (bytes) => memory.shrink(bytes) },
+      turn: request.turn,
+    };
     const room = new ResponseMemory(memory, request.reserveAnswer);
-    const response = serve(route, { calls, call, reserve }, room, events, request, gone.signal).then(async (answer) => {
+    const response = serve(route, body, room, events, request, gone.signal).then(async (answer) => {
       await penaltyPaid(call.penalty, gone.signal);
       return answer;
     });
@@ -146,7 +151,8 @@ async function readRequest(
   options: BodyOptions,
 ): Promise<UniversalServerRequest | EctError> {
   const isPost = universal.method === 'POST';
-  const form = route.kind === 'stream' ? undefined : isPost ? unaryForm(universal.header) : unaryGetForm(universal.url);
+  if (route.kind === 'stream') return { ...universal, body: requestMessages(universal.body, route.maxBytes, options) };
+  const form = isPost ? unaryForm(universal.header) : unaryGetForm(universal.url);
   // The runtime rejects a request that is not of this kind, and reads nothing of its body.
   if (form === undefined) return { ...universal, body: requestParts(universal.body, options) };
   exchange.form = form;

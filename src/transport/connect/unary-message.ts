@@ -68,9 +68,9 @@ export async function readUnary(
   method: Method,
   exchange: Exchange,
   form: UnaryForm,
-  { call, reserve }: BodyOptions,
+  { call, memory }: BodyOptions,
 ): Promise<Uint8Array> {
-  const message = await messageIn(body, method, form, reserve);
+  const message = await messageIn(body, method, form, (bytes) => memory.reserveBody(bytes));
   exchange.message = await readMessage(method.descriptor.input, form.codec, message, call.signal);
   return emptyMessage(form);
 }
@@ -79,7 +79,7 @@ async function messageIn(
   bytes: Buffer,
   { maxBytes }: Method,
   { isFramed, encoding }: UnaryForm,
-  reserve: BodyOptions['reserve'],
+  reserve: (bytes: number) => boolean,
 ): Promise<Buffer> {
   if (!isFramed) return decompress(encoding, bytes, maxBytes, reserve);
   const frame = readOnlyFrame(bytes, maxBytes);
@@ -103,14 +103,14 @@ export async function readUnaryGet(
   method: Method,
   exchange: Exchange,
   { codec, encoding }: UnaryForm,
-  { call, reserve }: BodyOptions,
+  { call, memory }: BodyOptions,
 ): Promise<string> {
   const url = new URL(href);
   const { searchParams: query } = url;
   const text = query.get('message') ?? '';
   const bytes = query.get('base64') === '1' ? decodeBase64(text) : Buffer.from(text);
   if (bytes === undefined) throw malformed('the query parameter message is not base64');
-  const message = await decompress(encoding, bytes, method.maxBytes, reserve);
+  const message = await decompress(encoding, bytes, method.maxBytes, (size) => memory.reserveBody(size));
   exchange.message = await readMessage(method.descriptor.input, codec, message, call.signal);
   query.set('message', codec === 'json' ? '{}' : '');
   for (const name of ['base64', 'compression']) query.delete(name);

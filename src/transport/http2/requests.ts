@@ -2,8 +2,16 @@
 
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { Caller } from '../../authority/index.ts';
+import { NO_ROOM_FOR_ARRIVING } from '../../calls/overload.ts';
 import { OwnContext } from '../../concurrency/own-context.ts';
-import { type HeaderList, type Receiver, type Stream, writeHeaderBlock } from '../../http2-server/index.ts';
+import type { EctError } from '../../errors.ts';
+import {
+  type HeaderList,
+  JoinedBytes,
+  type Receiver,
+  type Stream,
+  writeHeaderBlock,
+} from '../../http2-server/index.ts';
 import type { UnreadCall, UnreadCalls } from '../../limits/index.ts';
 import { isOutOfResponseMemory } from '../response-memory.ts';
 import type { Handle, RoutedCall } from '../routed-request.ts';
@@ -13,8 +21,13 @@ export interface StreamServing {
   readonly handle: Handle;
   /** The caller of the request. */
   readonly caller: Caller;
-  /** Where the stream waits until its request is complete; undefined: it is served at once. */
+  /**
+   * For a request whose body is not read: it waits here until the body is complete, or too long. Undefined: the request is served at
+   * once, and reads its body.
+   */
   readonly unread: UnreadCalls | undefined;
+  /** Resolves when it is the turn of this connection in the fair order of reading. */
+  readonly turn: () => Promise<void>;
   /** Called when the request is passed to its handler, whose cost is not known yet. */
   readonly onBegun: () => void;
   /** Called for a stream that was reset before work was started for it. */
@@ -28,7 +41,12 @@ export function serveStream(stream: Stream, serving: StreamServing): Receiver {
   return new StreamExchange(stream, serving);
 }
 
-/** Queues the parts of a body until they are read, within the flow-control window of the stream. */
+/** A body that nobody reads is complete at this length: the request is served without the rest. */
+const MAX_DISCARDED_BYTES = 16 * 1024;
+/** The largest piece in which a body is read. */
+const PIECE_BYTES = 16 * 1024;
+
+/** Keeps a body until it is read, within the flow-control window of the stream and the memory budget. */
 class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
   readonly #stream: Stream;
   readonly #serving: StreamServing;
@@ -36,7 +54,10 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
   readonly #context = new OwnContext();
   #call: RoutedCall | undefined;
   #isGone = false;
-  readonly #parts: Buffer[] = [];
+  readonly #body: JoinedBytes;
+  #discardedBytes = 0;
+  /** Set if there was no room for the body. */
+  #failure: EctError | undefined;
   #isWhole = false;
   #wasRead = false;
   #isEnded = false;
@@ -46,13 +67,18 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
   constructor(stream: Stream, serving: StreamServing) {
     this.#stream = stream;
     this.#serving = serving;
+    this.#body = new JoinedBytes(stream, PIECE_BYTES);
   }
 
   /** Work starts only now, because the bytes that arrived with the headers may have contained a reset. */
   onRead(): void {
     this.#wasRead = true;
-    if (this.#serving.unread === undefined || this.#isWhole) this.#begin();
+    if (this.#serving.unread === undefined || this.#isWhole || this.#isTooLong) this.#begin();
     else this.#serving.unread.add(this);
+  }
+
+  get #isTooLong(): boolean {
+    return this.#discardedBytes > MAX_DISCARDED_BYTES;
   }
 
   #begin(): void {
@@ -66,8 +92,19 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
     const { header, url } = readHead(head.list);
     const { method, path: target } = head;
     const reserveAnswer = (bytes: number) => stream.reserveAnswer(bytes);
-    const { caller, handle } = this.#serving;
-    const request = { httpVersion: '2.0', method, target, url, header, body: this, socket, caller, reserveAnswer };
+    const { caller, handle, turn } = this.#serving;
+    const request = {
+      httpVersion: '2.0',
+      method,
+      target,
+      url,
+      header,
+      body: this,
+      turn,
+      socket,
+      caller,
+      reserveAnswer,
+    };
     const call = handle(request, () => stream.evict());
     this.#call = call;
     call.response
@@ -80,13 +117,27 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
   }
 
   onData(part: Buffer): void {
-    if (this.#isEnded) {
-      this.#stream.consumed(part.length);
-      return;
+    if (this.#serving.unread !== undefined || this.#isEnded || this.#failure !== undefined) this.#discard(part);
+    else this.#keep(part);
+  }
+
+  #keep(part: Buffer): void {
+    const unread = this.#body.length + part.length;
+    if (!this.#body.add(part)) {
+      // Its reader gets the error. Nothing is kept until then.
+      this.#failure = NO_ROOM_FOR_ARRIVING;
+      this.#body.clear();
+      this.#stream.discarded(unread);
     }
-    // A copy, because the buffer is reused.
-    this.#parts.push(Buffer.from(part));
     this.#wakeReader();
+  }
+
+  #discard(part: Buffer): void {
+    this.#discardedBytes += part.length;
+    this.#stream.discarded(part.length);
+    if (this.#serving.unread === undefined || !this.#isTooLong || !this.#wasRead) return;
+    this.#serving.unread.delete(this);
+    this.#begin();
   }
 
   onEnd(): void {
@@ -120,12 +171,13 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
 
   async next(): Promise<IteratorResult<Uint8Array>> {
     for (;;) {
-      const part = this.#parts.shift();
-      if (part !== undefined) {
-        this.#stream.consumed(part.length);
-        return { done: false, value: part };
+      if (this.#failure !== undefined) throw this.#failure;
+      const piece = this.#body.take();
+      if (piece !== undefined) {
+        this.#stream.consumed(piece.length);
+        return { done: false, value: piece };
       }
-      if (this.#isWhole) return { done: true, value: undefined };
+      if (this.#isWhole || this.#serving.unread !== undefined) return { done: true, value: undefined };
       // A truncated body is not a request, even if it looks complete.
       if (this.#isGone) throw new Error('the stream was reset');
       await new Promise<void>((resolve) => {
@@ -162,7 +214,8 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    for (const part of this.#parts.splice(0)) this.#stream.consumed(part.length);
+    this.#stream.discarded(this.#body.length);
+    this.#body.clear();
     this.#call?.close();
   }
 

@@ -40,8 +40,10 @@ export function serveNode(request: NodeRequest, response: NodeResponse, serving:
   if (isGone(response)) return;
   const { method = 'GET', url: target = '/' } = request;
   const { url, header } = urlAndHeader(request, response);
-  const body = bodyOf(request, serving);
-  const routed = { httpVersion: request.httpVersion, method, target, url, header, body, socket, caller };
+  const { reads: bodyReads, flow: bodyFlow } = lanes.bodies;
+  const turn = () => new Promise<void>((resolve) => bodyReads.run(bodyFlow, resolve));
+  const body = bodyOf(request, turn);
+  const routed = { httpVersion: request.httpVersion, method, target, url, header, body, turn, socket, caller };
   const call = handle(routed, () => {
     if (!(request.socket instanceof MeteredSocket)) return abandon(response);
     // Frees its memory now; its connection ends later.
@@ -117,13 +119,13 @@ function urlAndHeader(request: NodeRequest, response: NodeResponse) {
 }
 
 /** The parts of the body. An early end does not destroy the request, because the response uses the same socket. */
-async function* bodyOf(request: NodeRequest, { lanes: { bodies } }: NodeServing): AsyncGenerator<Uint8Array> {
+async function* bodyOf(request: NodeRequest, turn: () => Promise<void>): AsyncGenerator<Uint8Array> {
   // Node's HTTP/2 request ends without an error also if it was cut off; its stream does not.
   const source = isHttp2(request) ? request.stream : request;
   const parts = source.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
   for await (const part of parts) {
     yield part;
-    await new Promise<void>((resolve) => bodies.reads.run(bodies.flow, resolve));
+    await turn();
   }
   if (isHttp2(request) && request.aborted) throw new Error('the stream was reset');
 }

@@ -14,7 +14,7 @@ import {
   writeFrame,
 } from '../../../bench/http2-frames.ts';
 import { writeHeaderBlock } from '../../../src/http2-server/index.ts';
-import { data, hello, update } from '../../http2-server/raw-frames.ts';
+import { data, hello, many, update } from '../../http2-server/raw-frames.ts';
 import type { Target } from '../support/target.ts';
 import { openSocket } from './socket.ts';
 import { tally } from './tally.ts';
@@ -26,8 +26,11 @@ export interface Peer {
   send(...pieces: readonly Uint8Array[]): void;
   /** Sends, and waits while the server does not take it. */
   push(...pieces: readonly Uint8Array[]): Promise<void>;
-  /** Sends these bytes as DATA within the windows of the server, and waits for them, until `isOver`. */
-  upload(id: number, bytes: Buffer, isOver: () => boolean): Promise<void>;
+  /**
+   * Sends these bytes as DATA within the windows of the server, and waits for them, until `isOver`; in frames of `partBytes`, else as
+   * large as they may be.
+   */
+  upload(id: number, bytes: Buffer, isOver: () => boolean, partBytes?: number): Promise<void>;
   isClosed(): boolean;
   /** Resolves when the connection is closed. */
   readonly closed: Promise<void>;
@@ -94,13 +97,13 @@ export async function openPeer(target: Target, options: PeerOptions = {}): Promi
     send: (...pieces) => {
       if (socket.writable) socket.write(Buffer.concat(pieces));
     },
-    async upload(id, bytes, isOver) {
+    async upload(id, bytes, isOver, partBytes = MAX_FRAME_BYTES) {
       for (let at = 0; at < bytes.length && !isOver() && !socket.destroyed; ) {
         const credit = windows.stream + (windows.granted.get(id) ?? 0) - at;
         const size = Math.min(MAX_FRAME_BYTES, bytes.length - at, credit, windows.connection);
         if (size > 0) {
           windows.connection -= size;
-          await push(data(id, bytes.subarray(at, at + size)));
+          await push(inParts(id, bytes.subarray(at, at + size), partBytes));
           tally('bytes of bodies', size);
           at += size;
         } else await pause(10);
@@ -109,6 +112,12 @@ export async function openPeer(target: Target, options: PeerOptions = {}): Promi
     },
     isClosed: () => socket.destroyed,
   };
+}
+
+function inParts(id: number, bytes: Buffer, partBytes: number): Buffer {
+  return many(Math.ceil(bytes.length / partBytes), (at) =>
+    data(id, bytes.subarray(at * partBytes, (at + 1) * partBytes)),
+  );
 }
 
 /** Whether a frame is the last of its stream, and how: an end or a reset. */

@@ -1,4 +1,4 @@
-// Calls over HTTP/2 whose body comes in part: all but the last byte of the largest message, or a byte a second.
+// Requests over HTTP/2 whose body comes in part: all but the last byte of the largest message, or a byte a second.
 
 import { begin, data } from '../../http2-server/raw-frames.ts';
 import { frame } from '../../support/rpc-clients.ts';
@@ -8,11 +8,17 @@ import { tally } from '../attacker/tally.ts';
 
 const BYTE_EVERY_MS = 1000;
 
-/** Options: `connections`, `streams` on each, `protocol`, `path`, `bytes` of the message, `sends`: `all-but-one` or `trickle`. */
+/**
+ * Options: `connections`, `streams` on each, `protocol`, `path`, `bytes` of the message, `sends`: `all-but-one` or `trickle`. With
+ * `encoding` the call is not one for the unary fast path; with `partBytes` its DATA frames are so small. `message`: `empty
+ * ones` are many without content instead of one.
+ */
 export const attack: Attack = async ({ target, options }) => {
-  const { connections, streams, protocol, path, bytes, sends } = options;
-  const block = callBlock(target, String(path), CONTENT_TYPES[protocol as Protocol]);
-  const body = bodyOf(protocol as Protocol, Number(bytes)).subarray(0, -1);
+  const { connections, streams, protocol, path, bytes, sends, encoding, partBytes, message } = options;
+  const encodings: [string, string][] = encoding === undefined ? [] : [['grpc-encoding', String(encoding)]];
+  const block = callBlock(target, String(path), CONTENT_TYPES[protocol as Protocol], ...encodings);
+  const whole = message === 'empty ones' ? Buffer.alloc(Number(bytes)) : bodyOf(protocol as Protocol, Number(bytes));
+  const body = whole.subarray(0, -1);
   return (until) =>
     keepOpen(Number(connections), until, async () => {
       const ended = new Set<number>();
@@ -30,7 +36,7 @@ export const attack: Attack = async ({ target, options }) => {
             peer.send(begin(id, block));
             tally('calls opened');
             if (sends === 'trickle') await trickle(peer, id, body, isOver, until);
-            else await peer.upload(id, body, isOver);
+            else await peer.upload(id, body, isOver, partBytes === undefined ? undefined : Number(partBytes));
             while (!isOver()) await wait(200, until);
           }
         }),

@@ -141,6 +141,7 @@ describe('H24 the room for an answer in text mode', () => {
       header: new Headers({ 'content-type': TYPE }),
       body: createAsyncIterable<Uint8Array>([]),
       socket: new Socket(),
+      turn: () => Promise.resolve(),
       caller: { kind: 'anonymous' } as const,
       reserveAnswer: (room: number) => reserved.push(room) > 0,
     };
