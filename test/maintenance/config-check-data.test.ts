@@ -80,7 +80,7 @@ describe('every mistake is found at once', () => {
     [
       'a ledger in the place of once.db',
       (path) => cp(join(path, 'ledger.db'), join(path, 'once.db')),
-      /is a ledger, not a memory/,
+      /is a ledger, not a store of used tokens/,
     ],
     ['a damaged signing key', (path) => writeFile(join(path, 'signing-key.pem'), 'x'), /holds no private key/],
     ['a ledger without its last byte', (path) => cutOne(join(path, 'ledger.db')), LAST_BYTE],
