@@ -24,10 +24,10 @@ type Reader = (request: IncomingMessage) => Promise<unknown>;
  */
 async function answeredAfter(read: Reader, first: string): Promise<readonly string[]> {
   const reads = new ReadScheduler(() => 0, 4);
-  const http1 = createHttp1(async (request, response) => {
+  const http1 = createHttp1((request, response) => {
     (request.socket as Duplex as MeteredSocket).requestBegan(request, response);
-    if (request.method === 'POST') await read(request);
-    response.end(`${request.url}\n`);
+    const done = request.method === 'POST' ? read(request) : Promise.resolve();
+    void done.then(() => response.end(`${request.url}\n`));
   });
   const front = createServer((socket) => {
     const lane = { reads, flow: new ReadFlow() };
