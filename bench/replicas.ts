@@ -16,6 +16,11 @@ import { median } from './statistics.ts';
 /** 96 calls open. One, two and three replicas have equally many of the connections each. */
 export const CALLERS: Shape = { connections: 12, streams: 8 };
 
+/** As many for each replica: a replica is added for more callers, which stay where they are. */
+export function callersOf(replicas: number): Shape {
+  return { connections: replicas * CALLERS.connections, streams: CALLERS.streams };
+}
+
 /** A part of the figure. */
 export interface FigurePart {
   readonly sides: readonly Side[];

@@ -9,6 +9,7 @@ import { type DatabaseServer, startDatabase } from '../postgres-server.ts';
 import { probe } from '../probe.ts';
 import {
   CALLERS,
+  callersOf,
   costOfEntry,
   type FigurePart,
   makeSharedKeys,
@@ -52,7 +53,7 @@ export const measureReplicas: Measure = async (bench, plan) => {
     sides: [...compared.sides, ...grown.sides],
     goals: [...compared.goals, ...grown.goals],
     notes: [
-      `PostgreSQL ${database.version} with its default settings, over a Unix socket. Replicas, PostgreSQL and the generator share all cores. 96 calls open.`,
+      `PostgreSQL ${database.version} with its default settings, over a Unix socket. Replicas, PostgreSQL and the generator share all cores. 96 calls open, or 96 for each replica.`,
       'Plain pg inserts rows with one index and does nothing else; the grpc-js server verifies each token before. Both commit 16 rows at a time, several commits at once.',
       ...compared.notes,
       ...grown.notes,
@@ -87,6 +88,8 @@ async function compareReplicas(
       const contender = await underSharedLoad(bench, group, METHODS[method], CALLERS);
       watched.push(watchCommits(contender, started.slice(0, count)));
     }
+    const all = { name: withMoreCallers(method), servers: targetsOf(started), databasePid: database.pid };
+    watched.push(watchCommits(await underSharedLoad(bench, all, METHODS[method], callersOf(REPLICAS)), started));
   }
   const loop = postgresLoop(place, await rowSizes(bench, started[0]!));
   const sides = await interleave([loop, await underLoad(bench, bare, 'append', CALLERS), ...watched], rounds);
@@ -101,13 +104,18 @@ async function compareReplicas(
         kind: 'at least' as const,
         unit: '×' as const,
       })),
-      ...(Object.keys(METHODS) as Method[]).map((method) => ({
-        text: `${method}: ${REPLICAS} replicas ÷ 1, by the clock`,
-        value: perSecond(sides, nameOf(method, REPLICAS)) / perSecond(sides, nameOf(method, 1)),
-        limit: MORE_REPLICAS_LIMIT,
-        kind: 'at least' as const,
-        unit: '×' as const,
-      })),
+      ...(Object.keys(METHODS) as Method[]).flatMap((method) =>
+        [
+          [`${method}: ${REPLICAS} replicas ÷ 1, by the clock`, nameOf(method, REPLICAS)] as const,
+          [`${method}: ${REPLICAS} replicas with their own callers ÷ 1, by the clock`, withMoreCallers(method)] as const,
+        ].map(([text, side]) => ({
+          text,
+          value: perSecond(sides, side) / perSecond(sides, nameOf(method, 1)),
+          limit: MORE_REPLICAS_LIMIT,
+          kind: 'at least' as const,
+          unit: '×' as const,
+        })),
+      ),
     ],
     notes: watched.map((contender) => {
       const cost = costOfEntry(sideNamed(sides, contender.name));
@@ -121,6 +129,10 @@ async function compareReplicas(
 
 function nameOf(method: Method, replicas: number): string {
   return `${OURS}, ${method}, ${replicas === 1 ? '1 replica' : `${replicas} replicas`}`;
+}
+
+function withMoreCallers(method: Method): string {
+  return `${nameOf(method, REPLICAS)}, ${REPLICAS} × 96 calls`;
 }
 
 function perSecond(sides: readonly Side[], name: string): number {
