@@ -98,9 +98,10 @@ function tlsListener({ firstBytesMs, onHttp1, onHttp2, onFailure }: ListenerOpti
   server.on('connection', (socket) => guard.accepted(socket));
   server.on('close', () => guard.close());
   server.on('secureConnection', (socket) => {
-    if (!guard.secured(socket)) return;
-    if (socket.alpnProtocol === 'h2') onHttp2(socket);
-    else onHttp1(socket);
+    guard.secured(socket, () => {
+      if (socket.alpnProtocol === 'h2') onHttp2(socket);
+      else onHttp1(socket);
+    });
   });
   server.on('tlsClientError', (error, socket) => {
     guard.failed(socket);

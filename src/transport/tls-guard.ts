@@ -53,36 +53,59 @@ export class TlsGuard {
     if (tcp !== undefined) this.#handshakeEnded(peer, tcp, networkOf(tcp.remoteAddress));
   }
 
-  /** A handshake is complete. Returns whether the connection is served; otherwise it is closed. */
-  secured(tls: TLSSocket): boolean {
+  /** A handshake is complete. Calls `serve` unless the connection is closed. */
+  secured(tls: TLSSocket, serve: () => void): void {
     const peer = peerOf(tls);
     const tcp = this.#handshakes.get(peer);
-    if (tcp === undefined) return true;
+    if (tcp === undefined) {
+      serve();
+      return;
+    }
+    this.#handshakes.delete(peer);
     const network = networkOf(tcp.remoteAddress);
-    if (tls.authorized) {
-      this.#handshakes.delete(peer);
-      this.#addTrusted(tcp, network);
-    } else if (tls.getPeerX509Certificate() === undefined) {
-      this.#handshakes.delete(peer);
-    } else if (this.#handshakeEnded(peer, tcp, network)) {
-      tls.destroy();
-      return false;
+    if (tls.authorized) this.#addTrusted(tcp, network);
+    else if (tls.getPeerX509Certificate() !== undefined && this.#isTooLong(tcp.bytesRead)) {
+      this.#judgeLater(tcp, tls, network, serve);
+      return;
     }
     this.#overhead.watch(tcp, tls);
-    return true;
+    serve();
+  }
+
+  /**
+   * The last bytes of a handshake may have arrived together with the first request, which is decrypted in this turn. What is left is the
+   * handshake.
+   */
+  #judgeLater(tcp: Socket, tls: TLSSocket, network: string, serve: () => void): void {
+    // An error without a listener would end the process.
+    tls.on('error', () => undefined);
+    setImmediate(() => {
+      if (this.#rejects(tcp.bytesRead - tls.bytesRead, network)) tls.destroy();
+      if (tls.destroyed) return;
+      this.#overhead.watch(tcp, tls);
+      serve();
+    });
   }
 
   close(): void {
     this.#overhead.close();
   }
 
-  /** Returns whether a handshake without a trusted certificate had too many bytes. */
-  #handshakeEnded(peer: string, tcp: Socket, network: string): boolean {
+  #handshakeEnded(peer: string, tcp: Socket, network: string): void {
     this.#handshakes.delete(peer);
-    if (!this.#options.asksForCertificates || tcp.bytesRead <= MAX_HANDSHAKE_BYTES) return false;
-    this.#options.onFailure('certificates', new Error(`a handshake of ${tcp.bytesRead} bytes`));
+    this.#rejects(tcp.bytesRead, network);
+  }
+
+  /** Returns whether a handshake without a trusted certificate had too many bytes. If so, its network is blocked. */
+  #rejects(handshakeBytes: number, network: string): boolean {
+    if (!this.#isTooLong(handshakeBytes)) return false;
+    this.#options.onFailure('certificates', new Error(`a handshake of ${handshakeBytes} bytes`));
     this.#block(network);
     return true;
+  }
+
+  #isTooLong(handshakeBytes: number): boolean {
+    return this.#options.asksForCertificates && handshakeBytes > MAX_HANDSHAKE_BYTES;
   }
 
   #onOverhead(tcp: Socket, tls: TLSSocket): void {

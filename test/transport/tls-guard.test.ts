@@ -1,7 +1,7 @@
 // What TLS peers can cost below HTTP: records of one byte, records without data, long chains of certificates.
 
 import { once } from 'node:events';
-import { connect as connectTcp, type Socket } from 'node:net';
+import { type AddressInfo, connect as connectTcp, createServer as createTcp, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { expect, test, vi } from 'vitest';
 import { writeFrame } from '../../bench/http2-frames.ts';
@@ -111,7 +111,50 @@ describeWith('openssl', 'H47: chains of certificates above 16 KiB', () => {
     expect(failures(running)).toEqual(['certificates', 'certificates']);
     open.destroy();
   });
+
+  test('a large request that arrives with the end of the handshake is no long chain', async () => {
+    using authority = createCertificateAuthority();
+    using stranger = createCertificateAuthority('a stranger');
+    await using running = await startTestServer({
+      tls: { ...issueServerCertificate(authority), clientCa: authority.cert },
+    });
+    const body = 'x'.repeat(40_000);
+    await using between = await joiningProxy(running.server.address.port, body.length);
+    const untrusted = issueSvid(stranger, 'spiffe://example.org/stranger');
+    const socket = connectTls({ port: between.port, host: '127.0.0.1', rejectUnauthorized: false, ...untrusted });
+    socket.on('error', () => undefined);
+    socket.write(`POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    const [heard] = await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+    expect(failures(running)).toEqual([]);
+    expect(String(heard)).toMatch(/^HTTP\/1\.1 404/);
+    socket.destroy();
+  });
 });
+
+/** A proxy that joins what a client sends after its ClientHello, up to so many bytes: a service whose loop is busy reads it like that. */
+async function joiningProxy(target: number, bytes: number) {
+  const proxy = createTcp((client) => {
+    const service = connectTcp(target, '127.0.0.1');
+    let joined = Buffer.alloc(0);
+    client.once('data', (clientHello) => {
+      service.write(clientHello);
+      client.on('data', (chunk: Buffer) => {
+        joined = Buffer.concat([joined, chunk]);
+        if (joined.length < bytes) return;
+        service.write(joined);
+        joined = Buffer.alloc(0);
+      });
+    });
+    service.pipe(client);
+    for (const socket of [client, service]) {
+      socket.on('error', () => undefined).once('close', () => (socket === client ? service : client).destroy());
+    }
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const { port } = proxy.address() as AddressInfo;
+  return { port, [Symbol.asyncDispose]: () => new Promise<void>((closed) => proxy.close(() => closed())) };
+}
 
 test('H46: a connection is reported when it has sent far more bytes than data', () => {
   const reported: unknown[] = [];
