@@ -155,7 +155,8 @@ export class Connection implements StreamHost {
   }
 
   throttle(milliseconds: number): void {
-    this.#input.throttle(milliseconds);
+    // Few streams are left of a connection that accepts no more, and its end must not wait.
+    if (!this.#isClosing) this.#input.throttle(milliseconds);
   }
 
   disconnect(): void {
@@ -221,6 +222,7 @@ export class Connection implements StreamHost {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#gracefulClose.cancel();
+    this.#input.resume('throttled');
     this.writeQueue.push(goAway(this.#streams.lastServedId, ErrorCode.NO_ERROR));
     this.writeQueue.resumeBodies();
     this.#endWhenDone();

@@ -42,6 +42,19 @@ describe('H8 L17: a connection that ends in good order', () => {
     expect(server.failures).toEqual([]);
   });
 
+  test('does not wait until a peer may be read from again', async () => {
+    await using server = await startServer({ lastCallMs: 50 });
+    using peer = await openPeer(server);
+    peer.send(begin(1));
+    await peer.settled();
+    server.streams[0]!.throttle(600_000);
+    server.connections[0]!.close();
+    peer.send(end(1, 'x'));
+    expect(await peer.closed()).toBe(0);
+    expect(answered(peer, 1)).toBe(true);
+    expect(server.failures).toEqual([]);
+  });
+
   test('sends no answer between the question whether the peer is quiet and the announcement', async () => {
     await using server = await startServer();
     using peer = await openPeer(server);
