@@ -52,6 +52,8 @@ export const PUBLIC_REJECTION_COST = 10;
 const BYTES_PER_REJECTION = 16 * 1024;
 /** The longest pause of a connection for what was read in vain, in milliseconds. */
 const MAX_DEBT_MS = 5_000;
+/** An account owes no more than it can pay in this time, in milliseconds: a flood of a minute must not count for hours. */
+const MAX_OWED_MS = 60_000;
 
 export const ANONYMOUS: Caller = { kind: 'anonymous' };
 
@@ -148,7 +150,7 @@ export function createCallAdmission(
   function readInVain(call: OpenCall): void {
     const { rejections } = call.account;
     const now = performance.now();
-    rejections.charge(now, call.requestBytes / BYTES_PER_REJECTION);
+    if (rejections.waitMs(now, 0) < MAX_OWED_MS) rejections.charge(now, call.requestBytes / BYTES_PER_REJECTION);
     const debtMs = rejections.waitMs(now, 0);
     if (debtMs === 0) return;
     onLimit('rejections');

@@ -63,6 +63,15 @@ describe('H17: what was read in vain', () => {
     expect(limits).toContain('rejections');
   });
 
+  test('the account has paid for a flood soon after it has ended', async () => {
+    const { rejectedAfter } = setUpFull();
+    // 200 of 16 MiB would take seven minutes.
+    const penalties = await penaltiesOf(rejectedAfter, 200, 16 * 1024 * KIB);
+    expect(penalties.at(-1)).toBe(5_000);
+    using _ = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 65_000);
+    expect((await rejectedAfter(500)).penalty).toBe(NO_PENALTY);
+  });
+
   test('a connection that carries the calls of many callers stops for 100 ms only', async () => {
     const { rejectedAfter } = setUpFull({ behindProxy: true });
     const penalties = (await penaltiesOf(rejectedAfter, 200, 1024 * KIB)) as number[];
