@@ -104,7 +104,7 @@ function tlsListener({ firstBytesMs, onHttp1, onHttp2, onFailure }: ListenerOpti
     });
   });
   server.on('tlsClientError', (error, socket) => {
-    guard.failed(socket);
+    guard.failed(socket, error);
     // Node only reports a handshake that timed out; nothing else closes its connection.
     socket.destroy();
     onFailure('tls', error);

@@ -47,10 +47,12 @@ export class TlsGuard {
   }
 
   /** A handshake has failed. */
-  failed(tls: Socket): void {
+  failed(tls: Socket, { code }: NodeJS.ErrnoException): void {
     const peer = peerOf(tls);
     const tcp = this.#handshakes.get(peer);
-    if (tcp !== undefined) this.#handshakeEnded(peer, tcp, networkOf(tcp.remoteAddress));
+    // A client without TLS. OpenSSL knows that from its first bytes, whatever follows them.
+    if (code === 'ERR_SSL_HTTP_REQUEST') this.#handshakes.delete(peer);
+    else if (tcp !== undefined) this.#handshakeEnded(peer, tcp, networkOf(tcp.remoteAddress));
   }
 
   /** A handshake is complete. Calls `serve` unless the connection is closed. */

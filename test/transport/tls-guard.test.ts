@@ -131,6 +131,23 @@ describeWith('openssl', 'H47: chains of certificates above 16 KiB', () => {
   });
 });
 
+describeWith('openssl', 'H47: a client without TLS', () => {
+  test('is told from a long chain of certificates, however much it sends', async () => {
+    using authority = createCertificateAuthority();
+    await using running = await startTestServer({
+      tls: { ...issueServerCertificate(authority), clientCa: authority.cert },
+    });
+    for (let time = 0; time < 2; time++) {
+      const socket = connectTcp(running.server.address.port, '127.0.0.1');
+      socket.on('error', () => undefined).resume();
+      socket.write(`POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 40000\r\n\r\n${'x'.repeat(40_000)}`);
+      await new Promise((closed) => socket.once('close', closed));
+    }
+    await vi.waitFor(() => expect(failures(running).length).toBeGreaterThan(1), SOON);
+    expect(failures(running)).toEqual(['tls', 'tls']);
+  });
+});
+
 /** A proxy that joins what a client sends after its ClientHello, up to so many bytes: a service whose loop is busy reads it like that. */
 async function joiningProxy(target: number, bytes: number) {
   const proxy = createTcp((client) => {
