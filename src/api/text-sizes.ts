@@ -2,6 +2,7 @@
 
 import { MAX_EXT_TEXT_CHARACTERS } from '../calls/message-limits.ts';
 import type { IssueRequest } from '../gen/ect/v1/authority_pb.ts';
+import { hasMoreCharacters } from '../keys/index.ts';
 import { MAX_EXT_BYTES } from '../token/index.ts';
 
 /** Each colon, comma and bracket of JSON text stands for so much of a Struct, at most. */
@@ -39,7 +40,7 @@ export function extensionText({ case: kind, value }: IssueRequest['extension']):
   try {
     const text = kind === 'ectExt' ? JSON.stringify(value) : value;
     if (text.length <= MAX_EXT_BYTES) return text;
-    if (text.length > MAX_EXT_TEXT_CHARACTERS) return undefined;
+    if (hasMoreCharacters(text, MAX_EXT_TEXT_CHARACTERS)) return undefined;
     // Blanks and escapes do not count.
     return Buffer.byteLength(JSON.stringify(JSON.parse(text))) <= MAX_EXT_BYTES ? text : undefined;
   } catch {

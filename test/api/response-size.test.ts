@@ -113,6 +113,14 @@ describe('H24 the bound of an answer', () => {
     expect(await answerBytes?.batchIssue?.(create(BatchIssueRequestSchema, { items }), CALL)).toBeLessThan(4 << 20);
   });
 
+  test('is not below it for a text of an extension with more UTF-16 units than it may have characters', async () => {
+    const value = `{"a":"${'\u{1f600}'.repeat(650)}"${' '.repeat(9_000)}}`;
+    const orders = Array.from({ length: 5 }, () => ({ ...ROOT, extension: { case: 'ectExtJson' as const, value } }));
+    const sizes = await sizesOf(orders);
+    expect(sizes).toHaveLength(3);
+    for (const { what, bound, bytes } of sizes) expect(bytes, what).toBeLessThanOrEqual(bound);
+  });
+
   const text = fc.string({ unit: 'grapheme', maxLength: 40 });
   const order: fc.Arbitrary<Order> = fc.record({
     execAct: text,
