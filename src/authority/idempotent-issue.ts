@@ -19,14 +19,8 @@ export async function findIssuedToken(
   input: IssueInput,
 ): Promise<OwnToken | undefined> {
   const digest = digestOfIssueInput(input);
-  const scope = keyScope(caller, digest);
-  for (let key = input.requestId; ; ) {
-    const earlier = await context.idempotency.findIssued(scope, key, context.earliest());
-    if (earlier === undefined) return undefined;
-    const own = await reread(context, input, digest, earlier);
-    if (!hasExpired(context, own)) return own;
-    key = keyAfter(input, own);
-  }
+  const earlier = await context.idempotency.findIssued(keyScope(caller, digest), input.requestId, context.earliest());
+  return earlier && reread(context, input, digest, earlier);
 }
 
 /**
@@ -40,31 +34,22 @@ export async function rememberToken(
   minted: OwnToken,
 ): Promise<OwnToken> {
   const issued = { requestDigest: digestOfIssueInput(input), token: minted.text };
-  // The clocks of other processes may be behind.
-  const keepUntil = minted.claims.exp + context.policy.token.maxFutureSeconds;
   const scope = keyScope(caller, issued.requestDigest);
-  for (let key = input.requestId; ; ) {
-    const kept = await writeFor(
-      context,
-      { caller, use: 'idempotency', bytes: heldBytes(Buffer.byteLength(minted.text)) },
-      () => context.idempotency.remember(scope, key, issued, keepUntil, context.earliest()),
-      ({ token }) => token === minted.text,
-    );
-    if (kept.token === minted.text) return minted;
-    const own = await reread(context, input, issued.requestDigest, kept);
-    if (!hasExpired(context, own)) return own;
-    key = keyAfter(input, own);
-  }
+  const kept = await writeFor(
+    context,
+    { caller, use: 'idempotency', bytes: heldBytes(Buffer.byteLength(minted.text)) },
+    () => context.idempotency.remember(scope, input.requestId, issued, lastSecondOf(minted), context.earliest()),
+    ({ token }) => token === minted.text,
+  );
+  return kept.token === minted.text ? minted : reread(context, input, issued.requestDigest, kept);
 }
 
-/** By the earliest plausible time, as everything that is stored for a time: a clock that is ahead must not double what was issued. */
-function hasExpired(context: AuthorityContext, { claims }: OwnToken): boolean {
-  return claims.exp <= context.earliest();
-}
-
-/** The key of the token after an expired one, which keeps its own key for a while. It has spaces, as no request id of a caller has. */
-function keyAfter({ requestId }: IssueInput, { claims }: OwnToken): string {
-  return `${requestId} after ${claims.exp}`;
+/**
+ * The last second in which a retry gets the token. Then the next token takes its place, also for processes whose clocks are behind: at each
+ * time an id has one token.
+ */
+function lastSecondOf({ claims }: OwnToken): number {
+  return claims.exp - 1;
 }
 
 async function reread(
