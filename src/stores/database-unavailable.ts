@@ -2,5 +2,5 @@
 
 import { EctError } from '../errors.ts';
 
-/** What was asked may have been done: the database did not say. */
+/** What was asked may have been done: the database did not say. What stays until the operator changes it is none of these. */
 export class DatabaseUnavailable extends EctError {}

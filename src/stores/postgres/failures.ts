@@ -133,15 +133,23 @@ export function translated(error: unknown, reasons: StoreReasons): unknown {
       inner instanceof EctError ? inner.rejection : reject(reasons.unavailable, SENTENCES.other(reasons.what));
     const later = { ...rejection, metadata: { ...rejection.metadata, retry_after_seconds: RETRY_SECONDS } };
     // An outage is reported once, when it starts, not for each call that it rejects.
-    return failed(later, reasons, error.isRepeated ? {} : { cause: cleaned(error) });
+    return failed(failure, later, reasons, error.isRepeated ? {} : { cause: cleaned(error) });
   }
   const reason = failure === 'full' ? 'STORAGE_FULL' : failure === 'corrupt' ? reasons.corrupt : reasons.unavailable;
   const sentence = error instanceof UnfitDatabase ? error.message : SENTENCES[failure](reasons.what);
-  return failed(reject(reason, sentence), reasons, { cause: cleaned(error) });
+  return failed(failure, reject(reason, sentence), reasons, { cause: cleaned(error) });
 }
 
-function failed(rejection: Rejection, { unavailable }: StoreReasons, options: ErrorOptions): EctError {
-  const isUnavailable = rejection.reason === unavailable;
+/** What stays until the operator changes it: the sentence says how. */
+const LASTING: ReadonlySet<Failure> = new Set(['denied', 'missing', 'nowhere', 'pooled', 'rights', 'untrusted']);
+
+function failed(
+  failure: Failure,
+  rejection: Rejection,
+  { unavailable }: StoreReasons,
+  options: ErrorOptions,
+): EctError {
+  const isUnavailable = rejection.reason === unavailable && !LASTING.has(failure);
   return isUnavailable ? new DatabaseUnavailable(rejection, options) : new EctError(rejection, options);
 }
 
