@@ -66,7 +66,14 @@ export class KeyManager implements SignerChoice {
     configured: RootKey | AwaitedRoot,
   ): Promise<KeyManager> {
     const keyManager = new KeyManager(ports, policy);
-    await keyManager.#start(configured);
+    try {
+      await keyManager.#start(configured);
+    } catch (error) {
+      // The start may be repeated: nothing of this attempt may go on, such as a key that is being opened.
+      keyManager.#isOpen = false;
+      keyManager.#roots.close();
+      throw error;
+    }
     return keyManager;
   }
 

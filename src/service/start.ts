@@ -128,6 +128,8 @@ async function startIn(
   const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events, mayWait));
   shutdown.at('keys', () => {
     if (!('attempt' in configured)) configured.signer.close();
+    // It may still be opened, after a start that ended before anything else could close it.
+    else void configured.attempt.then((signer) => signer.close()).catch(() => undefined);
   });
   goOn();
   // Where the ledger is in a database, the directory is for what belongs to this replica alone.

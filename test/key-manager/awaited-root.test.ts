@@ -198,3 +198,13 @@ test('D9 a key that comes after the end is closed', async () => {
   resolve(root.signer);
   await expect.poll(() => root.closed).toBe(1);
 });
+
+test('a start that the ledger ends closes the keys that it has opened', async () => {
+  const store = new FaultyStore(new MemoryLedgerStore());
+  const { signer, locator } = await distant();
+  let closed = 0;
+  signer.close = () => void closed++;
+  store.plan('none', 'lost');
+  await expect(startKeyManager(share(store), { configuredRoot: { signer, locator } })).rejects.toThrow();
+  expect(closed).toBe(1);
+});
