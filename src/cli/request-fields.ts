@@ -61,7 +61,7 @@ export function inOptions(io: Io, text: string, fields: readonly string[]): stri
 
 /** A plain word such as `level` is the field only where a sentence begins with it. */
 function mentionsOf(path: string): RegExp {
-  const literal = path.replace(/[.[\]]/g, '\\$&');
+  const literal = path.replace(/\W/g, '\\$&');
   return /[_.[]/.test(path)
     ? new RegExp(`(^|[^\\w.-])${literal}(?![\\w[.-])`, 'g')
     : new RegExp(`(^|[.:] )${literal}(?= )`, 'g');

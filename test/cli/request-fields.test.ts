@@ -8,7 +8,7 @@ import { dagCommand } from '../../src/cli/dag.ts';
 import { issueCommand } from '../../src/cli/issue.ts';
 import { keysCommand } from '../../src/cli/keys.ts';
 import { listCommand } from '../../src/cli/list.ts';
-import { spellingOf } from '../../src/cli/request-fields.ts';
+import { inOptions, rememberCommand, spellingOf } from '../../src/cli/request-fields.ts';
 import { taintCommand } from '../../src/cli/taint.ts';
 import { verifyCommand } from '../../src/cli/verify.ts';
 import {
@@ -53,6 +53,11 @@ describe('the fields of a request', () => {
       expect(unnamed).toEqual(untyped);
     },
   );
+
+  test('a path of another server is text, whatever characters it has', () => {
+    rememberCommand(process, issueCommand(process));
+    expect(inOptions(process, 'x(*.aud must be one', ['x(*.aud'])).toBe('--aud must be one');
+  });
 
   test('a path names the option of its last part, and which of several values is meant', () => {
     expect(spellingOf(issueCommand(process), 'ect_ext_json')).toBe('--ext');
