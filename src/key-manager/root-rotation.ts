@@ -2,7 +2,7 @@
 // activated at once.
 
 import { EctError, reject } from '../errors.ts';
-import type { PublicJwk } from '../keys/index.ts';
+import type { OpenSigner, PublicJwk } from '../keys/index.ts';
 import { stateInvalid } from './key-changes.ts';
 import type { KeyHistory } from './key-history.ts';
 import type { KeyLog } from './key-log.ts';
@@ -98,10 +98,14 @@ export class RootRotation {
   async #demandUnknown(locator: string): Promise<void> {
     const signer = await inOurWords(() => this.#ports.openRoot(locator));
     const { kid } = signer.jwk;
-    // One that is open here already may be the same object.
-    if (!this.#open.has(kid)) signer.close();
+    this.#closeUnused(signer);
     const known = this.#history.get(kid);
     if (known !== undefined) throw stateInvalid(known, 'it was announced before');
+  }
+
+  /** One that is open here already may be the same object, or another one of the same key. */
+  #closeUnused(signer: OpenSigner): void {
+    if (this.#open.get(signer.jwk.kid) !== signer) signer.close();
   }
 
   /** The key of a rotation that was done before. */
@@ -133,7 +137,10 @@ export class RootRotation {
         : { locator, signer: await inOurWords(() => this.#ports.openRoot(locator)) };
     const { kid } = next.signer.jwk;
     const known = this.#history.get(kid);
-    if (known !== undefined) throw stateInvalid(known, 'it was announced before');
+    if (known !== undefined) {
+      this.#closeUnused(next.signer);
+      throw stateInvalid(known, 'it was announced before');
+    }
     this.#open.add(next.signer);
     const changed = await this.announce(next, input);
     // Another process announced its key first, and ours never was.

@@ -209,6 +209,30 @@ describe('K13 an order that expects a key', () => {
     expect((await rotateKey(context, keyManager, ADMIN, order({ urgent: true }))).changed).toBe(true);
   });
 
+  test.each(['', 'order-1'])(
+    'whose key was announced before closes what it has opened of it (request id: %s)',
+    async (requestId) => {
+      const shared = share();
+      let isOpen = 0;
+      const { keyManager } = await openKeyManager(shared, {
+        configured: 'first',
+        ports: {
+          locatorOf: (name) => name,
+          // Another object each time, as of a key in AWS KMS.
+          openRoot: async (locator) => {
+            const { signer } = await shared.cupboard.make(locator);
+            isOpen++;
+            return { jwk: signer.jwk, close: () => void isOpen-- } as unknown as typeof signer;
+          },
+        },
+      });
+      const { context } = await makeAuthority();
+      const repeated = order({ nextKey: 'first', requestId });
+      expect(await reasonOf(rotateKey(context, keyManager, ADMIN, repeated))).toBe('KEY_STATE_INVALID');
+      expect(isOpen).toBe(0);
+    },
+  );
+
   test('that was carried out is answered all the same when it is sent again', async () => {
     const { custodies, parts } = await setUp();
     const expectedCurrentKid = roots(custodies[0]!)[0]!.kid;
