@@ -47,6 +47,7 @@ export class Shutdown {
   readonly #ends = new Map<Step, End[]>();
   readonly #lateMs: number;
   #running: Promise<void> | undefined;
+  #steps: Promise<void> | undefined;
 
   constructor(lateMs = LATE_MS) {
     this.#lateMs = lateMs;
@@ -68,13 +69,22 @@ export class Shutdown {
     return this.#running;
   }
 
+  /** Waits until every step of the run has finished, also one that was late, and for `ms` at most. */
+  async finished(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    await Promise.race([this.#steps?.catch(() => undefined), promise]);
+    clearTimeout(timer);
+  }
+
   async #runOnce(graceMs: number): Promise<void> {
     let current: Step = STEPS[0];
     const late = Promise.withResolvers<never>();
     const limitMs = graceMs + this.#lateMs;
     const timer = setTimeout(() => late.reject(tooLate(current, limitMs)), limitMs);
     try {
-      await Promise.race([this.#runSteps(graceMs, (step) => (current = step)), late.promise]);
+      this.#steps = this.#runSteps(graceMs, (step) => (current = step));
+      await Promise.race([this.#steps, late.promise]);
     } finally {
       clearTimeout(timer);
     }

@@ -30,6 +30,7 @@ import { checkFiles, isOnceForgotten, openLedger, openStores, scrubOrder } from 
 import { openConfiguredKey, openKeyManager, signingKeyFile } from '../startup/signing-keys.ts';
 import { MAX_LIFETIME_SECONDS } from '../startup/token-policy.ts';
 import { TrustedKeys } from '../startup/trusted-keys.ts';
+import { DatabaseUnavailable } from '../stores/database-unavailable.ts';
 import { createEvents, type Events, type MetricsSnapshot } from '../telemetry/events.ts';
 import { startHealthProbe } from '../telemetry/health-probe.ts';
 import { StorageHealth } from '../telemetry/storage-health.ts';
@@ -63,6 +64,9 @@ export interface RunningService {
 /** After an unexplained step of the clock expiring data is kept longer here, but another replica may delete it sooner. */
 const TIMELY_MS = 60_000;
 
+/** A database that does not answer delays the end of an attempt to start by some 10 s. */
+const RELEASE_MS = 30_000;
+
 /** It was asked to stop before it took calls. What had begun is ended. */
 export class StartStopped extends Error {
   override readonly name = 'StartStopped';
@@ -90,6 +94,8 @@ async function startOnce(config: Config, worker?: WorkerContext, stop?: AbortSig
   } catch (error) {
     // Why it could not start is said, whatever fails then.
     await shutdown.run(0).catch(() => undefined);
+    // The next attempt needs the data directory, and a database that does not answer may delay its release.
+    if (error instanceof DatabaseUnavailable) await shutdown.finished(RELEASE_MS);
     throw error;
   }
 }

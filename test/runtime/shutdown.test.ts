@@ -43,6 +43,18 @@ test('L29 a step that hangs is named and cut off', async () => {
   expect(ended).toEqual(['calls 0 5']);
 });
 
+test('L29 the end of a step that is late can be waited for, and no longer than is said', async () => {
+  const { shutdown, ended } = begun(['calls', 'directory'], new Shutdown(5));
+  const { promise, resolve } = Promise.withResolvers<void>();
+  shutdown.at('keys', () => promise);
+  await expect(shutdown.run(0)).rejects.toThrow(StopLate);
+  await shutdown.finished(5);
+  expect(ended).toEqual(['calls 0 0']);
+  resolve();
+  await shutdown.finished(10_000);
+  expect(ended).toEqual(['calls 0 0', 'directory 1 0']);
+});
+
 test('L29 asked twice it ends once', async () => {
   const { shutdown, ended } = begun(['calls']);
   await Promise.all([shutdown.run(1), shutdown.run(2)]);
