@@ -24,8 +24,8 @@ const MAX_WAITING_BYTES = 16_384;
 const SMALL_BYTES = 128;
 /** Small pieces for each frame that are not charged: some clients write the header of a frame, its padding and its payload one by one. */
 const FREE_FRAGMENTS = 4;
-/** Small pieces that may wait to be parsed. If each were a frame, which has 9 bytes at least, a full block had 1,821. */
-const MAX_WAITING_FRAGMENTS = 2_048;
+/** Small pieces that may wait to be parsed. A full block of WINDOW_UPDATE frames whose header and payload come one by one has 2,520. */
+const MAX_WAITING_FRAGMENTS = 2_560;
 /** Pieces that are read and discarded after the end, above which the socket is destroyed. */
 const MAX_DISCARDED = 1_000;
 

@@ -13,34 +13,47 @@ const MAX_RATIO = 4;
 /** Bytes above that which are never too many: 3,000 records. */
 const MAX_EXCESS_BYTES = 64 * 1024;
 
+/** After this time the count begins anew: padding and a PING now and then add up in a connection that lasts for days. */
+const RENEW_MS = 60_000;
+
 interface Watched {
   readonly tls: Socket;
-  /** The bytes of the handshake. */
-  readonly from: number;
+  /** Both counts at the beginning of the period; first the bytes of the handshake. */
+  wireBytes: number;
+  dataBytes: number;
+  sinceMs: number;
 }
 
 export class RecordOverhead {
   readonly #onExcess: (tcp: Socket, tls: Socket) => void;
   readonly #watched = new Map<Socket, Watched>();
+  readonly #now: () => number;
   readonly #timer: NodeJS.Timeout;
 
   /** `onExcess` gets the two sockets of a connection that sends far more bytes than data. */
-  constructor(onExcess: (tcp: Socket, tls: Socket) => void) {
+  constructor(onExcess: (tcp: Socket, tls: Socket) => void, now: () => number = () => performance.now()) {
     this.#onExcess = onExcess;
+    this.#now = now;
     this.#timer = setInterval(() => this.check(), INTERVAL_MS).unref();
   }
 
   /** Watches a connection whose handshake is complete. */
   watch(tcp: Socket, tls: Socket): void {
-    this.#watched.set(tcp, { tls, from: tcp.bytesRead });
+    this.#watched.set(tcp, { tls, wireBytes: tcp.bytesRead, dataBytes: 0, sinceMs: this.#now() });
     tcp.once('close', () => this.#watched.delete(tcp));
   }
 
   check(): void {
-    for (const [tcp, { tls, from }] of this.#watched) {
-      if (tcp.bytesRead - from <= MAX_EXCESS_BYTES + MAX_RATIO * tls.bytesRead) continue;
-      this.#watched.delete(tcp);
-      this.#onExcess(tcp, tls);
+    const now = this.#now();
+    for (const [tcp, watched] of this.#watched) {
+      const { tls } = watched;
+      const [wireBytes, dataBytes] = [tcp.bytesRead, tls.bytesRead];
+      if (wireBytes - watched.wireBytes > MAX_EXCESS_BYTES + MAX_RATIO * (dataBytes - watched.dataBytes)) {
+        this.#watched.delete(tcp);
+        this.#onExcess(tcp, tls);
+      } else if (now - watched.sinceMs >= RENEW_MS) {
+        Object.assign(watched, { wireBytes, dataBytes, sinceMs: now });
+      }
     }
   }
 

@@ -173,6 +173,29 @@ async function joiningProxy(target: number, bytes: number) {
   return { port, [Symbol.asyncDispose]: () => new Promise<void>((closed) => proxy.close(() => closed())) };
 }
 
+test('H46: a connection that lasts for days is not reported for what adds up', () => {
+  const reported: unknown[] = [];
+  let now = 0;
+  const overhead = new RecordOverhead(
+    (tcp) => void reported.push(tcp),
+    () => now,
+  );
+  const side = (bytesRead: number) => Object.assign(Object.create(null), { bytesRead, once: () => undefined });
+  const [tcp, tls] = [side(5_000), side(0)];
+  overhead.watch(tcp as Socket, tls as Socket);
+  // Each minute a fifth of what is too many at once.
+  for (let minute = 0; minute < 100; minute++) {
+    now += 60_000;
+    tcp.bytesRead += 12_000;
+    overhead.check();
+  }
+  expect(reported).toEqual([]);
+  tcp.bytesRead += 65_537;
+  overhead.check();
+  expect(reported).toHaveLength(1);
+  overhead.close();
+});
+
 test('H46: a connection is reported when it has sent far more bytes than data', () => {
   const reported: unknown[] = [];
   const overhead = new RecordOverhead((tcp) => void reported.push(tcp));

@@ -26,6 +26,8 @@ const SMALL_AT_ONCE = 4;
 /** Small pieces of a connection. Each request adds as many as a client uses that writes it line by line. */
 const SMALL_PIECES: Rate = { burst: 4_000, perSecond: 200 };
 const SMALL_PER_REQUEST = 64;
+/** Each larger piece adds as many: some clients write the size of a chunk, its data and the line ends one by one. */
+const SMALL_PER_LARGE = 3;
 /** How long further bytes are discarded, in milliseconds. */
 const LINGER_MS = 1_000;
 /** How long an evicted connection stays open, in milliseconds: so that its peer does not fill the next one at once. */
@@ -204,7 +206,8 @@ export class MeteredSocket extends Duplex {
     if (this.#isEvicted) return;
     const isSmall = chunk.length < SMALL_BYTES;
     this.#smallInSuccession = isSmall ? this.#smallInSuccession + 1 : 0;
-    if (isSmall && !this.#smallPieces.take(performance.now())) {
+    if (!isSmall) this.#smallPieces.charge(performance.now(), -SMALL_PER_LARGE);
+    else if (!this.#smallPieces.take(performance.now())) {
       this.#onFailure(new Error('requests arrive in too many pieces'));
       this.destroy();
       return;

@@ -3,7 +3,7 @@
 
 import { once } from 'node:events';
 import { createServer as createHttp1 } from 'node:http';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ReadFlow, ReadScheduler } from '../../../src/limits/read-scheduler.ts';
@@ -131,4 +131,21 @@ describe.each([
     const { requests, bodyBytes } = await parsed([post(size) + SMALLEST.repeat(OPEN - 1)], hasTime);
     expect({ requests, bodyBytes }).toEqual({ requests: OPEN, bodyBytes: size });
   });
+});
+
+test.each([
+  ['the size of each chunk, its data and the line ends one by one', [5, 1_024, 2, 2], true],
+  ['one byte after the other', [1], false],
+] as const)('H46: a client that writes %s', (_, sizes, isServed) => {
+  const accepted = new Socket();
+  opened.push(accepted);
+  const failures: Error[] = [];
+  const lane = { reads: new WatchedReads(true), flow: new ReadFlow() };
+  const metered = new MeteredSocket(accepted, { requests: lane, bodies: lane }, (error) => void failures.push(error));
+  for (let sent = 0; sent < 8 * 1024 ** 2 && !metered.destroyed; sent += 1_033) {
+    for (const size of sizes) accepted.emit('data', Buffer.alloc(size));
+    // Node's parser takes what has arrived.
+    while (metered.read() !== null);
+  }
+  expect(failures.map(({ message }) => message)).toEqual(isServed ? [] : ['requests arrive in too many pieces']);
 });
