@@ -107,7 +107,10 @@ async function compareReplicas(
       ...(Object.keys(METHODS) as Method[]).flatMap((method) =>
         [
           [`${method}: ${REPLICAS} replicas ÷ 1, by the clock`, nameOf(method, REPLICAS)] as const,
-          [`${method}: ${REPLICAS} replicas with their own callers ÷ 1, by the clock`, withMoreCallers(method)] as const,
+          [
+            `${method}: ${REPLICAS} replicas with their own callers ÷ 1, by the clock`,
+            withMoreCallers(method),
+          ] as const,
         ].map(([text, side]) => ({
           text,
           value: perSecond(sides, side) / perSecond(sides, nameOf(method, 1)),
