@@ -433,7 +433,8 @@ export type AuthorityLimits = Message<"ect.v1.AuthorityLimits"> & {
   compressionRatio: number;
 
   /**
-   * Bytes of the headers of a request.
+   * Bytes of the headers of a request. HTTP/2 adds 32 for each field (RFC 9113, section 6.5.2); HTTP/1.1 counts the request line, and
+   * answers 431 without details above it.
    *
    * @generated from field: int32 header_bytes = 39;
    */
@@ -462,7 +463,8 @@ export type AuthorityLimits = Message<"ect.v1.AuthorityLimits"> & {
   lookupIdCharacters: number;
 
   /**
-   * Lists and objects in the extension objects of all items of a batch: `limit_values` of MESSAGE_TOO_LARGE too.
+   * Lists and objects in the fields `ect_ext` of all items of a batch: `limit_values` of MESSAGE_TOO_LARGE too. In JSON the messages of
+   * the items themselves count too, a few for each.
    *
    * @generated from field: int32 batch_objects = 43;
    */
