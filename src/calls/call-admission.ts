@@ -48,9 +48,9 @@ const UNIDENTIFIED_COST = 20;
 /** The cost of a rejected public request: these need no identity, so that each connection has its own bucket. */
 export const PUBLIC_REJECTION_COST = 10;
 
-/** As many bytes that were read in vain cost as much as one rejection. */
+/** Bytes of a request that was read and then rejected that cost as much as one rejection by its headers. */
 const BYTES_PER_REJECTION = 16 * 1024;
-/** The longest pause of a connection for what was read in vain, in milliseconds. */
+/** The longest pause of a connection for such requests, in milliseconds. */
 const MAX_DEBT_MS = 5_000;
 /** An account owes no more than it can pay in this time, in milliseconds: a flood of a minute must not count for hours. */
 const MAX_OWED_MS = 60_000;
@@ -147,7 +147,7 @@ export function createCallAdmission(
    * Charges a call that is rejected for overload after its request was read. When the account owes more than its rejections allow,
    * the connection is not read until that is paid, or for a short time if it may carry the calls of other callers.
    */
-  function readInVain(call: OpenCall): void {
+  function chargeRejectedRequest(call: OpenCall): void {
     const { rejections } = call.account;
     const now = performance.now();
     if (rejections.waitMs(now, 0) < MAX_OWED_MS) rejections.charge(now, call.requestBytes / BYTES_PER_REJECTION);
@@ -180,5 +180,5 @@ export function createCallAdmission(
     }
   }
 
-  return { admit, admitCaller, accountOf, rejection, readInVain, tooManyCallsOf, tooManyStreamsOf };
+  return { admit, admitCaller, accountOf, rejection, chargeRejectedRequest, tooManyCallsOf, tooManyStreamsOf };
 }

@@ -159,7 +159,7 @@ export function createCalls(options: CallsOptions) {
     if (!admission.admits(account, call.remainingMs)) {
       onLimit('open_calls');
       account.rejections.take(performance.now());
-      mayCall.readInVain(call);
+      mayCall.chargeRejectedRequest(call);
       throw fail(call, tooManyCallsOf(account));
     }
     admission.begun(account);

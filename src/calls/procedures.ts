@@ -29,7 +29,7 @@ export interface ProcedureOptions {
 export function createProcedures(
   { events, authorizer, callLimits, endOfStreams, acceptsDeadlines = false }: ProcedureOptions,
   { unread, streams, onLimit }: Resources,
-  { tooManyStreamsOf, readInVain }: CallAdmission,
+  { tooManyStreamsOf, chargeRejectedRequest }: CallAdmission,
 ) {
   /**
    * Runs the procedure of a started call; `read` returns the request, and `write` creates what is sent of the response. The call counts
@@ -84,7 +84,7 @@ export function createProcedures(
     if (bytes > MAX_ANSWER_BYTES) throw answerTooLarge(bytes);
     if (call.reserve?.(bytes) !== false) return;
     onLimit('held_bytes');
-    readInVain(call);
+    chargeRejectedRequest(call);
     throw NO_ROOM_FOR_ANSWER;
   }
 
