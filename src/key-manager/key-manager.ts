@@ -66,14 +66,12 @@ export class KeyManager implements SignerChoice {
     configured: RootKey | AwaitedRoot,
   ): Promise<KeyManager> {
     const keyManager = new KeyManager(ports, policy);
-    try {
-      await keyManager.#start(configured);
-    } catch (error) {
+    await keyManager.#start(configured).catch((error: unknown) => {
       // The start may be repeated: nothing of this attempt may go on, such as a key that is being opened.
       keyManager.#isOpen = false;
       keyManager.#roots.close();
       throw error;
-    }
+    });
     return keyManager;
   }
 
@@ -89,13 +87,12 @@ export class KeyManager implements SignerChoice {
   }
 
   #noKey(): EctError {
-    const { whyMissing } = this.#roots;
-    return whyMissing === undefined ? noKeyInForce() : new EctError(reject('SIGNER_UNAVAILABLE', whyMissing));
+    return signerUnavailable(this.#roots.whyMissing);
   }
 
   /** Limits the lifetime to that of the certificate. */
   #holdToEnd(): void {
-    if (this.#currentEndsAtMs <= this.#ports.clock.nowMs()) throw noKeyInForce();
+    if (this.#currentEndsAtMs <= this.#ports.clock.nowMs()) throw signerUnavailable();
   }
 
   /** Whether keys of this service may verify a token with this `iss`. */
@@ -145,10 +142,7 @@ export class KeyManager implements SignerChoice {
     return { keys: keys.slice(0, limit), next: keys[limit]?.announcedIndex };
   }
 
-  /**
-   * A key of this service that is no longer in the key ring, for evidence. Undefined for a `kid` of another party, which costs one or a
-   * few lookups.
-   */
+  /** A key of this service that is no longer in the key ring. Undefined for a `kid` of another party, which costs a few lookups. */
   async findPastKey(kid: string): Promise<TrustedKey | undefined> {
     const key = await this.#changes.findOwn(kid);
     return key && asTrustedKey(key, this.#policy.speaksFor, this.#policy.retention, this.#ports.clock.nowMs());
@@ -296,11 +290,9 @@ export class KeyManager implements SignerChoice {
   }
 }
 
-function noKeyInForce(): EctError {
-  return new EctError(
-    reject(
-      'SIGNER_UNAVAILABLE',
-      'No signing key is in force now: an administrator can put the next one to use (`ect keys rotate --urgent`).',
-    ),
-  );
+const NO_KEY =
+  'No signing key is in force now: an administrator can put the next one to use (`ect keys rotate --urgent`).';
+
+function signerUnavailable(why = NO_KEY): EctError {
+  return new EctError(reject('SIGNER_UNAVAILABLE', why));
 }
