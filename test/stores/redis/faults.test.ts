@@ -169,6 +169,8 @@ describeWithRedis('Redis', () => {
   test('L23: a server that is loading its data is waited for', async () => {
     const server = await start({
       appendonly: 'yes',
+      // By default a write may wait up to two seconds for a flush to the disk, and a crash would lose it.
+      appendfsync: 'always',
       'key-load-delay': '2000',
       'loading-process-events-interval-bytes': '1024',
     });
