@@ -16,7 +16,7 @@ import {
   type TaskName,
 } from '../gen/ect/v1/token_pb.ts';
 import { type Io, paint, plain, utc } from './output.ts';
-import { inOptions } from './request-fields.ts';
+import { inOptions, remedyInOptions } from './request-fields.ts';
 
 type Row = readonly [name: string, value: string];
 
@@ -71,7 +71,7 @@ export function checkLines(io: Io, checks: readonly Check[]): readonly string[] 
       `${paint(io.stdout, 'red', `✗ ${name}`)}  ${finding ? reasonName(finding) : ''}`,
       ...(finding?.message ? [`    ${plain(inOptions(io, finding.message, fields))}`] : []),
       ...(rule === '' ? [] : [`    rule: ${plain(rule)}`]),
-      ...(finding?.remedy ? [`    next: ${plain(finding.remedy)}`] : []),
+      ...(finding?.remedy ? [`    next: ${plain(remedyInOptions(io, finding.remedy, fields))}`] : []),
     ];
   });
 }

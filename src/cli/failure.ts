@@ -7,8 +7,9 @@ import { EctError, type ErrorReason, REASONS, remedyFor } from '../errors.ts';
 import { BadRequestSchema, ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
 import { connect, type Service, type ServiceOptions } from './client.ts';
 import { EXIT, type Failure, Rejected, STORE_REMEDY, WrongUsage } from './exit.ts';
+import { howToGetHelp } from './help-command.ts';
 import { type Io, type OutputOptions, plain, printFailure, remark } from './output.ts';
-import { failureInOptions } from './request-fields.ts';
+import { failureInOptions, runningCommand, type Violation } from './request-fields.ts';
 
 /** Runs the body of a command. An exception is reported and determines the exit code. */
 export async function attempt(io: Io, options: OutputOptions, body: () => Promise<void>): Promise<void> {
@@ -19,6 +20,9 @@ export async function attempt(io: Io, options: OutputOptions, body: () => Promis
       io.exitCode = EXIT.usage;
       remark(io, `error: ${plain(error.message)}`);
       for (const fault of error.faults) remark(io, `  ${plain(fault)}`);
+      // As the parser ends what it rejects.
+      const command = runningCommand(io);
+      if (command !== undefined) remark(io, howToGetHelp(command));
       return;
     }
     io.exitCode = EXIT.rejected;
@@ -38,7 +42,7 @@ export async function attemptCalls(
       await body(service);
     } catch (error) {
       if (!(error instanceof ConnectError)) throw error;
-      throw new Rejected(failureInOptions(io, explainCall(error, options), fieldsOf(error)));
+      throw new Rejected(failureInOptions(io, explainCall(error, options), violationsOf(error)));
     } finally {
       service.close();
     }
@@ -63,11 +67,14 @@ function explain(error: unknown): Failure {
   return { reason: 'failed', message, remedy: '', metadata: {} };
 }
 
-/** The fields of the request that a service has rejected. */
-function fieldsOf(error: ConnectError): readonly string[] {
-  const named = error.findDetails(ErrorInfoSchema).map(({ metadata }) => metadata['field'] ?? '');
+/** The fields of the request that a service has rejected, and what it says of them. */
+function violationsOf(error: ConnectError): readonly Violation[] {
+  const named = error.findDetails(ErrorInfoSchema).map(({ metadata }) => ({
+    field: metadata['field'] ?? '',
+    description: '',
+  }));
   const violated = error.findDetails(BadRequestSchema).flatMap(({ fieldViolations }) => fieldViolations);
-  return [...named, ...violated.map(({ field }) => field)].filter((field) => field !== '');
+  return [...named, ...violated].filter(({ field }) => field !== '');
 }
 
 /** What a failed call means. The service's words are data: they are printed through `plain`. */

@@ -41,7 +41,15 @@ function hintFor(word: string, command: Command): string {
   return names.length === 0 ? `See \`${fullName(command)} --help\`.` : `It has: ${names.join(', ')}.`;
 }
 
+/** The end of a message about wrong usage: where to read what is right. */
+export function howToGetHelp(command: Command): string {
+  const [, ...words] = fullName(command).split(' ');
+  return words.length === 0
+    ? '`ect help` lists the commands; options follow their command.'
+    : `\`ect help ${words.join(' ')}\` shows what it takes.`;
+}
+
 /** `ect keys rotate`. */
-export function fullName(command: Command): string {
+function fullName(command: Command): string {
   return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
 }

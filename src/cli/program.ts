@@ -16,7 +16,7 @@ import { type ChangeSchema, dbCommand } from './db.ts';
 import { devCaCommand } from './dev-ca.ts';
 import { entryCommand } from './entry.ts';
 import { EXIT, EXIT_CODES } from './exit.ts';
-import { fullName, helpCommand, subcommandsOf } from './help-command.ts';
+import { helpCommand, howToGetHelp, subcommandsOf } from './help-command.ts';
 import { issueCommand } from './issue.ts';
 import { keygenCommand } from './keygen.ts';
 import { keysCommand } from './keys.ts';
@@ -122,13 +122,6 @@ function rejectEmpty(command: Command): void {
 
 function exitCodes(): string {
   return ['Exit codes:', ...EXIT_CODES.map(([code, meaning]) => `  ${code}  ${meaning}`)].join('\n');
-}
-
-function howToGetHelp(command: Command): string {
-  const [, ...words] = fullName(command).split(' ');
-  return words.length === 0
-    ? '`ect help` lists the commands; options follow their command.'
-    : `\`ect help ${words.join(' ')}\` shows what it takes.`;
 }
 
 /**

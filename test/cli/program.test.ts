@@ -79,16 +79,22 @@ test.each([
   ['an audit of a file that is not there', ['audit', '/nowhere/ledger.db']],
   ['an audit of two things', ['audit', '/dev/null', '--url', 'http://127.0.0.1:1']],
   ['a key without a file', ['keygen']],
-])('wrong usage exits with 2, says why, and prints no result: %s', async (_, argv) => {
+])('wrong usage exits with 2, says why and where to read what is right, and prints no result: %s', async (_, argv) => {
   const { code, out, err } = await ect(argv);
   expect(code).toBe(2);
   expect(out).toBe('');
-  expect(err).not.toBe('');
+  // Whether the parser found it or the command itself.
+  if (argv.length > 0)
+    expect(err).toMatch(
+      /^error: .*\n(?:.*\n)*`ect help(?: [a-z]+)*` (?:shows what it takes|lists the commands; .*)\.\n$/,
+    );
   expect(err).not.toMatch(/^ +at /m);
 });
 
 test('every required option that is missing is named, not the first alone', async () => {
   const { code, err } = await ect(['issue']);
   expect(code).toBe(2);
-  expect(err).toBe("error: required options not specified: '--exec-act <name>', '--aud <uri...>'\n");
+  expect(err).toBe(
+    "error: required options not specified: '--exec-act <name>', '--aud <uri...>'\n`ect help issue` shows what it takes.\n",
+  );
 });

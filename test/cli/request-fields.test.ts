@@ -65,6 +65,7 @@ describe('the fields of a request', () => {
     expect(spellingOf(taintCommand(process), 'task.jti')).toBe('--jti');
     expect(spellingOf(named(keys, 'rotate'), 'existing.name')).toBe('--next');
     expect(spellingOf(named(keys, 'retire'), 'kid')).toBe('<kid>');
+    expect(spellingOf(issueCommand(process), 'ect_ext_json.pol_decision')).toBe('--ext');
     expect(spellingOf(verifyCommand(process), 'page_token')).toBeUndefined();
   });
 });
@@ -77,6 +78,12 @@ describe('what the service rejects', () => {
     [[...issuing, '--jti', 'x', '--request-id', 'a b'], ['--jti must be', '--request-id must be'], 'request_id'],
     [[...issuing, '--pred', 'xx', 'yy'], ['--pred (value 1) must be', '--pred (value 2) must be'], 'pred['],
     [[...issuing, '--inp-hash', 'x', '--dry-run'], ['--inp-hash must be'], 'inp_hash'],
+    [[...issuing, '--ttl', '99h'], ['--ttl: exp must be at most'], '`ttl`'],
+    [[...issuing, '--ttl', '99h', '--dry-run'], ['--ttl must be at most'], 'exp must'],
+    [[...issuing, '--iss', 'urn:example:other', '--dry-run'], ['next: Omit --iss, or'], 'Omit `iss`'],
+    [[...issuing, '--ext', '{"pol":"p"}'], ['--ext: pol_decision is missing'], 'ect_ext_json'],
+    [[...issuing, '--draft', '00', '--level', 'L1'], ['--draft must be 01 for level L1'], 'DRAFT_'],
+    [[...issuing, '--iss', 'urn:example:other'], ['next: Omit --iss, or'], '`iss`'],
     [['list', 'entries', '--wid', 'x', '--kind', 'taint'], ['--kind must have'], 'kinds'],
     [['keys', 'retire', 'x', '--yes'], ['<kid> must be', 'field  <kid>'], 'kid must'],
     [['taint', '--jti', 'x', '--yes'], ['--jti must be'], 'task.jti'],
