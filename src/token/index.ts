@@ -24,7 +24,7 @@ export { type Decision, type PolicyClaims, policyFaults, policyIn } from './poli
 export { isRejection } from './read-claims.ts';
 export { SignatureCache } from './signature-cache.ts';
 export { hasSpiffeScheme, isSpiffeId, isTrustDomain, isWorkloadId, trustDomainOf } from './spiffe-id.ts';
-export { type JsonObject, type JsonValue, parseStrictObject, strictJsonProblem } from './strict-json.ts';
+export { type JsonObject, type JsonValue, parseStrictObject, strictJsonProblem, TOO_DEEP } from './strict-json.ts';
 export { canBeAbove, isWithin, namesAbove } from './uri-names.ts';
 export { type Failure, type Outcome, TOKEN_STEPS, type TokenVerdict, Verification, verifyToken } from './verify.ts';
 export type { TokenPolicy, VerifiedToken, VerifyOptions } from './verify-options.ts';

@@ -1,6 +1,7 @@
 // The claims about a policy decision. In -01 they are members of `ect_ext`; in -00 they stand beside the other claims.
 
 import { type Rejection, reject } from '../errors.ts';
+import { hasMoreCharacters } from '../keys/index.ts';
 import { type Draft, hasPolicy, POLICY_CLAIMS } from './drafts.ts';
 import { LAST_SECOND } from './seconds.ts';
 import type { JsonObject, JsonValue } from './strict-json.ts';
@@ -95,7 +96,9 @@ function isAbsentOr(isRight: (value: JsonValue) => boolean, value: JsonValue | u
 }
 
 function isText(value: JsonValue): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= MAX_TEXT_CHARACTERS && !CONTROL.test(value);
+  return (
+    typeof value === 'string' && value !== '' && !hasMoreCharacters(value, MAX_TEXT_CHARACTERS) && !CONTROL.test(value)
+  );
 }
 
 function isDecision(value: JsonValue): value is Decision {

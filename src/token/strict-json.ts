@@ -20,6 +20,9 @@ export type StrictJson =
  */
 export const MAX_JSON_DEPTH = 32;
 
+/** The fault of such text. */
+export const TOO_DEEP = `it is nested more than ${MAX_JSON_DEPTH} deep`;
+
 /** Reads one JSON object. `text` is attacker-controlled; time is linear in its length, the stack is bounded. */
 export function parseStrictObject(text: string): StrictJson {
   if (!text.isWellFormed()) return { ok: false, fault: 'it contains a lone surrogate' };
@@ -141,7 +144,7 @@ class Scanner {
   }
 
   #scanObject(): string | undefined {
-    if (++this.#depth > MAX_JSON_DEPTH) return 'it is nested too deeply';
+    if (++this.#depth > MAX_JSON_DEPTH) return TOO_DEEP;
     this.#at++;
     this.#skipBlanks();
     if (this.#peek() === CLOSE_BRACE) return this.#close();
@@ -166,7 +169,7 @@ class Scanner {
   }
 
   #scanArray(): string | undefined {
-    if (++this.#depth > MAX_JSON_DEPTH) return 'it is nested too deeply';
+    if (++this.#depth > MAX_JSON_DEPTH) return TOO_DEEP;
     this.#at++;
     this.#skipBlanks();
     if (this.#peek() === CLOSE_BRACKET) return this.#close();

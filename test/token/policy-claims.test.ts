@@ -44,6 +44,8 @@ describe('a policy claim is rejected', () => {
     ['pol', { ...decided, pol: null }],
     ['pol', { ...decided, pol: 'a\nb' }],
     ['pol', { ...decided, pol: 'x'.repeat(2049) }],
+    // Characters, of which UTF-16 may have two units each.
+    ['pol', { ...decided, pol: '😀'.repeat(2049) }],
     ['pol_decision', { ...decided, pol_decision: 'Approved' }],
     ['pol_decision', { ...decided, pol_decision: '' }],
     ['pol_decision', { ...decided, pol_decision: null }],
@@ -66,7 +68,12 @@ describe('a policy claim is rejected', () => {
   });
 
   test('but not at its limit', () => {
-    expect(faultIn({ ...decided, pol: 'x'.repeat(2048), pol_timestamp: 0 })).toBe('none');
+    for (const character of ['x', 'é', '😀']) {
+      const text = character.repeat(2048);
+      expect(faultIn({ ...decided, pol: text, pol_enforcer: text, compensation_reason: text, pol_timestamp: 0 })).toBe(
+        'none',
+      );
+    }
     expect(faultIn({ ...decided, pol_timestamp: 253_402_300_799 })).toBe('none');
   });
 
