@@ -13,7 +13,7 @@ import { MAX_URI_BYTES } from '../token/index.ts';
 import { isWorkflow } from './entry-kinds.ts';
 import { enumRule, known } from './enums.ts';
 import { demand, invalid } from './invalid.ts';
-import { checkPageSize, pageSizeOf, readPageToken } from './page-token.ts';
+import { checkPageSize, checkPageToken, pageSizeOf, readPageToken } from './page-token.ts';
 import { checkLookupId } from './request-fields.ts';
 import { readBound } from './times.ts';
 import { checkAll } from './violations.ts';
@@ -42,6 +42,8 @@ export function readEntryQuery(request: ListEntriesRequest): EntryQuery {
     () => readIndex('from_index', fromIndex),
     () => known('order', order, EntryOrderSchema),
     () => checkPageSize(pageSize),
+    () => checkPageToken(pageToken),
+    // A list whose filters cannot be read has no token.
     () => readPageToken(listOf(request), pageToken),
   );
   const list = listOf(request);

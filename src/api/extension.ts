@@ -2,9 +2,10 @@
 
 import type { IssueInput } from '../authority/index.ts';
 import { MAX_EXT_TEXT_CHARACTERS } from '../calls/message-limits.ts';
+import { EctError, reject } from '../errors.ts';
 import type { IssueRequest } from '../gen/ect/v1/authority_pb.ts';
 import { hasMoreCharacters } from '../keys/index.ts';
-import { type JsonObject, parseStrictObject } from '../token/index.ts';
+import { type JsonObject, MAX_EXT_DEPTH, parseStrictObject, TOO_DEEP } from '../token/index.ts';
 import { demand, invalid } from './invalid.ts';
 
 export function readExtension(extension: IssueRequest['extension']): IssueInput['ext'] {
@@ -26,12 +27,20 @@ export function readExtension(extension: IssueRequest['extension']): IssueInput[
 /** The same reading as a verifier's, so that what is issued can be verified. */
 function readExtensionText(field: string, text: string): IssueInput['ext'] {
   const parsed = parseStrictObject(text);
+  if (!parsed.ok && parsed.fault === TOO_DEEP) throw tooDeep(field);
   if (!parsed.ok) throw invalid(field, `must be one strict JSON object: ${parsed.fault}`);
   // A reader of tokens judges the numbers of the outermost object by their claims; here no claim has a rule for them.
   if (Object.values(parsed.value).some((member) => typeof member === 'number' && !Number.isFinite(member))) {
     throw invalid(field, 'must be one strict JSON object: a number is out of range');
   }
   return { value: parsed.value, text, field };
+}
+
+/** Text that is nested deeper than is looked at, and so deeper than any extension may be. */
+function tooDeep(field: string): EctError {
+  const limit = String(MAX_EXT_DEPTH);
+  const rejection = reject('EXT_TOO_DEEP', `${field} is nested more than ${limit} deep.`, { limit_depth: limit });
+  return new EctError({ ...rejection, violations: [{ field, description: rejection.message }] });
 }
 
 function writeStruct(value: JsonObject): string {
@@ -41,6 +50,6 @@ function writeStruct(value: JsonObject): string {
       return member;
     });
   } catch {
-    throw invalid('ect_ext', 'must hold finite numbers only and must not be nested without bound');
+    throw invalid('ect_ext', `must hold finite numbers only, and be nested at most ${MAX_EXT_DEPTH} deep`);
   }
 }

@@ -83,7 +83,7 @@ function readTtl(ttl: Duration | undefined): number | undefined {
 function readDraft(draft: Draft, level: IssueInput['level']): IssueInput['draft'] {
   known('draft', draft, DraftSchema);
   if (draft !== Draft.ECT_00) return '01';
-  if (level === 'L1') throw invalid('draft', 'must be DRAFT_ECT_01 for level L1: draft -00 has no levels');
+  if (level === 'L1') throw invalid('draft', 'must be DRAFT_ECT_01 for level L1, since -00 has no levels');
   return '00';
 }
 

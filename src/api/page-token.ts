@@ -18,11 +18,8 @@ export function writePageToken(list: string, place: number): string {
 
 /** The place at which the page begins; undefined for the first page. REQUEST_INVALID for a token of another list. */
 export function readPageToken(list: string, token: string): number | undefined {
-  if (token === '') return undefined;
-  const bytes = Buffer.from(token, 'base64url');
-  if (bytes.length !== DIGEST_BYTES + PLACE_BYTES || bytes.toString('base64url') !== token) {
-    throw invalid('page_token', 'must be the next_page_token of a page');
-  }
+  const bytes = bytesOf(token);
+  if (bytes === undefined) return undefined;
   if (!bytes.subarray(0, DIGEST_BYTES).equals(digestOf(list))) {
     throw invalid(
       'page_token',
@@ -30,6 +27,18 @@ export function readPageToken(list: string, token: string): number | undefined {
     );
   }
   return bytes.readUIntBE(DIGEST_BYTES, PLACE_BYTES);
+}
+
+/** Rejects a text that is the token of no list, also where it is not known which list is meant. */
+export function checkPageToken(token: string): void {
+  bytesOf(token);
+}
+
+function bytesOf(token: string): Buffer | undefined {
+  if (token === '') return undefined;
+  const bytes = Buffer.from(token, 'base64url');
+  if (bytes.length === DIGEST_BYTES + PLACE_BYTES && bytes.toString('base64url') === token) return bytes;
+  throw invalid('page_token', 'must be the next_page_token of a page');
 }
 
 function digestOf(list: string): Buffer {

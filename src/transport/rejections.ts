@@ -66,7 +66,9 @@ export function connectError(error: EctError): RejectionMessage {
 export function problem(status: number, error: EctError): RejectionMessage {
   const document = { type: 'about:blank', title: STATUS_CODES[status], status, reason: error.reason };
   const body = Buffer.from(`${JSON.stringify({ ...document, detail: messageOf(error) })}\n`);
-  return withBody(status, 'application/problem+json', body);
+  const { headers, ...message } = withBody(status, 'application/problem+json', body);
+  // RFC 9111 lets caches keep a 404 or 405 that says nothing, for as long as they see fit.
+  return { ...message, headers: { ...headers, 'cache-control': 'no-store' } };
 }
 
 function withBody(status: number, contentType: string, body: Uint8Array): RejectionMessage {

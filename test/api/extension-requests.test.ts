@@ -5,6 +5,7 @@ import { StructSchema } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from 'vitest';
 import { readIssueInput } from '../../src/api/issue-request.ts';
 import { issue } from '../../src/authority/index.ts';
+import type { EctError } from '../../src/errors.ts';
 import { IssueRequestSchema } from '../../src/gen/ect/v1/authority_pb.ts';
 import { verifyToken } from '../../src/token/index.ts';
 import { makeAuthority } from '../support/authority.ts';
@@ -38,6 +39,20 @@ function numberValue(value: number): Buffer {
 
 const structValue = (struct: Uint8Array) => lengthDelimited(5, struct);
 
+/** The field that is nested too deeply, and the limit. The message says both. */
+function tooDeep(read: () => unknown): readonly unknown[] {
+  try {
+    read();
+  } catch (error) {
+    const { reason, message, metadata, violations } = error as EctError;
+    expect(reason).toBe('EXT_TOO_DEEP');
+    const field = violations[0]?.field;
+    expect(message).toContain(`${field} is nested more than ${metadata['limit_depth']} deep.`);
+    return [field, metadata['limit_depth']];
+  }
+  return [];
+}
+
 describe('ect_ext as a Struct', () => {
   test('becomes compact JSON', () => {
     const value = { a: [1, -0.5, 1e21, true, null, 'é"\n'], b: { c: {} } };
@@ -54,7 +69,7 @@ describe('ect_ext as a Struct', () => {
   test('T14: nesting is bounded before the claims are looked at', () => {
     const nest = (depth: number): Buffer => (depth === 1 ? Buffer.alloc(0) : member('a', structValue(nest(depth - 1))));
     expect(fieldOf(() => readIssueInput(withStruct(nest(32))))).toBeUndefined();
-    expect(fieldOf(() => readIssueInput(withStruct(nest(33))))).toBe('ect_ext');
+    expect(tooDeep(() => readIssueInput(withStruct(nest(33))))).toEqual(['ect_ext', '5']);
     // Deeper still, the message itself is rejected.
     expect(() => withStruct(nest(200))).toThrow(/recursion/);
   });
@@ -113,11 +128,17 @@ describe('ect_ext_json', () => {
     '{}}',
     '},"iss":"urn:x","b":{',
     '{"a":[1e400]}',
-    `${'{"a":'.repeat(33)}1${'}'.repeat(33)}`,
     `{"a":"${'x'.repeat(16_384)}"}`,
   ])('%j is rejected', (text) => {
     expect(fieldOf(() => read(text))).toBe('ect_ext_json');
   });
+
+  test.each([`${'{"a":'.repeat(33)}1${'}'.repeat(33)}`, `{"a":${'['.repeat(4_000)}`])(
+    'nesting beyond what is parsed names the limit of the claim (%#)',
+    (text) => {
+      expect(tooDeep(() => read(text))).toEqual(['ect_ext_json', '5']);
+    },
+  );
 
   test.each(['1e400', '-1e400', '9'.repeat(400)])(
     'a number out of range is rejected at its outermost level too: %s',

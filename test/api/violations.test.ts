@@ -285,6 +285,16 @@ describe('every other request', () => {
     const list = create(ListEntriesRequestSchema, { wid: 'w', kinds: [EntryKind.TAINT], pageSize: -1, pageToken: 'x' });
     const listing = await errorOf(() => ledger.listEntries(list, call));
     expect(fieldsIn(listing)).toEqual(['kinds', 'page_size', 'page_token']);
+    // What says which list is meant is wrong itself.
+    const unread = { ...list, recordedFrom: { seconds: -1n, nanos: -1 } as never, fromIndex: -1n, order: 9 as never };
+    expect(fieldsIn(await errorOf(() => ledger.listEntries(unread, call)))).toEqual([
+      'kinds',
+      'recorded_from',
+      'from_index',
+      'order',
+      'page_size',
+      'page_token',
+    ]);
     const prove = create(GetInclusionProofRequestSchema, { leafIndex: -1n, treeSize: -1n });
     const proving = await errorOf(() => ledger.getInclusionProof(prove, call));
     expect(fieldsIn(proving)).toEqual(['leaf_index', 'tree_size']);

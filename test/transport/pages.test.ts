@@ -55,6 +55,7 @@ describe('the pages beside the calls', () => {
   test.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('%s is 405 and says what is allowed', async (method) => {
     const answer = await rawHttp1(url, { method, path: '/healthz' });
     expect([answer.status, answer.headers['allow']]).toEqual([405, 'GET, HEAD']);
+    expect(answer.headers['cache-control']).toBe('no-store');
   });
 
   test('H15: /readyz is 503 and names what is missing when a dependency is down; /healthz stays up', async () => {

@@ -226,6 +226,8 @@ describe('H11, H12: every request that cannot be served is rejected with ErrorIn
     const problem = JSON.parse(answer.body.toString());
     expect(problem).toMatchObject({ status, reason: status === 404 ? 'METHOD_UNKNOWN' : 'REQUEST_MALFORMED' });
     if (status === 405) expect(answer.headers['allow']).toBe('POST');
+    // A cache may keep a 404 that says nothing.
+    expect(answer.headers['cache-control']).toBe('no-store');
   });
 
   test('no text of the request comes back', async () => {
