@@ -1,4 +1,4 @@
-// The rule of each claim: what it may look like, once it has its type.
+// The format rule of each claim. The types of the claims have been checked before.
 
 import { type Rejection, reject } from '../errors.ts';
 import { hasMoreCharacters } from '../keys/index.ts';
@@ -9,10 +9,10 @@ import { LAST_SECOND } from './seconds.ts';
 import { hasSpiffeScheme, isSpiffeId } from './spiffe-id.ts';
 import { depthOf, type JsonObject } from './strict-json.ts';
 
-/** What an operator decides about claims. */
+/** The rules for claims that an operator can configure. */
 export interface ClaimPolicy {
   readonly maxLifetimeSeconds: number;
-  /** What ids look like: UUIDs (RFC 9562), or any 1 to 256 printable ASCII characters. */
+  /** The format of ids: UUIDs only (RFC 9562), or 1 to 256 printable ASCII characters. */
   readonly ids: 'uuid' | 'text';
 }
 
@@ -35,15 +35,15 @@ export const ID_FORMS = {
 } as const satisfies Record<ClaimPolicy['ids'], IdForm>;
 
 const URI = /^[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]+$/;
-/** Control characters, and lone surrogates, which no UTF-8 can carry. */
+/** Control characters, and lone surrogates, which UTF-8 cannot encode. */
 const CONTROL = /[\p{Cc}\p{Cs}]/u;
 const SPIFFE_RULE =
   'has the scheme spiffe, so it must be a SPIFFE ID: spiffe://trust-domain/path in lower-case domain, without escapes or dot or empty segments';
-/** 32 bytes in their one spelling: the last character carries four bits, and its other two are zero. */
+/** 32 bytes in canonical base64url. The last character carries four bits; its two unused bits must be zero. */
 const SHA_256 = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 const LONGER_HASH_BYTES = { 'sha-384': 48, 'sha-512': 64 } as const;
 
-/** Step "formats": the rules of each claim. Returns the first one that is broken; otherwise `claims` are Claims. */
+/** Step "formats": checks the format of each claim. Returns the first violation; if it returns undefined, `claims` are valid `Claims`. */
 export function checkFormats(claims: TypedClaims, policy: ClaimPolicy, draft: Draft = '01'): Rejection | undefined {
   const ids = ID_FORMS[policy.ids];
   return (
@@ -59,8 +59,9 @@ export function checkFormats(claims: TypedClaims, policy: ClaimPolicy, draft: Dr
 }
 
 /**
- * Every rule that a claim set breaks, for those who are to correct them all: one rejection for each, and in lists one for each
- * element. Its violation names the claim: `pred[3]`. It finds something wherever `checkFormats` does.
+ * Returns every violation of the format rules, so that a caller can correct all of them at once: one rejection for each claim, and for
+ * each element of a list. The violation in a rejection names the claim: `pred[3]`. The result is empty if and only if `checkFormats`
+ * returns undefined.
  */
 export function formatFaults(claims: TypedClaims, policy: ClaimPolicy): readonly Rejection[] {
   const ids = ID_FORMS[policy.ids];
@@ -115,7 +116,7 @@ function checkIssuer(iss: string): Rejection | undefined {
   if (iss.length > MAX_URI_BYTES || !URI.test(iss)) {
     return broken('iss', `must be an absolute URI of at most ${MAX_URI_BYTES} bytes`);
   }
-  // It is the name of a principal, which must have only one spelling.
+  // `iss` names a principal, and a principal must have only one spelling.
   return hasSpiffeScheme(iss) && !isSpiffeId(iss) ? broken('iss', SPIFFE_RULE) : undefined;
 }
 
@@ -128,9 +129,9 @@ function checkAudience(aud: readonly string[]): Rejection | undefined {
 
 export const PARTY_RULE = `must have 1 to ${MAX_URI_BYTES} bytes and no control characters`;
 
-/** Whether an `aud` can have this entry. */
+/** Whether `party` is a valid entry of `aud`. */
 export function isParty(party: string): boolean {
-  // A character has three bytes at most, so those of a short name need not be counted.
+  // A UTF-16 unit has at most three bytes in UTF-8, so the bytes of a short name need not be counted.
   const isShort = 3 * party.length <= MAX_URI_BYTES || Buffer.byteLength(party) <= MAX_URI_BYTES;
   return party !== '' && isShort && !CONTROL.test(party);
 }
@@ -155,7 +156,7 @@ function checkAction(action: string): Rejection | undefined {
 
 function checkLifetime({ iat, exp, nbf }: TypedClaims, maxLifetimeSeconds: number): Rejection | undefined {
   if (exp <= iat) return broken('exp', 'must be later than iat');
-  // The skew that is allowed for clocks would make such a token valid for a while.
+  // Because of the allowed clock skew such a token would be valid for a while.
   if (nbf !== undefined && nbf >= exp) return broken('nbf', 'must be earlier than exp');
   if (exp - iat > maxLifetimeSeconds) return broken('exp', `must be at most ${maxLifetimeSeconds} s after iat`);
   return exp > LAST_SECOND ? broken('exp', 'must be before the year 10000') : undefined;
@@ -172,12 +173,12 @@ function checkPredecessors({ pred, jti }: Pick<TypedClaims, 'pred' | 'jti'>, ids
 
 export const HASH_RULE = 'must be a SHA-256 as 43 characters of base64url';
 
-/** Whether a hash claim of either draft can be this. */
+/** Whether `value` is a valid hash claim in either draft. */
 export function isHashClaim(value: string): boolean {
   return value !== '' && checkHash('inp_hash', value, '00') === undefined;
 }
 
-/** SHA-256 without a name in front; in -00 also the longer hashes under their names. */
+/** SHA-256 has no prefix. Draft -00 also allows longer hashes, with the name of the hash as a prefix. */
 function checkHash(claim: 'inp_hash' | 'out_hash', value: string, draft: Draft): Rejection | undefined {
   if (value === '' || SHA_256.test(value)) return undefined;
   const [, name = '', rest = ''] = draft === '00' ? (/^(sha-384|sha-512):(.*)$/s.exec(value) ?? []) : [];

@@ -1,4 +1,4 @@
-// The verification steps on the claims of a token, under the same terms as those on its envelope.
+// The verification steps on the claims of a token. They follow the same rules as those in envelope-steps.ts.
 
 import { type Rejection, reject } from '../errors.ts';
 import { checkFormats } from './claim-formats.ts';
@@ -17,7 +17,10 @@ export function checkClaims(state: VerificationState): Rejection | undefined {
   return undefined;
 }
 
-/** In a report another `typ` may have been rejected before: the names tell the draft then, as under the older one. */
+/**
+ * The `typ` that decides the draft. A report continues after `typ` was rejected; then the names of the claims decide, as for tokens with
+ * the older `typ`.
+ */
 function typeOf(parts: VerificationState['parts'] | undefined): string | undefined {
   if (parts === undefined) return undefined;
   return parts.header['typ'] === TYPES['01'] ? TYPES['01'] : TYPES['00'];
@@ -27,7 +30,7 @@ export function checkClaimFormats(state: VerificationState): Rejection | undefin
   const { typed, draft, policy, content, parts, key } = state;
   const rejection = checkFormats(typed, policy, draft);
   if (rejection !== undefined || !state.sound) return rejection;
-  // From here on the claims can be trusted as far as the key: every step so far has held.
+  // Every step so far has succeeded: from here on the claims are as trustworthy as the key.
   const kid = parts === undefined ? undefined : key.kid;
   state.token = new CheckedToken(typed as Claims, draft, kid, content.signingInput);
   return undefined;
@@ -35,7 +38,7 @@ export function checkClaimFormats(state: VerificationState): Rejection | undefin
 
 export function checkIssuer({ key, typed, policy }: VerificationState): Rejection | undefined {
   if (!key.speaksFor(typed.iss)) return reject('ISSUER_MISMATCH', 'The key that signed does not speak for iss.');
-  // With the limit on the age of `iat`, a key that leaks after its end is soon of no use.
+  // Together with the maximum age of `iat`, this makes a key useless soon after its end, also if it leaks later.
   const until = key.signsUntil;
   return until === undefined || typed.iat <= until + policy.maxFutureSeconds
     ? undefined
@@ -66,7 +69,7 @@ export function checkTimes({ typed, options, policy }: VerificationState): Rejec
           'from its iat on',
         );
   }
-  // A record is not from the future either: what was signed for later is no evidence of a task that was done by then.
+  // A recorded token must not come from the future either: a token that was not yet valid at that time proves no task of that time.
   if (typed.nbf !== undefined && typed.nbf > at + policy.maxFutureSeconds) {
     return asOf === undefined
       ? reject('TOKEN_NOT_YET_VALID', `nbf is more than ${policy.maxFutureSeconds} s ahead.`)
@@ -83,7 +86,7 @@ export function checkTimes({ typed, options, policy }: VerificationState): Rejec
   return undefined;
 }
 
-/** What another moment of evidence would fix, and no clock. */
+/** Evidence is judged at a past time, so the remedy is another `as_of`, not a corrected clock. */
 function ofThatMoment(rejection: Rejection, when: string): Rejection {
   return {
     ...rejection,
@@ -110,7 +113,10 @@ function unbound(reason: 'INPUT_HASH_MISMATCH' | 'OUTPUT_HASH_MISMATCH', claim: 
   return { ...reject(reason, `The token has no ${claim}: it binds no ${what}.`), remedy };
 }
 
-/** Whether a claim binds what came along: octets are compared under the hash of the claim, and come before a hash. */
+/**
+ * Whether a claim equals the hash of the presented content. If octets are given they are hashed, with the hash function that the claim
+ * names, and `hash` is ignored.
+ */
 function isBound(claim: string, hash: string | undefined, octets: Uint8Array | undefined): boolean {
   if (octets !== undefined) return isHashOf(claim, octets);
   return hash === undefined || hash === claim;

@@ -1,34 +1,34 @@
-// The claims of an Execution Context Token, in the names of draft-nennemann-wimse-ect-01 whatever draft it is written in.
+// The claims of an Execution Context Token. The names are those of draft-nennemann-wimse-ect-01, also for tokens of draft -00.
 
 import type { PolicyClaims } from './policy-claims.ts';
 import type { JsonObject } from './strict-json.ts';
 
-/** Token id and task id, checked. */
+/** The id of a token and of its task. Its format has been checked. */
 export type Jti = string & { readonly brand: 'Jti' };
 
-/** A claim set that keeps every rule. Absent optional claims are empty strings, absent objects are undefined. */
+/** A valid claim set: types and formats have been checked. An absent optional text is an empty string, an absent object is undefined. */
 export interface Claims {
   readonly iss: string;
   readonly aud: readonly string[];
-  /** Seconds since the epoch, as `exp`. */
+  /** Seconds since the epoch, like `exp`. */
   readonly iat: number;
   readonly exp: number;
-  /** Not valid before this second. Tokens of ours have none. */
+  /** The token is not valid before this second. This service issues no `nbf`. */
   readonly nbf?: number;
   readonly jti: Jti;
   readonly wid: string;
   readonly exec_act: string;
   readonly pred: readonly Jti[];
-  /** base64url SHA-256; in -00 also `sha-384:` or `sha-512:` and that hash. */
+  /** SHA-256 in base64url. In draft -00 also `sha-384:` or `sha-512:` followed by that hash. */
   readonly inp_hash: string;
   readonly out_hash: string;
-  /** `ect_ext`, or `ext` of -00, as it stands. */
+  /** `ect_ext`, or `ext` in draft -00, unchanged. */
   readonly ect_ext: JsonObject | undefined;
-  /** The policy claims, wherever they stand. */
+  /** The policy claims, from `ect_ext` or, in draft -00, from the top level. */
   readonly policy: PolicyClaims | undefined;
 }
 
-/** Claims that have the right types; their formats are not checked yet. */
+/** Claims with the right types. Their formats have not been checked. */
 export type TypedClaims = {
   readonly [Name in keyof Claims]: Name extends 'jti' ? string : Name extends 'pred' ? readonly string[] : Claims[Name];
 };

@@ -1,5 +1,5 @@
-// JWS Compact Serialization (RFC 7515, 7.1) in its one canonical spelling. Nothing here has been verified yet:
-// everything that comes out is attacker-controlled until the signature has been checked.
+// JWS Compact Serialization (RFC 7515, 7.1), in canonical form only. This file verifies nothing: everything that it returns is
+// attacker-controlled until the signature has been checked.
 
 import { isUtf8 } from 'node:buffer';
 import { type JsonObject, parseStrictObject, type StrictJson } from './strict-json.ts';
@@ -7,12 +7,12 @@ import { type JsonObject, parseStrictObject, type StrictJson } from './strict-js
 /** A token in JWS Compact Serialization. */
 export type CompactToken = string & { readonly brand: 'CompactToken' };
 
-/** What every token has, signed or not: read, but not verified. */
+/** What signed tokens and unsigned objects have in common. It has been parsed, not verified. */
 export interface Content {
   readonly payload: JsonObject;
-  /** Members of the payload whose number is not spelled as a plain integer. */
+  /** The names of payload members whose number is not written as a plain integer. */
   readonly oddNumbers: readonly string[];
-  /** The octets that are signed, `header.payload` in ASCII; of an unsigned object every octet. */
+  /** The octets that are signed, `header.payload` in ASCII. For an unsigned object: all octets. */
   readonly signingInput: Buffer;
 }
 
@@ -26,14 +26,14 @@ export type CompactParts =
   | { readonly ok: true; readonly parts: Parts }
   | { readonly ok: false; readonly fault: string };
 
-/** Whether a text has the outer form of a signed token: exactly two dots. What has it is never read as anything else. */
+/** Whether `text` has exactly two dots, as a signed token has. Such a text is never read as an unsigned object. */
 export function looksCompact(text: string): boolean {
   const first = text.indexOf('.');
   const second = text.indexOf('.', first + 1);
   return second > first && text.indexOf('.', second + 1) < 0;
 }
 
-/** Reads the three parts. Linear in the length of `token`, which the caller has bounded. */
+/** Parses the three parts of a token. Takes time linear in the length of `token`; the caller limits that length. */
 export function readCompact(token: string): CompactParts {
   const [protectedHeader, payload, signature, more] = token.split('.', 4);
   if (protectedHeader === undefined || payload === undefined || signature === undefined || more !== undefined) {
@@ -60,7 +60,7 @@ export function readCompact(token: string): CompactParts {
   };
 }
 
-/** The header that was read last: every token of one signer has the same. */
+/** The last header that was parsed. Consecutive tokens often have the same header. */
 let latest: { readonly text: string; readonly json: StrictJson } | undefined;
 
 function readHeader(text: string): StrictJson | undefined {
@@ -72,13 +72,13 @@ function readHeader(text: string): StrictJson | undefined {
   return json;
 }
 
-/** Decodes base64url in its one spelling: RFC 4648, 5, without padding or spaces and with unused bits zero. */
+/** Decodes canonical base64url (RFC 4648, 5): no padding, no white space, unused bits zero. Returns undefined for anything else. */
 export function decodeBase64url(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64url');
   return bytes.toString('base64url') === text ? bytes : undefined;
 }
 
-/** Reads bytes that must be one JSON object in UTF-8. */
+/** Parses bytes that must be one JSON object in UTF-8. */
 export function readObject(bytes: Buffer): StrictJson {
   return isUtf8(bytes) ? parseStrictObject(bytes.toString('utf8')) : { ok: false, fault: 'it is not UTF-8' };
 }

@@ -1,5 +1,4 @@
-// The two editions of the draft that tokens are written in, and how they spell the same things. Inside there is one
-// claim set with the names of -01.
+// The two editions of the draft, and the names that differ between them. The rest of the code uses the names of -01 only.
 
 import { type Rejection, reject } from '../errors.ts';
 import type { JsonObject } from './strict-json.ts';
@@ -7,16 +6,16 @@ import type { JsonObject } from './strict-json.ts';
 /** `01`: draft-nennemann-wimse-ect-01. `00`: draft-nennemann-wimse-execution-context-00 and -ect-00. */
 export type Draft = '00' | '01';
 
-/** The `typ` that each draft gives its tokens. Tokens of -01 may bear the older one too. */
+/** The `typ` of the tokens of each draft. A token of -01 may also have the older `typ`. */
 export const TYPES = { '00': 'wimse-exec+jwt', '01': 'exec+jwt' } as const satisfies Record<Draft, string>;
 
-/** Predecessors and the extension object, as each draft names them. */
+/** The claims of predecessors and of the extension object in each draft. */
 export const NAMES = {
   '00': { pred: 'par', ext: 'ext' },
   '01': { pred: 'pred', ext: 'ect_ext' },
 } as const satisfies Record<Draft, { readonly pred: string; readonly ext: string }>;
 
-/** The policy claims: in `ect_ext` in -01, at the top level in -00. */
+/** The policy claims. They are members of `ect_ext` in -01, and claims of the top level in -00. */
 export const POLICY_CLAIMS = [
   'pol',
   'pol_decision',
@@ -30,9 +29,9 @@ const ONLY_IN_00: readonly string[] = [NAMES['00'].pred, NAMES['00'].ext, ...POL
 const ONLY_IN_01: readonly string[] = [NAMES['01'].pred, NAMES['01'].ext];
 
 /**
- * The draft of a payload, by the names of its claims. CLAIM_INVALID, with the misplaced claim, if it has names of both drafts,
- * names of -00 under a `type` of another draft, or names of a draft that is not accepted.
- * `type` is undefined for an unsigned object: only -01 has these.
+ * Determines the draft of a payload from the names of its claims. Rejects with CLAIM_INVALID, and names the misplaced claim, if the
+ * payload has names of both drafts, names of -00 under the `typ` of -01, or names of a draft that is not accepted. `type` is the `typ` of
+ * the header; undefined for an unsigned object, which exists in -01 only.
  */
 export function draftOf(
   payload: JsonObject,
@@ -50,12 +49,15 @@ export function draftOf(
   return newer === undefined ? '00' : misplaced(newer, 'belongs to draft -01, which is not accepted here');
 }
 
-/** Whether any of ONLY_IN_00 is there, null included. Spelled out, it takes a third of the time, and every token pays it. */
+/**
+ * Whether a member of ONLY_IN_00 is present, also with the value null. It is written out because a loop takes three times as long, and
+ * every token is checked.
+ */
 function hasOlderNames(payload: JsonObject): boolean {
   return payload['par'] !== undefined || payload['ext'] !== undefined || hasPolicy(payload);
 }
 
-/** Whether any of POLICY_CLAIMS is among some members. */
+/** Whether `members` has at least one of POLICY_CLAIMS. */
 export function hasPolicy(members: JsonObject): boolean {
   return (
     members['pol'] !== undefined ||

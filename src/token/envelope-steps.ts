@@ -1,5 +1,5 @@
-// The verification steps on the envelope of a token: its form, its header, its key and its signature. Each answers a
-// rejection, `skipped`, or undefined when it holds; each relies on what it names as needed in TOKEN_STEPS and on nothing else.
+// The verification steps on the envelope of a token: its form, header, key and signature. Each step returns a rejection, `skipped`, or
+// undefined if it succeeds. A step uses only the findings that TOKEN_STEPS lists for it as needed.
 
 import { type Rejection, reject } from '../errors.ts';
 import { ALGORITHMS, hasMoreCharacters, MAX_KID_CHARACTERS } from '../keys/index.ts';
@@ -12,7 +12,7 @@ import type { VerificationState } from './verification-state.ts';
 export function checkSize(state: VerificationState): Rejection | undefined {
   const { text, policy } = state;
   const limit = policy.maxTokenBytes;
-  // No character has more than three bytes of UTF-8 for each of its UTF-16 units: most texts need not be measured.
+  // A UTF-16 unit has at most three bytes in UTF-8, so the bytes of most texts need not be counted.
   if (text.length > limit || (3 * text.length > limit && Buffer.byteLength(text) > limit)) {
     return reject('TOKEN_TOO_LARGE', 'The token is too long.', { limit_bytes: String(limit) });
   }
@@ -21,7 +21,7 @@ export function checkSize(state: VerificationState): Rejection | undefined {
 }
 
 export function checkForm(state: VerificationState): Rejection | undefined {
-  // What looks signed is signed or rejected: never an unsigned object, whatever else it may be.
+  // A text with the form of a signed token is never read as an unsigned object, so a removed signature cannot go unnoticed.
   return looksCompact(state.text) ? readSigned(state) : readObject(state);
 }
 
@@ -44,14 +44,14 @@ function malformed(fault: string): Rejection {
   return reject('TOKEN_MALFORMED', `The token is malformed: ${fault}.`);
 }
 
-/** A signed token is of level L2 at least; whether it is recorded is not seen from the token. */
+/** A signed token has at least level L2. The token does not show whether it is recorded. */
 export function checkLevel({ parts, content, policy, options }: VerificationState): Rejection | undefined {
   if (parts !== undefined) return undefined;
   const minimum = requiredLevel(policy, options.minimumLevel, content.payload['exec_act']);
   if (minimum !== 'L1') {
     return reject('LEVEL_TOO_LOW', `The token is unsigned (L1), and must be ${minimum} at least.`, { minimum });
   }
-  // Draft -00 has no levels, so an unsigned object is one of -01 or nothing.
+  // Draft -00 has no levels, so an unsigned object can only be of draft -01.
   return policy.drafts.includes('01')
     ? undefined
     : reject('LEVEL_TOO_LOW', 'The token is unsigned (L1), and draft -01 is not accepted here.', { minimum: 'L2' });
@@ -64,14 +64,17 @@ export function checkType({ parts, policy }: VerificationState): Rejection | und
   return reject('TYP_INVALID', `The header's typ must be ${allowed}.`);
 }
 
-/** A key never comes from the token, no URL in a token is ever fetched, and the payload is always base64url JSON. */
+/**
+ * Header members that are rejected: the service takes no key from a token, fetches no URL of a token, and accepts only a base64url JSON
+ * payload.
+ */
 const FOREIGN_MEMBERS = ['crit', 'b64', 'jwk', 'jku', 'x5c', 'x5u', 'x5t', 'x5t#S256', 'trust_chain', 'zip', 'cty'];
-/** Members of encryption (RFC 7516, RFC 7518): a token that has one says that it is no JWS. */
+/** Header members of JWE (RFC 7516, RFC 7518). A token with one of them is not a JWS. */
 const ENCRYPTION_MEMBERS = ['enc', 'epk', 'apu', 'apv', 'iv', 'tag', 'p2s', 'p2c'];
 const FORBIDDEN_MEMBERS: ReadonlySet<string> = new Set([...FOREIGN_MEMBERS, ...ENCRYPTION_MEMBERS]);
 const REGISTERED_CLAIMS = ['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti'];
 const TASK_CLAIMS = ['wid', 'exec_act', 'pred'];
-/** Claims that a header may repeat (RFC 7519, 5.3). Another value than in the payload would be a second answer. */
+/** Claims that a header may repeat (RFC 7519, 5.3). A value that differs from the payload would be ambiguous, so it is rejected. */
 const REPEATED_CLAIMS: ReadonlySet<string> = new Set([...REGISTERED_CLAIMS, ...TASK_CLAIMS]);
 
 export function checkHeader({ parts: { header, payload } }: VerificationState): Rejection | undefined {
@@ -101,7 +104,7 @@ export function findKey(state: VerificationState): Rejection | undefined {
   if (typeof kid !== 'string' || kid === '' || hasMoreCharacters(kid, MAX_KID_CHARACTERS)) {
     return reject('KID_MISSING', `The header must have a kid of 1 to ${MAX_KID_CHARACTERS} characters.`);
   }
-  // `iss` only chooses among trusted keys here; whether the key speaks for it is asked again once it is signed for.
+  // `iss` only selects among trusted keys here. Whether the key may sign for `iss` is checked after the signature.
   const iss = payload['iss'];
   const key = state.keys.find(kid, typeof iss === 'string' ? iss : '');
   if (key === undefined) return reject('KEY_UNKNOWN', 'No trusted key has this kid.');
@@ -114,7 +117,7 @@ export function checkKey(state: VerificationState): Rejection | undefined {
   const { notBefore, notAfter, publicKey, algorithms } = key;
   const at = options.asOf ?? options.now;
   const compromisedAt = keys.compromisedAt(key);
-  // One RSA key would verify under two algorithms: it is used with those that it is for.
+  // An RSA key can verify signatures of two algorithms. It is used only with the algorithms that it is trusted for.
   if (algorithms?.includes(algorithm.name) !== false && algorithm.fits(publicKey)) state.fits = true;
   if (compromisedAt !== undefined && (options.recordedAt ?? at) >= compromisedAt) {
     return reject('KEY_REVOKED', 'The key was revoked.');

@@ -1,18 +1,20 @@
-// The levels of assurance (draft -01), from an unsigned object to a signed token that a ledger holds.
+// The levels of assurance (draft -01): from an unsigned object to a signed token that a ledger contains.
 
-/** `L1`: unsigned. `L2`: signed. `L3`: signed and recorded. Each includes those before it, and they sort as texts. */
+/**
+ * `L1`: unsigned. `L2`: signed. `L3`: signed and recorded. Each level includes those before it, so the names can be compared as texts.
+ */
 export type Level = 'L1' | 'L2' | 'L3';
 
-/** Which levels a verifier takes. */
+/** The levels that a verifier requires. */
 export interface LevelPolicy {
   readonly minimumLevel: Level;
-  /** Other minima, by `exec_act`. */
+  /** The required level for some values of `exec_act`, instead of the general minimum. */
   readonly minimumLevels: ReadonlyMap<string, Level>;
 }
 
 /**
- * The level that a task needs: the minimum of the policy for its `exec_act`, or the requested one if that is higher.
- * `execAct` may be unverified: its value only selects the policy for a task of that name.
+ * Returns the level that a task needs: the minimum that the policy has for its `exec_act`, or the requested level if that is higher.
+ * `execAct` may be unverified: it only selects the policy for tasks of that name.
  */
 export function requiredLevel(policy: LevelPolicy, asked: Level | undefined, execAct: unknown): Level {
   const set = typeof execAct === 'string' ? policy.minimumLevels.get(execAct) : undefined;

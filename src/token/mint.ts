@@ -1,5 +1,4 @@
-// Makes a token: the payload, the constant header of the key, and when that has been made, the signature; or an unsigned
-// object.
+// Makes tokens: the payload, the header of the key and, after signing, the signature. Also makes unsigned objects.
 
 import { EctError, reject } from '../errors.ts';
 import { isLowRaw, type PublicJwk, type Signer } from '../keys/index.ts';
@@ -9,17 +8,17 @@ import { type Draft, TYPES } from './drafts.ts';
 import { writePayload } from './payload.ts';
 import { writeUnsigned } from './unsigned.ts';
 
-/** A token that lacks nothing but its signature. */
+/** A token without its signature. */
 export interface Unsealed {
   readonly header: string;
   readonly payload: string;
-  /** What is to be signed. */
+  /** The octets to sign. */
   readonly signingInput: Buffer;
 }
 
 /**
- * Writes down claims that keep every rule, for a signer. `extText` is the exact JSON of `claims.ect_ext`. TOKEN_TOO_LARGE if
- * the token would be longer than `maxTokenBytes`. In draft -00 the policy claims leave the extension for the top level.
+ * Encodes valid claims for signing. `extText` is the exact JSON of `claims.ect_ext`. Throws TOKEN_TOO_LARGE if the token would be longer
+ * than `maxTokenBytes`. In draft -00 the policy claims move from the extension to the top level.
  */
 export function prepareToken(
   claims: Claims,
@@ -34,28 +33,32 @@ export function prepareToken(
   return { header, payload, signingInput: writeSigningInput(header, payload) };
 }
 
-/** A buffer of its own for each payload would cost as much as the encoding. Payloads that do not fit get one. */
+/** A shared buffer: to allocate one for each payload would cost as much as the encoding. A larger payload gets its own. */
 const scratch = Buffer.allocUnsafeSlow(4096);
 
-/** Text in UTF-8 as base64url. */
+/** Encodes a text as UTF-8 and then as base64url. */
 function encodeText(text: string): string {
   if (3 * text.length > scratch.length) return Buffer.from(text, 'utf8').toString('base64url');
   return scratch.toString('base64url', 0, scratch.write(text, 'utf8'));
 }
 
-/** How long the token will be. */
+/** Returns the length of the signed token in bytes. */
 export function sealedBytes({ header, payload }: Pick<Unsealed, 'header' | 'payload'>): number {
   return header.length + payload.length + 2 + SIGNATURE_CHARACTERS;
 }
 
-/** The token with its signature, raw r || s. SIGNER_BAD_OUTPUT for what cannot be one at all, whatever a signer promises. */
+/**
+ * Adds the signature, raw r
+ *
+ * s, to the token. Throws SIGNER_BAD_OUTPUT if `raw` cannot be a signature.
+ */
 export function sealToken({ header, payload }: Unsealed, raw: Uint8Array): CompactToken {
-  // A signer checks its own answers.
+  // The form is checked here for every signer; that the signature verifies is checked by the signer itself.
   if (!isLowRaw(raw)) throw badOutput();
   return `${header}.${payload}.${asBuffer(raw).toString('base64url')}` as CompactToken;
 }
 
-/** The octets that are signed: both parts are ASCII. */
+/** Returns the signing input. Both parts are ASCII. */
 function writeSigningInput(header: string, payload: string): Buffer {
   const input = Buffer.allocUnsafe(header.length + 1 + payload.length);
   input.write(header, 0, 'latin1');
@@ -70,7 +73,7 @@ function asBuffer(bytes: Uint8Array): Buffer {
 
 const DOT = 0x2e;
 
-/** The same claims as an unsigned object (L1): compact JSON, or its base64url where the JSON would look signed. */
+/** Encodes the claims as an unsigned object (L1): compact JSON, or its base64url if the JSON has exactly two dots. */
 export function mintUnsigned(claims: Claims, extText: string | undefined, maxTokenBytes: number): string {
   const text = writeUnsigned(writePayload(claims, extText));
   checkLength(Buffer.byteLength(text), maxTokenBytes);
@@ -86,10 +89,10 @@ function checkLength(bytes: number, maxTokenBytes: number): void {
   throw new EctError(reject('TOKEN_TOO_LARGE', 'The token would be too long.', { limit_bytes: String(maxTokenBytes) }));
 }
 
-/** 64 bytes as base64url. */
+/** The length of a signature: 64 bytes in base64url. */
 const SIGNATURE_CHARACTERS = 86;
 
-/** What a token of ours has besides its payload: the longer header of the two drafts, the signature and the dots. */
+/** What a signed token has in addition to its payload, in bytes: the longer header of the two drafts, the signature and the dots. */
 export const SEALED_BYTES = sealedBytes({
   header: encodeHeader({ alg: 'ES256', kid: 'k'.repeat(43) }, '00'),
   payload: '',
@@ -97,7 +100,7 @@ export const SEALED_BYTES = sealedBytes({
 
 const encodedHeaders = { '00': new WeakMap<PublicJwk, string>(), '01': new WeakMap<PublicJwk, string>() };
 
-/** The header is the same for every token of a key in one draft, so it is encoded once. */
+/** Returns the encoded header. It is the same for all tokens of one key and draft, so it is cached. */
 function encodedHeader(jwk: PublicJwk, draft: Draft): string {
   let encoded = encodedHeaders[draft].get(jwk);
   if (encoded === undefined) {

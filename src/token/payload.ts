@@ -1,4 +1,4 @@
-// The payload of a token of ours: compact JSON, the claims in a fixed order, in the names of its draft.
+// Writes the payload of a token of this service: compact JSON, the claims in a fixed order, with the names of the draft.
 
 import type { Claims } from './claims.ts';
 import type { Draft } from './drafts.ts';
@@ -6,8 +6,8 @@ import { LIFTED } from './policy-claims.ts';
 import type { JsonObject } from './strict-json.ts';
 
 /**
- * The payload as compact JSON. `extText` is the exact JSON of `claims.ect_ext` and goes in as it stands, because a double
- * does not hold every number.
+ * Returns the payload as compact JSON. `extText` is the exact JSON of `claims.ect_ext`. It is copied unchanged, because a double cannot
+ * represent every JSON number.
  */
 export function writePayload(claims: Claims, extText: string | undefined, draft: Draft = '01'): string {
   const { iss, aud, iat, exp, jti, wid, exec_act, pred, inp_hash, out_hash } = claims;
@@ -33,7 +33,10 @@ function orNothing(text: string): string | undefined {
   return text === '' ? undefined : text;
 }
 
-/** The extension in -00: its policy claims stand beside it. The other members keep every digit. */
+/**
+ * Writes the extension for draft -00: its policy claims become claims of the top level. The numbers of the other members keep every
+ * digit.
+ */
 function writeLifted(extText: string): string {
   const members = Object.entries(parseExactly(extText) as JsonObject);
   const isLifted = ([name]: readonly [string, unknown]) => LIFTED.includes(name);
@@ -44,7 +47,7 @@ function writeLifted(extText: string): string {
   return `${ext}${policy.join('')}`;
 }
 
-/** What TypeScript does not know of JSON yet: numbers as they are spelled. */
+/** Functions of `JSON` that the types of TypeScript do not yet declare: numbers with their source text. */
 const exactJson = JSON as unknown as {
   parse(
     text: string,

@@ -1,4 +1,4 @@
-// What a token says before anything is verified: good for deciding the order of work and for showing it, and for nothing else.
+// Reads claims of a token before it is verified. The result may be used to order work and for display, and for nothing else.
 
 import { MAX_PREDECESSORS } from './claim-formats.ts';
 import { looksCompact, readCompact } from './compact.ts';
@@ -6,14 +6,17 @@ import { NAMES } from './drafts.ts';
 import type { JsonObject } from './strict-json.ts';
 import { readUnsigned } from './unsigned.ts';
 
-/** Unverified links. What cannot be read is empty. */
+/** The unverified links of a token. What cannot be read is empty. */
 interface Links {
   readonly jti: string;
   readonly pred: readonly string[];
   readonly exec_act: string;
 }
 
-/** Reads the links of a token of either draft, signed or not. Linear in `token`, which the caller has bounded. */
+/**
+ * Reads the links of a token of either draft, signed or unsigned. Takes time linear in the length of `token`; the caller limits that
+ * length.
+ */
 export function peekLinks(token: string): Links {
   const { jti, exec_act, ...payload } = payloadOf(token);
   const pred = payload[NAMES['01'].pred] ?? payload[NAMES['00'].pred];
@@ -33,7 +36,7 @@ function payloadOf(token: string): JsonObject {
   return typeof content === 'string' ? {} : content.payload;
 }
 
-/** Unverified claims that a permission may depend on. Unreadable ones are empty. */
+/** The unverified claims that a permission may depend on. What cannot be read is empty. */
 interface PeekedClaims {
   readonly iss: string;
   readonly aud: readonly string[];
@@ -41,7 +44,10 @@ interface PeekedClaims {
   readonly wid: string;
 }
 
-/** Reads these claims of a token of either draft, signed or not. Linear in `token`, which the caller has bounded. */
+/**
+ * Reads these claims of a token of either draft, signed or unsigned. Takes time linear in the length of `token`; the caller limits that
+ * length.
+ */
 export function peekClaims(token: string): PeekedClaims {
   const { iss, aud, exec_act, wid } = payloadOf(token);
   const text = (value: unknown) => (typeof value === 'string' ? value : '');
@@ -55,8 +61,8 @@ export function peekClaims(token: string): PeekedClaims {
 }
 
 /**
- * The `kid` in the header of a signed token, and the `iss` beside it, empty where there is none; undefined for anything else.
- * Linear in `token`, which the caller has bounded.
+ * Returns the `kid` in the header of a signed token and the `iss` in its payload. Either is empty if it is absent. Returns undefined for
+ * any other text. Takes time linear in the length of `token`; the caller limits that length.
  */
 export function peekKey(token: string): { readonly kid: string; readonly iss: string } | undefined {
   const read = looksCompact(token) ? readCompact(token) : undefined;

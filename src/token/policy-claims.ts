@@ -1,4 +1,4 @@
-// The claims about a policy decision. In -01 they are members of `ect_ext`; in -00 they stand beside the other claims.
+// The claims about a policy decision. In -01 they are members of `ect_ext`; in -00 they are claims of the top level.
 
 import { type Rejection, reject } from '../errors.ts';
 import { hasMoreCharacters } from '../keys/index.ts';
@@ -8,32 +8,32 @@ import type { JsonObject, JsonValue } from './strict-json.ts';
 
 const DECISIONS = ['approved', 'rejected', 'pending_human_review'] as const;
 
-/** What a policy said about a task. */
+/** The decision of a policy about a task. */
 export type Decision = (typeof DECISIONS)[number];
 
-/** The policy claims of a token that has at least one. What is absent is an empty string, undefined or false. */
+/** The policy claims of a token that has at least one. An absent claim is an empty string, undefined or false. */
 export interface PolicyClaims {
-  /** An opaque policy id. There if and only if `decision` is. */
+  /** An opaque policy id. It is present if and only if `decision` is. */
   readonly pol: string;
   readonly decision: Decision | undefined;
   readonly enforcer: string;
   /** Seconds since the epoch. */
   readonly timestamp: number | undefined;
-  /** `compensation_required`. */
+  /** The claim `compensation_required`. */
   readonly compensation: boolean;
   readonly compensationReason: string;
 }
 
 /**
- * In -00 these stand at the top level, and there only. The others may be inside `ext` too, but not in both places, where two
- * readers could read different ones.
+ * The policy claims that draft -00 allows at the top level only. The others may be at the top level or inside `ext`, but not in both
+ * places, where two readers could see different values.
  */
 export const LIFTED: readonly string[] = ['pol', 'pol_decision', 'pol_enforcer'];
 
 const MAX_TEXT_CHARACTERS = 2048;
 const CONTROL = /[\p{Cc}\p{Cs}]/u;
 
-/** Reads the policy claims of a token. Undefined where there are none; CLAIM_INVALID names the one that is wrong. */
+/** Reads the policy claims of a token. Returns undefined if there are none, and CLAIM_INVALID, which names the claim, if one is wrong. */
 export function readPolicy(
   payload: JsonObject,
   ext: JsonObject | undefined,
@@ -56,7 +56,7 @@ function pick(
   return value === undefined ? [] : [[name, value]];
 }
 
-/** The same of an extension object of -01. */
+/** Reads the policy claims of an extension object of -01, with the same results. */
 export function policyIn(members: JsonObject | undefined): PolicyClaims | undefined | Rejection<'CLAIM_INVALID'> {
   if (members === undefined || !hasPolicy(members)) return undefined;
   const [fault] = policyFaults(members);
@@ -71,7 +71,7 @@ export function policyIn(members: JsonObject | undefined): PolicyClaims | undefi
   };
 }
 
-/** Every policy claim of an extension object that breaks its rule. */
+/** Returns a rejection for every policy claim of an extension object that breaks its rule. */
 export function policyFaults(members: JsonObject): readonly Rejection<'CLAIM_INVALID'>[] {
   const faults: Rejection<'CLAIM_INVALID'>[] = [];
   const demand = (holds: boolean, claim: string, rule: string) => {

@@ -1,4 +1,4 @@
-// From the payload of a token to one normalised claim set: which draft, which claims, of which types.
+// Converts the payload of a token into one claim set with the names of -01: determines the draft and checks the types of the claims.
 
 import { type Rejection, reject } from '../errors.ts';
 import type { TypedClaims } from './claims.ts';
@@ -6,15 +6,15 @@ import { type Draft, draftOf, NAMES } from './drafts.ts';
 import { readPolicy } from './policy-claims.ts';
 import type { JsonObject, JsonValue } from './strict-json.ts';
 
-/** Claims and the draft that they were written in. */
+/** Claims, and the draft that they were written in. */
 export interface ReadClaims {
   readonly draft: Draft;
   readonly claims: TypedClaims;
 }
 
 /**
- * Step "required claims and types". `payload` is what was signed; `oddNumbers` are its numbers that are no plain integers;
- * `type` is the header's, undefined for an unsigned object.
+ * Step "required claims and types". `payload` is the parsed payload; `oddNumbers` names its numbers that are not written as plain
+ * integers; `type` is the `typ` of the header, undefined for an unsigned object.
  */
 export function readClaims(
   payload: JsonObject,
@@ -58,7 +58,7 @@ function readTypes(payload: JsonObject, oddNumbers: readonly string[], draft: Dr
   if (empty !== undefined) return empty;
   const ext = payload[names.ext];
   if (ext !== undefined && !isObject(ext)) return wrongType(names.ext, 'an object');
-  // A subject other than the issuer would be a second answer to the question who did it. In -01 there is no such claim.
+  // Draft -00 has `sub`. A subject other than the issuer would make it ambiguous who performed the task. Draft -01 has no such claim.
   const { sub } = payload;
   if (draft === '00' && sub !== undefined && sub !== payload['iss']) return wrongType('sub', 'the same as iss');
   const policy = readPolicy(payload, ext, draft);
@@ -80,7 +80,7 @@ function readTypes(payload: JsonObject, oddNumbers: readonly string[], draft: Dr
   return payload['nbf'] === undefined ? claims : { ...claims, nbf: payload['nbf'] as number };
 }
 
-/** In -00 the name of SHA-256 may stand in front of a hash; inside it goes without saying. */
+/** In -00 a SHA-256 hash may have its name as a prefix. The prefix is removed. */
 function readHash(value: string | undefined, draft: Draft): string {
   if (value === undefined) return '';
   const [, hash] = draft === '00' ? (/^sha-256:(.+)$/s.exec(value) ?? []) : [];
@@ -117,7 +117,7 @@ function isObject(value: JsonValue): value is JsonObject {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
-/** Whether a reading was rejected. Never asked of what a token holds: that may have members of any name. */
+/** Whether a result of a reader is a rejection. Must not be called with data of a token, which may have members of any name. */
 export function isRejection<T extends object | string>(result: T | Rejection | undefined): result is Rejection {
   return typeof result === 'object' && 'reason' in result;
 }

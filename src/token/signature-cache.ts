@@ -1,35 +1,36 @@
-// Remembers which signatures have been verified. One token is verified by many parties of a workflow, and its signature
-// is most of the cost each time. Only good signatures are remembered, never verdicts: every other step is run again.
-//
-// What is remembered lies as bytes in one block outside of the heap. On the heap it would live just long enough for the
-// collector of garbage to move it to the old generation, and to go through all of that again for every thousand tokens.
+// Caches which signatures have been verified. Many parties of a workflow verify the same token, and the signature is most of the cost.
+// Only valid signatures are cached, never verdicts: all other steps run again.
+// The entries are bytes in one block outside of the JavaScript heap. On the heap each entry would live just long enough to be moved to
+// the old generation, which makes garbage collection expensive.
 
 import type { TrustedKey } from '../keys/index.ts';
 import type { Parts } from './compact.ts';
 
-/** What a signature was made over, and the signature. */
+/** A signature and the octets that it was made over. */
 export type Signed = Pick<Parts, 'signingInput' | 'signature'>;
 
-/** Some 10,000 tokens. */
+/** Space for about 10,000 tokens. */
 const CAPACITY_BYTES = 8 * 1024 * 1024;
-/** One place in the index for so many bytes: several for each token, so that one that is asked for is hardly ever pushed out. */
+/**
+ * The index has one slot for this many bytes of the block, which is several for each token, so an entry that is in use is rarely evicted.
+ */
 const BYTES_PER_PLACE = 128;
-/** Neighbouring places in which a signature may stand; the oldest gives way. */
+/** The number of adjacent slots in which a signature may be stored. The oldest entry is evicted. */
 const WAYS = 8;
-/** Before its bytes an entry has three numbers: its key, and the lengths of its two parts. */
+/** Each entry begins with three 32-bit numbers: the number of its key and the lengths of its two parts. */
 const HEAD_BYTES = 12;
 
 export class SignatureCache {
   readonly #capacity: number;
   /** A ring buffer: the oldest entries are overwritten. */
   readonly #block: Buffer;
-  /** The start of each entry, counted since the creation of the cache; 0 if there is none. */
+  /** The position of each entry, counted in bytes since the creation of the cache; 0 if the slot is empty. */
   readonly #positions: Float64Array;
-  /** A part of the signature of each entry: most other signatures differ in it, without an access to the block. */
+  /** A part of the signature of each entry. It distinguishes most signatures without an access to the block. */
   readonly #marks: Uint32Array;
-  /** Where the next entry begins. */
+  /** The position of the next entry. */
   #next = 1;
-  /** Keys are compared as objects of the key ring: a replaced key is another key. */
+  /** Keys are compared by object identity: a replaced key is another key. */
   readonly #numbers = new WeakMap<TrustedKey, number>();
   #keys = 0;
 
@@ -40,7 +41,10 @@ export class SignatureCache {
     this.#marks = new Uint32Array(this.#positions.length);
   }
 
-  /** Whether exactly this signature over exactly these octets was verified under exactly this key, as far as it is remembered. */
+  /**
+   * Whether the cache knows that this signature over these octets was verified with this key. False can also mean that the entry was
+   * evicted.
+   */
   holds(signed: Signed, key: TrustedKey): boolean {
     const number = this.#numbers.get(key);
     if (number === undefined) return false;
@@ -50,14 +54,14 @@ export class SignatureCache {
       if (this.#marks[place] !== mark) continue;
       const position = this.#positions[place]!;
       if (!this.#isThere(position) || !this.#isAt(position, signed, number)) continue;
-      // What is asked for stays: in its older half of the circle it is written anew.
+      // An entry that is used is kept: once it is in the older half of the ring it is written again.
       if (this.#next - position > this.#capacity / 2) this.#write(place, signed, number);
       return true;
     }
     return false;
   }
 
-  /** Remembers a signature that has been verified. What is not asked for is forgotten when the block is full. */
+  /** Stores a verified signature. Entries that are not used are overwritten when the block is full. */
   remember(signed: Signed, key: TrustedKey): void {
     let number = this.#numbers.get(key);
     if (number === undefined) {
@@ -72,17 +76,17 @@ export class SignatureCache {
     this.#write(oldest, signed, number);
   }
 
-  /** A signature is as good as random, so its own bytes say where it stands. */
+  /** A signature is effectively random, so its own bytes serve as its hash. */
   #firstPlace({ signature }: Signed): number {
     return WAYS * (wordAt(signature, 0) % (this.#positions.length / WAYS));
   }
 
-  /** Whether an entry is there that nothing was written over. */
+  /** Whether the entry at this position exists and has not been overwritten. */
   #isThere(position: number): boolean {
     return position > 0 && this.#next - position <= this.#capacity;
   }
 
-  /** The bytes decide, and where the one part ends and the other begins: places are shared. */
+  /** Compares all bytes, and the lengths of the two parts, because different signatures share a slot. */
   #isAt(position: number, { signingInput, signature }: Signed, number: number): boolean {
     const block = this.#block;
     const at = position % this.#capacity;

@@ -1,6 +1,6 @@
-// JSON objects in one spelling only (RFC 8259 and less): no duplicate members, no lone surrogates, bounded depth.
-// `JSON.parse` forgives all of that. Most texts are what `JSON.stringify` writes of their value, which settles the matter;
-// any other is scanned first, in one pass, and parsed only when nothing is wrong.
+// Parses JSON objects in an unambiguous form only (stricter than RFC 8259): no duplicate members, no lone surrogates, bounded depth.
+// `JSON.parse` accepts all of these. If `JSON.stringify` of the parsed value equals the text, the text is unambiguous; that is the usual
+// case. Any other text is scanned in one pass first, and is parsed only if the scan finds no fault.
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
 export type JsonObject = { readonly [member: string]: JsonValue };
@@ -9,21 +9,22 @@ export type StrictJson =
   | {
       readonly ok: true;
       readonly value: JsonObject;
-      /** Members of the outermost object whose number is not spelled as a plain integer: 1.0, 1e3, -1, -0. */
+      /** The names of members of the outermost object whose number is not written as a plain integer: 1.0, 1e3, -1, -0. */
       readonly oddNumbers: readonly string[];
     }
   | { readonly ok: false; readonly fault: string };
 
 /**
- * Nesting that is looked at, the outermost object included. Deeper text is rejected before it is parsed.
- * @internal Exported because tests compute with it.
+ * The maximum nesting, including the outermost object. Deeper text is rejected before it is parsed.
+ *
+ * @internal Exported because tests use it.
  */
 export const MAX_JSON_DEPTH = 32;
 
 /** The fault of such text. */
 export const TOO_DEEP = `it is nested more than ${MAX_JSON_DEPTH} deep`;
 
-/** Reads one JSON object. `text` is attacker-controlled; time is linear in its length, the stack is bounded. */
+/** Parses one JSON object. `text` is attacker-controlled; time is linear in its length and the stack is bounded. */
 export function parseStrictObject(text: string): StrictJson {
   if (!text.isWellFormed()) return { ok: false, fault: 'it contains a lone surrogate' };
   const compact = parseCompactObject(text);
@@ -34,7 +35,7 @@ export function parseStrictObject(text: string): StrictJson {
   return { ok: true, value: JSON.parse(text) as JsonObject, oddNumbers: scanner.oddNumbers };
 }
 
-/** What is wrong with the text of a file that `parseStrictObject` did not take, after its line and column: `3:7: It is not …`. */
+/** Returns a message about the text of a file that `parseStrictObject` rejected, with line and column: `3:7: It is not …`. */
 export function strictJsonProblem(text: string, fault: string): string {
   const scanner = new Scanner(text);
   scanner.scanDocument();
@@ -43,8 +44,8 @@ export function strictJsonProblem(text: string, fault: string): string {
 }
 
 /**
- * The object that a text stands for if it is compact and without escapes, otherwise undefined, whatever is wrong with it.
- * A text that is written back as it was has no second member of a name, and a name or a number has no second spelling.
+ * Returns the object if the text is compact and has no escapes; otherwise undefined, whatever is wrong with it. If the value is written
+ * back as the same text, no member is duplicated, and no name or number has a second spelling.
  */
 function parseCompactObject(text: string): JsonObject | undefined {
   if (text.charCodeAt(0) !== OPEN_BRACE || text.includes('\\') || hasManyBrackets(text)) return undefined;
@@ -52,12 +53,12 @@ function parseCompactObject(text: string): JsonObject | undefined {
     const value = JSON.parse(text) as JsonObject;
     return JSON.stringify(value) === text ? value : undefined;
   } catch {
-    // It is not JSON: the scanner says why.
+    // It is not JSON. The scanner finds the reason.
     return undefined;
   }
 }
 
-/** Whether there are more opening brackets than levels are allowed: with fewer of them nothing can be nested too deeply. */
+/** Whether the text has more opening brackets than MAX_JSON_DEPTH. With fewer it cannot be nested too deeply. */
 function hasManyBrackets(text: string): boolean {
   return countUpTo(text, '{', MAX_JSON_DEPTH) + countUpTo(text, '[', MAX_JSON_DEPTH) > MAX_JSON_DEPTH;
 }
@@ -68,10 +69,10 @@ function countUpTo(text: string, character: string, limit: number): number {
   return count;
 }
 
-/** Of an object whose numbers are spelled as `JSON.stringify` does it: with digits alone below 10^21. */
+/** Returns the odd numbers of an object whose numbers are written as `JSON.stringify` does: below 10^21, with digits only. */
 function oddNumbersOf(value: JsonObject): readonly string[] {
   let odd = NONE;
-  // What `JSON.parse` makes inherits no members that would show here.
+  // An object of `JSON.parse` has no enumerable inherited members.
   for (const name in value) {
     const member = value[name];
     if (typeof member !== 'number' || (Number.isInteger(member) && member >= 0 && member < 1e21)) continue;
@@ -82,7 +83,7 @@ function oddNumbersOf(value: JsonObject): readonly string[] {
 
 const NONE: readonly string[] = [];
 
-/** The nesting of a value: 1 for an object of plain members. Only called on values that the scanner has bounded. */
+/** Returns the nesting of a value: 1 for an object with scalar members. It recurses, so the scanner must have bounded the depth. */
 export function depthOf(value: JsonValue): number {
   if (value === null || typeof value !== 'object') return 0;
   let deepest = 0;
@@ -104,7 +105,7 @@ const DIGITS = /^[0-9]+$/;
 const LITERAL = /true|false|null/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u([0-9a-fA-F]{4}))/y;
 
-/** Walks the grammar. Each `scan…` method answers a fault, or undefined and leaves `at` behind what it read. */
+/** A recursive-descent parser. Each `scan…` method returns a fault, or undefined and moves `at` past what it read. */
 class Scanner {
   readonly oddNumbers: string[] = [];
   readonly #text: string;
@@ -116,7 +117,7 @@ class Scanner {
     this.#text = text;
   }
 
-  /** How far the text was read. */
+  /** The position up to which the text was read. */
   get at(): number {
     return this.#at;
   }
@@ -154,7 +155,7 @@ class Scanner {
       if (this.#peek() !== QUOTE) return 'a member has no name';
       const fault = this.#scanString();
       if (fault !== undefined) return fault;
-      // Compared as they read, not as they are spelled: "\u0069ss" is a second "iss".
+      // Names are compared after unescaping: "\u0069ss" is a duplicate of "iss".
       const spelling = this.#text.slice(start + 1, this.#at - 1);
       const name = spelling.includes('\\') ? (JSON.parse(`"${spelling}"`) as string) : spelling;
       if (names.has(name)) return 'it has a duplicate member';
@@ -179,7 +180,7 @@ class Scanner {
     }
   }
 
-  /** A value and what follows it: a comma (`more`), or the end of its container (undefined). */
+  /** Scans a value and what follows it. Sets `more` if that is a comma; clears it at the end of the container. */
   #scanElement(closing: number): string | undefined {
     this.#skipBlanks();
     const fault = this.#scanValue();

@@ -1,15 +1,15 @@
-// Which URIs are names below another. A prefix counts only if every URI library agrees that the rest is below it
-// (RFC 3986, section 6.2): names are compared byte for byte, and nothing is decoded or normalised first.
+// Decides which URIs are names below another URI. A prefix counts only if every URI library agrees that the rest is below it (RFC 3986,
+// section 6.2): names are compared byte for byte, without decoding or normalisation.
 
 import { MAX_URI_BYTES } from './claim-formats.ts';
 import { hasSpiffeScheme, isSpiffeId } from './spiffe-id.ts';
 
 /**
- * Whether `iss` is `issuer` or a name below it: `urn:ect:dev:a` below `urn:ect:dev`, `https://example.com/a` below
- * `https://example.com`. A colon after a URI with an authority would be a port, so only a slash leads below that.
+ * Whether `iss` is `issuer` or a name below it: `urn:ect:dev:a` is below `urn:ect:dev`, and `https://example.com/a` is below
+ * `https://example.com`. A colon after a URI with an authority would start a port, so only a slash leads below such a URI.
  *
- * What follows has no percent encoding, which may hide a dot or a slash, also twice; no `.`, `..` or empty segments; no query,
- * fragment or `;`. Below a SPIFFE ID it must make a SPIFFE ID.
+ * The rest must not contain percent encoding, which can hide a dot or a slash (also by double encoding); `.`, `..` or empty segments; a
+ * query, a fragment or `;`. Below a SPIFFE ID the result must be a SPIFFE ID.
  */
 export function isWithin(iss: string, issuer: string): boolean {
   if (iss === issuer) return true;
@@ -22,15 +22,15 @@ export function isWithin(iss: string, issuer: string): boolean {
 }
 
 /**
- * Whether names can be formed below `issuer`: it is itself free of what `isWithin` rejects, so that what is formed below
- * it means the same to every reader.
+ * Whether names can be formed below `issuer`: it contains nothing that `isWithin` rejects, so every URI library reads the names below it
+ * in the same way.
  */
 export function canBeAbove(issuer: string): boolean {
   if (latest.issuer !== issuer) latest = { issuer, canBeAbove: isAmbiguousToNone(issuer) };
   return latest.canBeAbove;
 }
 
-/** The name that was asked about last: for nearly every token it is that of this service. */
+/** The last issuer that was checked. Nearly always it is the issuer of this service. */
 let latest = { issuer: '', canBeAbove: false };
 
 function isAmbiguousToNone(issuer: string): boolean {
@@ -41,7 +41,7 @@ function isAmbiguousToNone(issuer: string): boolean {
   return isPlainPath(issuer.slice(issuer.startsWith('//', start) ? start + 2 : start), issuer);
 }
 
-/** Names that `iss` is below, the nearest first. None for a name that two readers of URIs could take for different ones. */
+/** Returns the names that `iss` is below, the nearest first. Returns none if two URI libraries could read `iss` differently. */
 export function namesAbove(iss: string): readonly string[] {
   if (iss.length > MAX_URI_BYTES) return [];
   const names: string[] = [];
@@ -53,20 +53,23 @@ export function namesAbove(iss: string): readonly string[] {
   return names;
 }
 
-/** A deeper name is below none of those further above. */
+/** The maximum number of names that are returned. If `iss` has more, the furthest ones do not apply. */
 const MAX_NAMES_ABOVE = 32;
 
 const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*:/;
 
-/** Schemes after which browsers and Node find an authority also where the slashes are missing: a name below could be its port or user. */
+/**
+ * Schemes after which browsers and Node parse an authority even if the slashes are missing. A name below could be read as its port or
+ * user.
+ */
 const GUESSED_AUTHORITY = /^(?:https?|wss?|ftp|file):(?!\/\/)/i;
 
 /**
- * What makes a path one that two readers could read differently: a character that is neither unreserved nor a delimiter without a meaning in
- * a path, and a segment that is empty, `.` or `..`. It is searched for in one pass, since every token is asked about.
+ * The faults of a path that two parsers could read differently: a character that is neither unreserved nor a delimiter without a meaning
+ * in a path, and a segment that is empty, `.` or `..`. One expression finds all of them, because every token is checked.
  */
 const FAULT_IN_PATH = /[^A-Za-z0-9\-._~!$&'()*+,=:@/]|(?:^|\/)\.{0,2}(?:\/|$)/;
-/** The same of a URN, where colons part names as well. */
+/** The same faults in a URN, in which colons also separate segments. */
 const FAULT_IN_URN = /[^A-Za-z0-9\-._~!$&'()*+,=:@/]|(?:^|[:/])\.{0,2}(?:[:/]|$)/;
 
 function isPlainPath(path: string, uri: string): boolean {

@@ -1,4 +1,4 @@
-// What the verification steps have found so far about one token, each for those after it.
+// The results of the verification steps for one token, which later steps use.
 
 import type { Algorithm, KeyRing, TrustedKey } from '../keys/index.ts';
 import type { Claims, TypedClaims } from './claims.ts';
@@ -8,7 +8,7 @@ import { digestOfInput } from './hash.ts';
 import type { SignatureCache } from './signature-cache.ts';
 import type { TokenPolicy, VerifiedToken, VerifyOptions } from './verify-options.ts';
 
-/** What is asked. `text` is attacker-controlled. */
+/** The token and the options of its verification. `text` is attacker-controlled. */
 interface Asked {
   readonly text: string;
   readonly options: VerifyOptions;
@@ -18,14 +18,14 @@ interface Asked {
 }
 
 /**
- * What a step finds and later steps need: a step runs only where what it needs was found. All of it is attacker-controlled
- * until the signature has been checked.
+ * Results that later steps need. A step runs only if all results that it needs exist. All of them are attacker-controlled until the
+ * signature has been checked.
  */
 export interface StepFindings {
-  /** The size is within bounds. */
+  /** The size is within its limit. */
   bounded: true;
   content: Content;
-  /** Only of a signed token. */
+  /** Present for a signed token only. */
   parts: Parts;
   algorithm: Algorithm;
   key: TrustedKey;
@@ -35,17 +35,17 @@ export interface StepFindings {
   typed: TypedClaims;
 }
 
-/** To a step what it needs is simply there. */
+/** The state as a step sees it: every result that the step needs is present. */
 export interface VerificationState extends Asked, StepFindings {
-  /** Whether the signature was verified before; undefined where the cache was not asked yet. */
+  /** Whether the signature is in the cache of verified signatures; undefined before the lookup. */
   isRemembered: boolean | undefined;
-  /** No step has failed yet. */
+  /** Whether no step has failed so far. */
   sound: boolean;
-  /** Set once signature and claims hold. */
+  /** Set when the signature and the claims are valid. */
   token: VerifiedToken | undefined;
 }
 
-/** Opens the reading of one token: nothing is found yet. */
+/** Creates the state for one token, without results. */
 export function openVerificationState(asked: Asked): VerificationState {
   const { text, options, policy, keys, signatureCache } = asked;
   return {
@@ -68,7 +68,7 @@ export function openVerificationState(asked: Asked): VerificationState {
   } as unknown as VerificationState;
 }
 
-/** A token whose digest is made when it is asked for: a verification without graph and replay never does. */
+/** A verified token. Its digest is computed on first use: a verification without graph and replay check does not need it. */
 export class CheckedToken implements VerifiedToken {
   readonly claims: Claims;
   readonly kid: string;
@@ -77,7 +77,7 @@ export class CheckedToken implements VerifiedToken {
   readonly signingInput: Uint8Array;
   #digest: Buffer | undefined;
 
-  /** `claims` keep every rule, and `kid` is the key that signed; undefined for an unsigned object. */
+  /** `claims` must be valid. `kid` identifies the key that signed; undefined for an unsigned object. */
   constructor(claims: Claims, draft: Draft, kid: string | undefined, signingInput: Uint8Array) {
     this.claims = claims;
     this.kid = kid ?? '';

@@ -1,5 +1,5 @@
-// The verification of one token, in the order of the draft. Steps that need more than the token itself (the graph,
-// replay) follow in the authority's own procedure, under the numbers that continue these.
+// The verification of one token, in the order of the draft. The steps that need more than the token (graph, replay) are in
+// authority/verify.ts; their numbers continue these.
 
 import type { Rejection } from '../errors.ts';
 import type { KeyRing } from '../keys/index.ts';
@@ -30,7 +30,7 @@ export function verifyToken(
   return new Verification(text, options, policy, keys, signatureCache).finish();
 }
 
-/** The same, for who checks the signatures of several tokens one right after the other. */
+/** The same verification in three parts, for callers that check the signatures of several tokens one directly after another. */
 export class Verification {
   readonly #state: VerificationState;
   readonly #outcomes: Outcome[] = [];
@@ -48,7 +48,7 @@ export class Verification {
     this.#runUntil(SIGNATURE_STEP);
   }
 
-  /** Whether there is a signature to check that is not known to be good. */
+  /** Whether there is a signature to check that is not in the cache. */
   get owesSignature(): boolean {
     const { signatureCache, parts, key } = this.#state;
     if (!mayRun(TOKEN_STEPS[SIGNATURE_STEP]!, this.#state)) return false;
@@ -56,12 +56,12 @@ export class Verification {
     return !this.#state.isRemembered;
   }
 
-  /** Checks it. */
+  /** Checks the signature. */
   checkSignature(): void {
     this.#runUntil(SIGNATURE_STEP + 1);
   }
 
-  /** Runs what has not been run. */
+  /** Runs the remaining steps and returns the verdict. */
   finish(): TokenVerdict {
     this.#runUntil(TOKEN_STEPS.length);
     const outcomes = this.#outcomes;
@@ -85,7 +85,7 @@ export class Verification {
   }
 }
 
-/** Every step, in order. Those that need the parts of a signed token are skipped for an unsigned object. */
+/** All steps, in order. Steps that need the parts of a signed token are skipped for an unsigned object. */
 export const TOKEN_STEPS: readonly Step[] = [
   step('size', 'The token is at most 16 KiB, before anything is parsed.', [], checkSize),
   step('form', 'Canonical base64url and strict JSON, in three parts or as an unsigned object.', ['bounded'], checkForm),
@@ -111,11 +111,11 @@ export const TOKEN_STEPS: readonly Step[] = [
 
 const SIGNATURE_STEP = TOKEN_STEPS.findIndex(({ name }) => name === 'signature');
 
-/** One step. It answers a rejection, `skipped`, or undefined when it holds. */
+/** One step. It returns a rejection, `skipped`, or undefined if it succeeds. */
 interface Step {
   readonly name: string;
   readonly rule: string;
-  /** What must have been found for it to run. */
+  /** The results without which it does not run. */
   readonly needs: readonly (keyof StepFindings)[];
   readonly run: (state: VerificationState) => Rejection | 'skipped' | undefined;
 }
@@ -125,29 +125,29 @@ function step(name: string, rule: string, needs: Step['needs'], run: Step['run']
 }
 
 function mayRun({ needs }: Step, state: VerificationState): boolean {
-  // While no step of a signed token has failed, everything is there.
+  // If no step of a signed token has failed, every result is present.
   if (state.sound) return state.parts !== undefined || needs.every((finding) => state[finding] !== undefined);
   return state.options.mode === 'report' && needs.every((finding) => state[finding] !== undefined);
 }
 
 export type Outcome = 'PASS' | 'FAIL' | 'SKIPPED';
 
-/** A step that failed, by its place in TOKEN_STEPS. */
+/** A failed step, by its index in TOKEN_STEPS. */
 export interface Failure {
   readonly step: number;
   readonly rejection: Rejection;
 }
 
-/** The verdict on a token. `outcomes` has one entry for each of TOKEN_STEPS. */
+/** The verdict on a token. `outcomes` has one element for each of TOKEN_STEPS. */
 export type TokenVerdict =
   | { readonly ok: true; readonly token: VerifiedToken; readonly outcomes: readonly Outcome[] }
   | {
       readonly ok: false;
-      /** Why not: the first of `failures`. */
+      /** The rejection of the first failure. */
       readonly rejection: Rejection;
-      /** Every step that failed, in order; one unless a report was asked for. */
+      /** All failed steps, in order. There is only one unless a report was requested. */
       readonly failures: readonly Failure[];
-      /** The token, where signature and claims hold and only a later step failed. */
+      /** The token, if its signature and claims are valid and only a later step failed. */
       readonly token: VerifiedToken | undefined;
       readonly outcomes: readonly Outcome[];
     };
