@@ -1,20 +1,20 @@
-// The metrics of all workers as one text. What a worker has counted stays counted when it is gone, since a counter that
-// falls would be read as a restart of everything.
+// The metrics of all workers as one text. The counts of a worker are kept after it has exited: a counter that falls would be read as a
+// reset of the whole service.
 
 import { AggregatorRegistry } from 'prom-client';
 import type { MetricsSnapshot } from '../telemetry/events.ts';
 
-/** How long a worker may take to respond. After that its last metrics are used. */
+/** How long to wait for the metrics of a worker. After that its last known metrics are used. */
 const ANSWER_MS = 1_000;
 
-/** Where the metrics of one process come from. */
+/** A process that provides metrics. */
 export interface MetricsSource {
   snapshot(): Promise<MetricsSnapshot>;
 }
 
 export class SharedMetrics {
   readonly #last = new Map<MetricsSource, MetricsSnapshot>();
-  /** Counters and histograms of those that are gone. */
+  /** Counters and histograms of workers that have exited. */
   #past: Promise<MetricsSnapshot> = Promise.resolve([]);
   #reading: Promise<string> | undefined;
 
@@ -22,12 +22,12 @@ export class SharedMetrics {
     this.#last.set(source, []);
   }
 
-  /** The newest metrics of a source that have been added. */
+  /** Stores the newest metrics of a source that was added. */
   note(source: MetricsSource, snapshot: MetricsSnapshot): void {
     if (this.#last.has(source)) this.#last.set(source, snapshot);
   }
 
-  /** The source is gone. Its gauges go with it, its counts stay. */
+  /** Removes a source that has exited. Its gauges are removed, its counts are kept. */
   remove(source: MetricsSource): void {
     const last = this.#last.get(source) ?? [];
     this.#last.delete(source);
@@ -36,7 +36,7 @@ export class SharedMetrics {
     );
   }
 
-  /** The aggregate in the Prometheus text format. Concurrent requests share the result. */
+  /** Returns the aggregate in the Prometheus text format. Concurrent requests share one result. */
   read(): Promise<string> {
     this.#reading ??= this.#gather().finally(() => {
       this.#reading = undefined;
@@ -62,6 +62,6 @@ export class SharedMetrics {
 }
 
 function isCount({ type }: MetricsSnapshot[number]): boolean {
-  // The library's type says that `type` is a number of an enum; what it writes is the name.
+  // The type declaration of the library says that `type` is a number; in fact it is the name.
   return ['counter', 'histogram'].includes(String(type));
 }

@@ -1,17 +1,20 @@
-// When a dead worker is restarted: immediately if it ran long enough, after growing pauses if it did not, and finally never.
+// Decides when a dead worker is restarted: at once if it ran long enough; otherwise after growing pauses; after too many short runs
+// never.
 
-/** After this time the cause of death was not the start. */
+/** A worker that ran this long did not die because its start failed. */
 const GOOD_LIFE_MS = 10_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
-/** Consecutive deaths of workers after a short life, after which the supervisor ends. */
+/** After this many consecutive short runs the supervisor exits. */
 const SHORT_LIVES = 6;
 
 /** Counts the deaths of all workers of one supervisor. */
 export class Restarts {
   #shortLives = 0;
 
-  /** A worker has died after `livedMs`. Returns the pause before the next one is started; undefined: the supervisor ends. */
+  /**
+   * Records that a worker died after `livedMs`. Returns the pause before the restart in milliseconds; undefined: the supervisor exits.
+   */
   afterDeath(livedMs: number): number | undefined {
     this.#shortLives = livedMs < GOOD_LIFE_MS ? this.#shortLives + 1 : 0;
     if (this.#shortLives >= SHORT_LIVES) return undefined;

@@ -1,5 +1,5 @@
-// The supervisor: starts the workers behind one port, starts anew what dies, and ends when all have ended. It takes
-// connections and hands them out in turn; it sees no byte of a call, and holds no key.
+// The supervisor: starts the workers behind one port, restarts those that die, and exits when all have exited. It accepts connections and
+// distributes them; it reads no byte of a call and holds no key.
 
 import cluster from 'node:cluster';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -10,10 +10,10 @@ import { Restarts } from './restarts.ts';
 import { type Ending, startWorker, type WorkerProcess, type WorkerRole } from './worker-process.ts';
 
 export interface SupervisorOptions {
-  /** How many workers, from 2. */
+  /** The number of workers, at least 2. */
   readonly workers: number;
   readonly signals: Signals;
-  /** A worker that has not exited so long after its stop signal is killed. Normally it exits earlier. */
+  /** A worker that has not exited this long after its stop signal is killed. Normally it exits earlier. */
   readonly killMs: number;
   readonly events: Events;
   /** Called once, when every worker accepts calls. */
@@ -21,14 +21,14 @@ export interface SupervisorOptions {
 }
 
 /**
- * Runs until it is asked to stop, and returns the exit code: 0 after a clean end, 1 where the workers could not be kept
- * alive, or a second signal cut them off. A worker says on standard error why it could not start. SIGHUP has every worker look
- * at its files; SIGUSR2 replaces the workers, one after another.
+ * Runs until it is asked to stop. Returns the exit code: 0 after a clean stop; 1 if the workers could not be kept alive or a second
+ * signal interrupted the stop. A worker that cannot start prints the reason on standard error. SIGHUP makes every worker reload its
+ * files; SIGUSR2 replaces the workers one after another.
  */
 export async function supervise(options: SupervisorOptions): Promise<number> {
-  // In turn, not by who is quicker: connections are few and live long, so each worker must get its share of them.
+  // Round robin, because connections are few and long-lived: each worker must get its share of them.
   cluster.schedulingPolicy = cluster.SCHED_RR;
-  // Structured clone: JSON has no NaN, and metrics do.
+  // Structured clone, because metrics contain NaN, which JSON cannot represent.
   cluster.setupPrimary({ serialization: 'advanced' });
   return new Supervisor(options).run();
 }
@@ -40,7 +40,7 @@ class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #metrics = new SharedMetrics();
   readonly #restarts = new Restarts();
-  /** By number: the worker that counts. One that is being replaced goes on beside it until it has drained. */
+  /** The current worker of each number. A worker that is being replaced runs beside its successor until it has drained. */
   readonly #crew = new Map<number, WorkerProcess>();
   readonly #living = new Set<WorkerProcess>();
   readonly #stopping: AbortSignal;
@@ -64,7 +64,7 @@ class Supervisor {
       },
     });
     if (this.#stopping.aborted) return 0;
-    // The first one alone: it makes keys and files where there are none, finds a free port, and says what is wrong.
+    // The first worker starts alone: it creates missing keys and files, finds a free port, and reports what is wrong.
     const url = await this.#start(1, 'first').listening;
     const others = Array.from({ length: url === undefined ? 0 : workers - 1 }, (_, at) => this.#start(at + 2, 'first'));
     const addresses = await Promise.all(others.map(({ listening }) => listening));
@@ -99,7 +99,7 @@ class Supervisor {
     return slot;
   }
 
-  /** Has somebody at this number until the end. */
+  /** Keeps a worker running under this number until the supervisor stops. */
   async #keep(number: number): Promise<void> {
     while (!this.#stopping.aborted) {
       const worker = this.#crew.get(number) as WorkerProcess;
@@ -119,8 +119,8 @@ class Supervisor {
       return;
     }
     const signal = this.#stopping;
-    await pause(pauseMs, undefined, { signal }).catch(() => {}); // Rejected when it is time to stop.
-    // In the meantime SIGUSR2 may have put another in its place.
+    await pause(pauseMs, undefined, { signal }).catch(() => {}); // It rejects when the supervisor stops.
+    // In the meantime SIGUSR2 may have started another worker under this number.
     if (!signal.aborted && this.#crew.get(number) === dead) this.#start(number, 'replacement');
   }
 
@@ -130,20 +130,23 @@ class Supervisor {
     }
   }
 
-  /** Any worker is better than one that gets no connection. */
+  /** Replaces a worker that gets no connections. Any other worker is better. */
   async #replaceDeaf(deaf: WorkerProcess): Promise<void> {
     if (this.#stopping.aborted || this.#crew.get(deaf.number) !== deaf) return;
     this.#options.events.workerDeaf(deaf.number);
     await this.#replace(deaf.number, 'replacement');
   }
 
-  /** The successor listens before its predecessor drains, so the port is never without a worker. False: it could not start. */
+  /**
+   * Starts the successor, and drains the predecessor once the successor listens, so the port always has a worker. Returns false if the
+   * successor could not start.
+   */
   async #replace(number: number, role: 'successor' | 'replacement'): Promise<boolean> {
     const old = this.#crew.get(number) as WorkerProcess;
     const next = this.#start(number, role);
     const url = await next.listening;
     if (this.#stopping.aborted) return false;
-    // What cannot start must not take the place of what runs.
+    // A worker that cannot start must not replace one that runs.
     if (url === undefined && this.#living.has(old)) {
       this.#crew.set(number, old);
       this.#options.events.workerEnded({ worker: number, ...(await next.ended), pauseMs: undefined });

@@ -1,4 +1,4 @@
-// A worker's own end of the line to its supervisor.
+// The connection of a worker to its supervisor.
 
 import cluster from 'node:cluster';
 import { once } from 'node:events';
@@ -13,29 +13,32 @@ import {
   type ToWorker,
 } from './messages.ts';
 
-/** For how long a supervisor that does not answer is waited for. */
+/** How long to wait for a supervisor that does not answer. */
 const LEAVE_MS = 3_000;
 
 export interface WorkerContext {
-  /** From 1. */
+  /** The number of the worker, from 1. */
   readonly number: number;
-  /** From 0. No worker that lives has the same, one that it replaces neither. */
+  /** The slot of the worker, from 0. No other living worker has it, not even the one that this worker replaces. */
   readonly slot: number;
-  /** Whether another serves until this one does: so it must be able to do all that the other can. */
+  /** Whether the worker replaces one that still serves. Then it must not start with fewer abilities than that one has. */
   readonly isSuccessor: boolean;
-  /** Whether it takes the place of a dead one: the others may serve, so it waits for what they have and it cannot get yet. */
+  /**
+   * Whether the worker replaces a dead one. Other workers may serve, so at its start it waits for dependencies that are not yet
+   * available.
+   */
   readonly isReplacement: boolean;
-  /** The metrics of all workers, in the Prometheus text format. */
+  /** Returns the metrics of all workers, in the Prometheus text format. */
   metricsOfAll(): Promise<string>;
-  /** Reports that calls are accepted at `url`; from then on `snapshot` is called when the supervisor requests metrics. */
+  /** Reports that this worker accepts calls at `url`. After that `snapshot` is called when the supervisor requests metrics. */
   listening(url: string, snapshot: () => Promise<MetricsSnapshot>): void;
-  /** Sets the function that reloads the files at the request of the operator. */
+  /** Sets the function that reloads the files when the operator requests it. */
   onReload(reload: () => void): void;
-  /** Leaves the supervisor, with the last metrics; returns when the supervisor has confirmed. */
+  /** Disconnects from the supervisor and sends the last metrics. Returns when the supervisor has confirmed. */
   leave(snapshot?: MetricsSnapshot): Promise<void>;
 }
 
-/** The context of this process, if a supervisor started it. */
+/** Returns the context of this process if a supervisor started it. */
 export function openWorkerContext(): WorkerContext | undefined {
   const { worker } = cluster;
   if (worker === undefined) return undefined;
@@ -44,8 +47,8 @@ export function openWorkerContext(): WorkerContext | undefined {
   let reload: (() => void) | undefined;
   let takeSnapshot: (() => Promise<MetricsSnapshot>) | undefined;
 
-  // A process without a free descriptor gets the message and not the connection. Node then never hands it another one, and says
-  // so nowhere but here.
+  // A process without a free file descriptor receives the message but not the connection. Node then passes it no further connection, and
+  // reports this nowhere else.
   process.on('internalMessage' as 'message', (message: unknown, handle: unknown) => {
     if (isHandOver(message) && !handle) tell({ kind: 'connection-lost' });
   });
@@ -55,7 +58,7 @@ export function openWorkerContext(): WorkerContext | undefined {
       else reading?.resolve(message.text);
       reading = undefined;
     } else if (message.kind === 'reload') {
-      // A worker that starts reads the files anyway.
+      // Before `onReload` the worker is still starting and reads the files anyway.
       reload?.();
     } else {
       void takeSnapshot?.().then((snapshot) => tell({ kind: 'snapshot', snapshot }));

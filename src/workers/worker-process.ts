@@ -1,4 +1,4 @@
-// One worker as the supervisor sees it: a child process that listens at some time, and ends at some time.
+// One worker as its supervisor sees it: a child process.
 
 import cluster from 'node:cluster';
 import type { MetricsSnapshot } from '../telemetry/events.ts';
@@ -13,28 +13,28 @@ import {
 import type { SharedMetrics } from './metrics.ts';
 
 export interface WorkerProcess {
-  /** Its number, from 1. The one that replaces it has the same. */
+  /** The number of the worker, from 1. A replacement has the same number. */
   readonly number: number;
-  /** From 0. Free again when it has ended. */
+  /** The slot of the worker, from 0. It is free again after the worker has exited. */
   readonly slot: number;
-  /** The address, once it accepts calls; undefined where it ended before that. */
+  /** The URL, once the worker accepts calls; undefined if it exited before. */
   readonly listening: Promise<string | undefined>;
   readonly ended: Promise<Ending>;
-  /** Settles when a connection did not reach it: from then on it gets no other one. */
+  /** Resolves when a connection did not reach the worker. After that the worker gets no further connection. */
   readonly lostConnection: Promise<void>;
   snapshot(): Promise<MetricsSnapshot>;
-  /** Asks it to look at the files of the configuration. */
+  /** Asks the worker to reload the files of the configuration. */
   reload(): void;
-  /** Ends it without waiting for anything (SIGKILL). */
+  /** Kills the worker at once (SIGKILL). */
   kill(): void;
-  /** Asks it to end (SIGTERM). Where it has not after `killMs`, it is killed. */
+  /** Asks the worker to exit (SIGTERM), and kills it after `killMs` if it has not. */
   stop(killMs: number): void;
 }
 
-/** How a process ended: with an exit code, or by a signal. */
+/** How a process exited: with an exit code, or by a signal. */
 export interface Ending {
   readonly how: number | string;
-  /** For how long it accepted calls; 0 where it never did, however long its start took. */
+  /** How long it accepted calls, in milliseconds; 0 if it never did, however long its start took. */
   readonly livedMs: number;
 }
 
@@ -42,7 +42,7 @@ export interface Ending {
 export interface WorkerOrder {
   readonly number: number;
   readonly slot: number;
-  /** `successor`: the one before it serves until this one does. `replacement`: the one before it has died, the others may serve. */
+  /** `successor`: it replaces a worker that still serves. `replacement`: it replaces a dead one, while others may serve. */
   readonly role: WorkerRole;
 }
 
@@ -54,7 +54,7 @@ const ROLE_VARIABLES: Readonly<Record<WorkerRole, Readonly<Record<string, string
   replacement: { [REPLACEMENT_VARIABLE]: 'yes' },
 };
 
-/** Starts a worker. It runs this very program with the same arguments and environment. */
+/** Starts a worker: this program with the same arguments and environment. */
 export function startWorker({ number, slot, role }: WorkerOrder, metrics: SharedMetrics): WorkerProcess {
   let bornMs: number | undefined;
   const worker = cluster.fork({
@@ -62,7 +62,7 @@ export function startWorker({ number, slot, role }: WorkerOrder, metrics: Shared
     [SLOT_VARIABLE]: String(slot),
     ...ROLE_VARIABLES[role],
   });
-  // A worker may end at any moment; what is sent too late is lost with it.
+  // A worker may exit at any time. Messages that are sent after that are lost.
   const tell = (message: ToWorker) => worker.send(message, () => {});
   const waiting: ((snapshot: MetricsSnapshot) => void)[] = [];
   const { promise: listening, resolve: setListening } = Promise.withResolvers<string | undefined>();
@@ -94,7 +94,7 @@ export function startWorker({ number, slot, role }: WorkerOrder, metrics: Shared
       for (const resolve of waiting.splice(0)) resolve(message.snapshot);
     }
   });
-  worker.on('error', () => {}); // It could not be started or reached: its end follows.
+  worker.on('error', () => {}); // The worker could not be started or reached; its exit is reported next.
 
   const self: WorkerProcess = {
     number,
