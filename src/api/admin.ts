@@ -1,4 +1,4 @@
-// ect.v1.AdminService: changes of signing keys, and the marks of what is compromised.
+// ect.v1.AdminService: changes of signing keys, and marks of compromised tasks and keys.
 
 import {
   type Action,
@@ -30,7 +30,7 @@ import { keyPageBytes } from './key-sizes.ts';
 import { readMarkInput } from './mark-requests.ts';
 import { provenanceFor } from './provenance-messages.ts';
 
-/** Serves administrators: the keys in the key manager, and the marks in the ledger. */
+/** Returns the service for administrators: it changes keys in the key manager, and writes marks into the ledger. */
 export function adminService(context: AuthorityContext, keyManager: KeyManager): Service<typeof AdminService> {
   const sinceOf: SinceOf = (kid) => context.keys.compromisedAt({ kid });
   const answer = async ({ key, changed }: KeyChange) => {
@@ -62,7 +62,7 @@ export function adminService(context: AuthorityContext, keyManager: KeyManager):
       },
       revokeKey: async (request, call) => {
         const { key, sinceMs } = readRevocation(request);
-        // A mark would be forever, so first whether it is a key of ours.
+        // A mark cannot be removed, so first check that the key belongs to this service.
         await keyManager.find(key.kid);
         const writer = writerOf(call, 'RevokeKey');
         const { marked, isEnded } = await compromiseKey(withKeys, writer, { ...key, sinceMs }, call.signal);

@@ -1,5 +1,5 @@
-// What a client needs to know of this authority before its first call: GetAuthority, and `/.well-known/ect-authority`, which
-// is its response in JSON. Limits are read from where they are in force.
+// What a client needs to know about this authority before its first call: the response of GetAuthority, which
+// `/.well-known/ect-authority` returns as JSON. Each limit is read from the part that enforces it.
 
 import { create, type MessageInitShape, toJson } from '@bufbuild/protobuf';
 import { type AuthorityContext, MAX_WAIT_MS, PENDING_LIMITS } from '../authority/index.ts';
@@ -49,27 +49,27 @@ import {
 } from '../token/index.ts';
 import type { Page } from './page.ts';
 
-/** Full names of the services of an authority. */
+/** The full names of the services of an authority. */
 const SERVICES = [AuthorityService, LedgerService, KeyService, AdminService].map(({ typeName }) => typeName);
 
-/** What the procedures do not know of themselves. */
+/** Facts that the procedures do not know. */
 export interface AuthorityFacts {
-  /** Of the release that runs. */
+  /** The version of the running release. */
   readonly version: string;
-  /** Whether what is written outlives the process. */
+  /** Whether entries and results survive the process. */
   readonly durable: boolean;
   readonly delegatedKeys: boolean;
   readonly provenCallers: boolean;
-  /** That a caller may have kept; 0: any number. */
+  /** How many bytes a caller may have stored per hour; 0: no limit. */
   readonly writtenBytesPerHour: number;
-  /** `https://ect.example`, under which all of it is reached. */
+  /** Returns the public base URL: `https://ect.example`. */
   readonly url: () => string;
 }
 
-/** What GetAuthority answers. */
+/** Returns the response of GetAuthority. */
 export type DescribeAuthority = () => GetAuthorityResponse;
 
-/** Made once, and again where the address has become known. */
+/** Returns a function that builds the response once, and again when the URL has changed. */
 export function authorityDescriber(context: AuthorityContext, facts: AuthorityFacts): DescribeAuthority {
   let [url, description] = ['', describe(context, facts, '')];
   return () => {
@@ -81,7 +81,7 @@ export function authorityDescriber(context: AuthorityContext, facts: AuthorityFa
 
 function describe(context: AuthorityContext, facts: AuthorityFacts, url: string): GetAuthorityResponse {
   const { policy, ledger } = context;
-  // No name of a ledger has a plus sign: it ends there (C2SP signed-note).
+  // The name of a ledger contains no plus sign, so it ends at the first one (C2SP signed-note).
   const [origin = ''] = ledger.verifierKey.split('+', 1);
   return create(GetAuthorityResponseSchema, {
     issuer: policy.issuer,
@@ -168,7 +168,7 @@ function featuresOf(
   };
 }
 
-/** Anybody may keep the document for `maxAgeSeconds`. */
+/** Returns the page. Caches may keep it for `maxAgeSeconds`. */
 export function authorityPage(describeAuthority: DescribeAuthority, maxAgeSeconds: number): Page {
   return {
     path: '/.well-known/ect-authority',

@@ -1,4 +1,4 @@
-// ect.v1.AuthorityService over the authority's procedures.
+// ect.v1.AuthorityService: converts messages and calls the procedures of the authority.
 
 import {
   type AuthorityContext,
@@ -39,7 +39,7 @@ import { writeAppendDryRun, writeAppended, writeIssueDryRun, writeIssued, writeV
 import { readVerifyInput } from './verify-request.ts';
 import { checkFaults, ofField, rejectIf } from './violations.ts';
 
-/** Where nothing is configured around the procedures. */
+/** The facts of an authority without configuration, as in tests. */
 const UNSAID: AuthorityFacts = {
   version: '',
   durable: false,
@@ -49,7 +49,7 @@ const UNSAID: AuthorityFacts = {
   url: () => '',
 };
 
-/** Serves the authority. Every procedure but GetAuthority is for authenticated callers. */
+/** Returns the service. Every method except GetAuthority requires an authenticated caller. */
 export function authorityService(
   context: AuthorityContext,
   describe: DescribeAuthority = authorityDescriber(context, UNSAID),
@@ -166,8 +166,9 @@ export function authorityService(
 }
 
 /**
- * What is asked about; a workflow that the caller may not read is one that is not there. A caller that knows the name of a task can hold a
- * token that follows it: of a workflow that it may not read the report goes no further than to that task.
+ * Restricts the subject to what the caller may read. A workflow that the caller may not read is treated as absent. A caller that knows
+ * the name of a task may hold a token that follows it: if the task belongs to a workflow that the caller may not read, the report ends at
+ * that task.
  */
 async function permittedSubject(context: AuthorityContext, subject: DagSubject, { caller }: Call): Promise<DagSubject> {
   const { seesAll, maySeeWorkflow } = readerFor(context, caller, 'ValidateDAG', true);
@@ -196,7 +197,7 @@ async function draw(report: DagReport, format: GraphFormat, call: Call): Promise
   }
 }
 
-/** A token that does not hold cannot be part of a graph: the graph is invalid, for the token's own reason. */
+/** An invalid token cannot be part of a graph, so the graph is invalid for the same reason as the token. */
 function writeUnreadable(rejection: Rejection) {
   return { dagReport: { status: DagStatus.INVALID, violations: [{ finding: writeFinding(rejection) }] } };
 }

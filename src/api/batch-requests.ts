@@ -1,4 +1,4 @@
-// The inputs of a batch that has a request id: each is read once, before any item is processed.
+// The inputs of a batch with a request id. Each is read once, before any item is processed.
 
 import { type AuthorityContext, type BatchItem, type IssueInput, lockBatch } from '../authority/index.ts';
 import type { Call } from '../calls/call.ts';
@@ -6,12 +6,12 @@ import { createYielder } from '../concurrency/yielder.ts';
 import { EctError } from '../errors.ts';
 import type { BatchIssueItem, IssueRequest } from '../gen/ect/v1/authority_pb.ts';
 
-/** The cost of reading an input, in steps. */
+/** The cost of reading one input, in steps of the yielder. */
 const STEPS_PER_INPUT = 250;
 
 /**
- * Reads the inputs and locks the id for them. Returns the input of each place, under the key that it is remembered by,
- * or throws why it cannot be read. IDEMPOTENCY_CONFLICT where the id stands for other items.
+ * Reads the inputs and locks the request id for them. Returns a function that returns the input of an index, with the key under which its
+ * result is stored, or throws the reason why it cannot be read. Throws IDEMPOTENCY_CONFLICT if the id was used for other items.
  */
 export async function lockBatchRequest(
   context: AuthorityContext,

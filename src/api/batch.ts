@@ -1,4 +1,4 @@
-// Batches: every item stands alone, results keep the order, and each echoes its reference.
+// Batches: the items are independent, the results are in the order of the items, and each result has the reference of its item.
 
 import {
   type AppendDryRun,
@@ -31,11 +31,11 @@ interface ItemResult<Response> {
   readonly result: { case: 'response'; value: Response } | { case: 'error'; value: Status };
 }
 
-/** Items that are begun before other calls are served again. An item takes some 100 microseconds of computing. */
+/** The maximum number of items that are started before other calls run. An item takes about 100 µs of CPU. */
 const ITEMS_PER_SLICE = 32;
 /**
- * Fewer are begun where that takes long, in microseconds of computing: what a policy decides of an item for the first time takes as long
- * as several signatures.
+ * The CPU time, in microseconds, after which no further item of a slice is started. A policy decision that is not cached takes as long as
+ * several signatures.
  */
 const BEGINNING_MICROS = 3_000;
 
@@ -43,8 +43,8 @@ const BEGINNING_MICROS = 3_000;
 type RunItem<Request, Response> = (request: Request, place: number) => Promise<Response>;
 
 /**
- * Runs a procedure on each item; the signatures of a slice are made and checked one right after the other. An item fails by
- * EctError alone; anything else is a bug and fails the call. When the call is over, no further item is begun.
+ * Runs a procedure for each item. The signatures of a slice are made or checked one directly after another. An item fails with an
+ * EctError; any other exception is a bug and fails the call. After the end of the call no further item is started.
  */
 export async function runItems<Request, Response>(
   items: readonly Item<Request>[],
@@ -73,8 +73,8 @@ export async function runItems<Request, Response>(
 }
 
 /**
- * Answers whether this thread has computed for so long since. The wall clock counts what others compute meanwhile, so it settles nothing
- * where much of it has passed; where little has, it saves the system call.
+ * Returns a function that says whether this thread has used that much CPU time since. Wall time includes other threads, so it only shows
+ * that the limit has not been reached; that saves the system call in most cases.
  */
 function computingTimer(micros: number): () => boolean {
   const beganMs = performance.now();
@@ -87,7 +87,7 @@ function computedMicros(): number {
   return user + system;
 }
 
-/** Begins an item. It throws nothing. */
+/** Starts an item. Never throws. */
 function begin<Request, Response>(
   request: Request | undefined,
   place: number,
@@ -101,7 +101,7 @@ function begin<Request, Response>(
   }
 }
 
-/** What an item comes to: it may be rejected. */
+/** Runs an item and returns its response or its error. */
 async function attempt<Request, Response>(
   request: Request | undefined,
   place: number,
@@ -120,7 +120,7 @@ function rejectionOnly(thrown: unknown): EctError {
   throw thrown;
 }
 
-/** The result of an item. The fields of its request are named from the batch: `items[3].request.aud`. */
+/** Returns the result of an item. Field names are relative to the batch: `items[3].request.aud`. */
 function resultOf<Response>(
   reference: string,
   place: number,
@@ -136,7 +136,9 @@ function missingRequest(): EctError {
   return new EctError(reject('REQUEST_INVALID', 'request is required.', { field: '' }));
 }
 
-/** Appends each item's token; a later one may follow an earlier one. Dry runs come last, and see what was recorded. */
+/**
+ * Appends the token of each item. An item may name an earlier one as its predecessor. Dry runs come last, so they see what was recorded.
+ */
 export async function appendItems(
   context: AuthorityContext,
   items: readonly BatchAppendLedgerItem[],
@@ -171,7 +173,7 @@ export async function appendItems(
   return results;
 }
 
-/** Of each item, the digest of the policy by which the caller may have it recorded, or why it may not. */
+/** Decides for each item whether the caller may have it recorded. Returns the digest of the policy that permits it, or the error. */
 async function decide(context: AuthorityContext, items: readonly BatchAppendLedgerItem[], call: Call) {
   const decisions: (string | EctError | undefined)[] = [];
   const yielder = createYielder(call);
@@ -182,7 +184,7 @@ async function decide(context: AuthorityContext, items: readonly BatchAppendLedg
   return decisions;
 }
 
-/** Undefined where nothing is to be recorded. */
+/** Undefined if the item is not to be recorded. */
 function decisionOf(context: AuthorityContext, call: Call, token: string): string | EctError | undefined {
   try {
     return token === '' ? undefined : demandAppend(context, call.caller, token);
@@ -196,21 +198,21 @@ function writeOutcome(outcome: Appended | EctError, manner: Manner) {
   return writeAppended(outcome, manner);
 }
 
-/** After each of them other calls are served: a dry run never waits for anything else. */
+/** Runs the dry runs one after another and lets other calls run after each, because a dry run does not wait for anything. */
 async function dryRunInTurn(context: AuthorityContext, token: string, call: Call, manner: Manner) {
   await nextSlice();
   throwIfEnded(call.signal);
   return writeAppendDryRun(await dryRunItem(context, token, call), manner);
 }
 
-/** A dry run of one append; the event of the call tells what it would be rejected for. */
+/** Runs one append as a dry run. The event of the call contains the reason why it would be rejected. */
 export async function dryRunItem(context: AuthorityContext, token: string, call: Call): Promise<AppendDryRun> {
   const result = await dryRunAppend(context, call.caller, token, call);
   if (result.rejection !== undefined) call.note(result.rejection.reason);
   return result;
 }
 
-/** Rejects what no token could fix. */
+/** Rejects a request for faults that do not depend on the token. */
 export function checkAppend({ token, receiptFormat }: AppendLedgerRequest): void {
   checkAll(
     () => demand(token !== '', 'token', 'is required'),
@@ -218,14 +220,14 @@ export function checkAppend({ token, receiptFormat }: AppendLedgerRequest): void
   );
 }
 
-/** Whether an item is to be recorded: one whose request is at fault is not begun. */
+/** Whether an item is to be recorded: its request has no fault. */
 function isSound(request: AppendLedgerRequest): boolean {
   return rejectionsOf(() => checkAppend(request)).length === 0;
 }
 
 /**
- * Rejects a batch for what is wrong with it as a whole. `checks`: those of its other fields. Only then are its items read too, by `readItem`:
- * what is wrong with them would otherwise be named when the batch is sent again.
+ * Rejects a batch for faults of the whole batch; `checks` are those of its other fields. If there is one, the items are read with
+ * `readItem` too, so that their faults are reported in the same response.
  */
 export function checkBatch<Request>(
   items: readonly Item<Request>[],
@@ -238,7 +240,7 @@ export function checkBatch<Request>(
   );
 }
 
-/** Items of a rejected batch that are read for their faults: a millisecond or two of computing. */
+/** How many items of a rejected batch are examined for faults; that takes one or two milliseconds of CPU. */
 const MAX_EXAMINED_ITEMS = 100;
 
 function faultsOfItems<Request>(

@@ -1,4 +1,4 @@
-// Reads what ValidateDAG is asked about.
+// Reads the subject of a ValidateDAG request.
 
 import type { DagSubject } from '../authority/index.ts';
 import { MAX_BUNDLE_TOKENS } from '../calls/message-limits.ts';
@@ -9,7 +9,7 @@ import { demandList } from './lists.ts';
 import { checkLookupId, readPredecessors } from './request-fields.ts';
 import { checkAll } from './violations.ts';
 
-/** Reads a request of ValidateDAG. */
+/** Reads a ValidateDAG request. Throws REQUEST_INVALID, which names the field. */
 export function readDagSubject(request: ValidateDAGRequest): DagSubject {
   const { subject, predecessorTokens, graphFormat } = request;
   const isAlone = predecessorTokens.length === 0 || subject.case === 'token';

@@ -1,6 +1,6 @@
-// What the results of one batch say in detail: findings about graphs, findings of steps that failed, the two tokens of an
-// equivocation, and every fault of a request. One result may have 64 KiB of these, and most have next to none, so a batch has one
-// room for all of them, which is part of the size of its response.
+// Limits the details in the results of one batch: findings about graphs and of failed steps, the two tokens of an equivocation, and the
+// faults of requests. One result may have 64 KiB of details, but most have nearly none. So a batch has one budget for all its results,
+// and the size of its response includes that budget.
 
 import {
   type BatchAppendLedgerItem,
@@ -11,25 +11,25 @@ import {
   type VerifyRequest,
 } from '../gen/ect/v1/authority_pb.ts';
 
-/** The findings of one result, at most. */
+/** The maximum size of the findings of one result. */
 export const MAX_REPORT_BYTES = 32 * 1024;
-/** Two signing inputs. */
+/** The size of two signing inputs. */
 const EQUIVOCATION_BYTES = 33 * 1024;
-/** What all results of a batch have together. */
+/** The maximum of the part of the budget that all results share. */
 const SHARED_BYTES = 256 * 1024;
-/** Of these the errors of items have so much together, and one of them so much at most. */
+/** The budget for the errors of items: MAX_FAULT_BYTES for each item, at most FAULTS_BYTES. */
 const FAULTS_BYTES = 32 * 1024;
 const MAX_FAULT_BYTES = 2 * 1024;
-/** And for each graph that is looked at: the sentence of a rule that is broken, and the tasks that are usual. */
+/** The budget grows by this for each graph: the message of one violation and a usual number of tasks. */
 const GRAPH_BYTES = 1_024;
-/** And for each list of checks: what is usual where a step fails. */
+/** The budget grows by this for each list of checks: the usual findings of a failed step. */
 const FAILED_BYTES = 256;
-/** What many steps of one list that fail may have of the shared room. */
+/** The shared part grows by this for each list of checks, which may have many failed steps. */
 const MAX_FAILED_BYTES = 4 * 1024;
-/** An unresolved predecessor, beside its name. */
+/** The size of an unresolved predecessor without its name. */
 const UNRESOLVED_BYTES = 16;
 
-/** The room of one batch. What comes first goes in first. */
+/** The budget of one batch. Results take from it in the order in which they are written. */
 export class DetailBudget {
   #left: number;
 
@@ -41,7 +41,7 @@ export class DetailBudget {
     return this.#left;
   }
 
-  /** Returns whether so many bytes went in. */
+  /** Takes this many bytes from the budget. Returns false, and takes nothing, if it has less. */
   take(bytes: number): boolean {
     if (bytes > this.#left) return false;
     this.#left -= bytes;
@@ -67,20 +67,21 @@ export function appendDetailBytes(items: readonly BatchAppendLedgerItem[]): numb
   return roomFor(dryRuns, 0) + faultBytes(items.length);
 }
 
-/** The room for so many lists of checks, and for what else there may be. */
+/** Returns the budget for this many lists of checks and for the other details. */
 function roomFor(lists: number, others: number): number {
   return lists * FAILED_BYTES + Math.min(SHARED_BYTES, lists * MAX_FAILED_BYTES + others);
 }
 
 /**
- * What the errors of so many items may have beside what each of them has in any case.
- * @internal Exported because tests compute with it.
+ * Returns how many bytes the errors of this many items may have together, in addition to the minimum of each.
+ *
+ * @internal Exported because tests use it.
  */
 export function faultBytes(items: number): number {
   return Math.min(FAULTS_BYTES, items * MAX_FAULT_BYTES);
 }
 
-/** Longer lists of predecessors, and longer ids, are rejected. */
+/** The maximum length of a list of predecessors and of an id. Longer ones are rejected. */
 const [MAX_LISTED, MAX_ID] = [100, 256];
 
 export function verdictDetailBytes(items: readonly BatchVerifyItem[]): number {

@@ -1,4 +1,4 @@
-// Lists of some kinds of entries. Tasks are in the scopes of their workflows, and each other kind in one of its own.
+// Lists entries of certain kinds. Tasks are stored in the scopes of their workflows; every other kind has one scope.
 
 import { LOSS_SCOPE, MARK_SCOPE } from '../authority/index.ts';
 import { EntryKind } from '../gen/ect/v1/ledger_pb.ts';
@@ -11,15 +11,18 @@ const SCOPES: ReadonlyMap<EntryKind, string> = new Map([
   [EntryKind.LOSS, LOSS_SCOPE],
 ]);
 
-/** Whether a workflow can have this id. */
+/** Whether `wid` can be the id of a workflow. */
 export function isWorkflow(wid: string): boolean {
   return ![...SCOPES.values()].includes(wid);
 }
 
-/** Entries that are passed over are read so many at a time. */
+/** How many entries are read at once while entries of other kinds are skipped. */
 const PASSED_OVER = 100;
 
-/** The entries of these kinds that fit a query; no kind means all of them. With a scope of tasks, `kinds` has tasks or nothing. */
+/**
+ * Lists the entries of these kinds that match a query; no kinds means all. If the scope is a workflow, `kinds` must contain tasks or be
+ * empty.
+ */
 export async function listKinds(
   ledger: Ledger,
   query: RecordQuery,
@@ -39,7 +42,7 @@ async function listScopes(ledger: Ledger, query: RecordQuery, scopes: readonly s
   return inOrder.slice(0, query.limit);
 }
 
-/** Entries of all scopes but some, which have few. */
+/** Lists the entries of all scopes except a few, which have few entries. */
 async function listAround(ledger: Ledger, query: RecordQuery, passedOver: ReadonlySet<string>, signal: AbortSignal) {
   const found: LedgerRecord[] = [];
   for (let rest = query; ; ) {

@@ -1,4 +1,4 @@
-// Between messages and the ledger: entries and receipts as they are answered.
+// Converts entries and receipts of the ledger into messages.
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
@@ -12,12 +12,12 @@ import type { ProvenanceFields } from './provenance-messages.ts';
 type EntryFields = MessageInitShape<typeof EntrySchema>;
 type EntryBody = NonNullable<Exclude<EntryFields, { readonly $typeName: string }>['body']>;
 
-/** An entry whose receipt stands beside it: leaf and salt are there. */
+/** Converts an entry for a response that also contains its receipt, which has the leaf and the salt. */
 export function writeEntry(record: LedgerRecord, provenance?: ProvenanceFields): EntryFields {
   return { ...placeOf(record), body: writeBody(record, record.content), ...(provenance && { provenance }) };
 }
 
-/** An entry of a list: with its leaf, and with content and salt where those are wanted and have not been erased. */
+/** Converts an entry of a list: with its leaf, and, if requested and not erased, with content and salt. */
 export function writeListedEntry(
   record: LedgerRecord,
   withContent: boolean,
@@ -84,7 +84,7 @@ export const KEY_STATES = {
   revoked: KeyState.REVOKED,
 } as const;
 
-/** A receipt, as fields unless it is asked for as text. */
+/** Converts a receipt: into fields, or into the text format if requested. */
 export function writeReceipt(receipt: Receipt, format?: ReceiptFormat): MessageInitShape<typeof ReceiptSchema> {
   const leaf = receipt.leaf as Uint8Array<ArrayBuffer>;
   if (format === ReceiptFormat.TLOG_PROOF) return { leaf, proof: { case: 'tlogProof', value: receipt.tlogProof } };

@@ -1,4 +1,4 @@
-// One page of entries: as many as the query asks for, or as a response holds.
+// Reads one page of entries: as many as the query requests, at most as many as fit into a response.
 
 import { type AuthorityContext, askedAbout, demandIntact, type Reader } from '../authority/index.ts';
 import type { Call } from '../calls/call.ts';
@@ -11,10 +11,10 @@ import { pageRoom } from './page-sizes.ts';
 import { writePageToken } from './page-token.ts';
 import { provenanceFor } from './provenance-messages.ts';
 
-/** What it costs to write an entry, in steps of a pace: some microseconds. */
+/** The cost of converting an entry, in steps of the yielder: a few microseconds. */
 const STEPS_PER_ENTRY = 40;
 
-/** Reads a page of what a caller may see, and holds each of its entries against the tree. */
+/** Reads a page of the entries that a caller may see, and verifies each of them against the tree. */
 export async function readEntryPage(context: AuthorityContext, asked: EntryQuery, reader: Reader, call: Call) {
   const { ledger } = context;
   const { query, list } = asked;
@@ -38,10 +38,10 @@ export async function readEntryPage(context: AuthorityContext, asked: EntryQuery
   return { entries, nextPageToken: next === undefined ? '' : writePageToken(list, next) };
 }
 
-/** Entries for one page, and one more, which tells whether there is a next page. */
+/** The entries for one page and one more, which shows whether there is a next page. */
 interface Found {
   readonly records: readonly LedgerRecord[];
-  /** Where to go on if all of these are on the page; undefined: there are no more. */
+  /** The index at which to continue if all of these entries are on the page; undefined if there are no more. */
   readonly nextIndex: number | undefined;
 }
 
@@ -60,18 +60,21 @@ async function readAll(ledger: Ledger, { query, kinds }: EntryQuery, call: Call)
 }
 
 /**
- * Entries that one call looks at for a caller who may not see all of them. In one workflow it looks at all, as long as the call lasts: the
- * token of a next page would tell that there is a workflow.
+ * How many entries one call examines for a caller who may not see all of them. In a single workflow a call examines all entries until its
+ * deadline, because a page token would show that the workflow exists.
  */
 const MAX_LOOKED_AT = 10_000;
-/** What it costs to ask whether an entry may be seen, in steps: little where the response is remembered, and the clock is looked at often. */
+/**
+ * The cost of deciding whether a caller may see an entry, in steps. A cached decision is cheap; a high cost means that the clock is read
+ * often.
+ */
 const STEPS_PER_DECISION = 125;
-/** Entries that are read at once. */
+/** The number of entries that are read at once. */
 const CHUNK = 1_000;
 
 /**
- * The same for a caller who may not see all entries: those in between are as if they were not there, so a page is filled with what
- * comes after them, as far as one call looks.
+ * Reads entries for a caller who may not see all of them. Entries that the caller may not see are skipped, so the page is filled with
+ * later ones, up to the number of entries that one call examines.
  */
 async function readSeen(
   ledger: Ledger,
@@ -101,8 +104,8 @@ async function readSeen(
 }
 
 /**
- * The same where it is a secret whether an issuer has any entries. A page covers so many indexes as one call looks at entries, of
- * whichever issuer: so its end, and the token of the next page, tell the size of the ledger and nothing else.
+ * Reads entries where it must not be visible whether an issuer has any. A page covers as many indexes as one call examines, of all
+ * issuers, so its end and its page token show nothing except the size of the ledger.
  */
 async function readWindow(ledger: Ledger, asked: EntryQuery, reader: Reader, call: Call): Promise<Found> {
   const { author: _, ...ofAnybody } = asked.query;
@@ -122,7 +125,7 @@ async function readWindow(ledger: Ledger, asked: EntryQuery, reader: Reader, cal
   return { records, nextIndex: await next(newestFirst ? { startIndex, endIndex: from } : { startIndex: end }) };
 }
 
-/** With their contents, where these are asked for. */
+/** Returns the entries with their content, if requested. */
 async function whole(
   ledger: Ledger,
   query: RecordQuery,
@@ -137,7 +140,10 @@ async function whole(
   return records;
 }
 
-/** Bytes of an entry, at most: its leaf and its provenance, what they say once more as fields, and its content where it was read. */
+/**
+ * Returns the maximum size of an entry in a response: its leaf and provenance, the fields that repeat them, and its content if it was
+ * read.
+ */
 function sizeOfEntry({ leaf, content, provenance }: LedgerRecord): number {
   return 2 * leaf.length + (content?.length ?? 0) + 2 * (provenance?.length ?? 0) + 160;
 }

@@ -1,4 +1,4 @@
-// Between messages and the ledger: which entries a list has, and where one of its pages begins.
+// Converts a ListEntries request into a query: which entries to list, and where the page begins.
 
 import { MAX_PAGE_ENTRIES } from '../calls/message-limits.ts';
 import {
@@ -23,13 +23,13 @@ const USUAL_PAGE = 100;
 /** One page of a list. */
 export interface EntryQuery {
   readonly query: RecordQuery;
-  /** Empty: all of them. */
+  /** Empty means all kinds. */
   readonly kinds: readonly EntryKind[];
-  /** What is listed, for the token of the next page. */
+  /** Identifies the list in the token of the next page. */
   readonly list: string;
 }
 
-/** Reads the request. REQUEST_INVALID names each field that is wrong. */
+/** Reads the request. Throws REQUEST_INVALID, which names each invalid field. */
 export function readEntryQuery(request: ListEntriesRequest): EntryQuery {
   const { wid, iss, pageSize, pageToken, fromIndex, order } = request;
   checkAll(
@@ -55,7 +55,7 @@ export function readEntryQuery(request: ListEntriesRequest): EntryQuery {
   };
 }
 
-/** How many entries a page has at most. */
+/** Returns the maximum number of entries on a page. */
 export function entriesAPage(pageSize: number): number {
   return pageSizeOf(pageSize, USUAL_PAGE, MAX_PAGE_ENTRIES);
 }
@@ -81,14 +81,14 @@ function filtersOf({ wid, iss, recordedFrom, recordedBefore, withContent }: List
   };
 }
 
-/** `place`: of the entry that the page begins with. */
+/** `place` is the position of the first entry of the page. */
 function rangeOf({ fromIndex, order }: ListEntriesRequest, place: number | undefined) {
   const startIndex = Number(fromIndex);
   if (order !== EntryOrder.NEWEST_FIRST) return { startIndex: Math.max(startIndex, place ?? 0) };
   return { startIndex, newestFirst: true, ...(place === undefined ? {} : { endIndex: place + 1 }) };
 }
 
-/** Two requests with the same text list the same entries in the same order. */
+/** Returns a text that is equal for requests that list the same entries in the same order. */
 function listOf(request: ListEntriesRequest): string {
   const { kinds, fromIndex, order } = request;
   const isReverse = order === EntryOrder.NEWEST_FIRST;
@@ -101,7 +101,7 @@ function listOf(request: ListEntriesRequest): string {
   ]);
 }
 
-/** An int64 as a number. Beyond 2^53 there is nothing to find, and below zero nothing to ask for. */
+/** Converts an int64 into a number. Rejects negative numbers, and numbers beyond 2^53, at which no entry can exist. */
 export function readIndex(field: string, value: bigint): number {
   if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER))
     throw invalid(field, `must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`);

@@ -1,4 +1,4 @@
-// The extension object of a request: a Struct, or JSON text that goes into the token as it stands.
+// Reads the extension object of a request: a Struct, or JSON text that is copied into the token unchanged.
 
 import type { IssueInput } from '../authority/index.ts';
 import { MAX_EXT_TEXT_CHARACTERS } from '../calls/message-limits.ts';
@@ -24,12 +24,12 @@ export function readExtension(extension: IssueRequest['extension']): IssueInput[
   }
 }
 
-/** The same reading as a verifier's, so that what is issued can be verified. */
+/** Parses the text as a verifier does, so that the issued token can be verified. */
 function readExtensionText(field: string, text: string): IssueInput['ext'] {
   const parsed = parseStrictObject(text);
   if (!parsed.ok && parsed.fault === TOO_DEEP) throw tooDeep(field);
   if (!parsed.ok) throw invalid(field, `must be one strict JSON object: ${parsed.fault}`);
-  // A reader of tokens judges the numbers of the outermost object by their claims; here no claim has a rule for them.
+  // A verifier checks numbers of the top level by the rules of their claims. Members of an extension have no such rules.
   if (Object.values(parsed.value).some((member) => typeof member === 'number' && !Number.isFinite(member))) {
     throw invalid(field, 'must be one strict JSON object: a number is out of range');
   }

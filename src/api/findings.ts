@@ -1,4 +1,4 @@
-// What does not hold, as a message: for verdicts, for steps that failed, and for broken rules of a graph.
+// Converts rejections into findings, for verdicts, failed steps and violated rules of a graph.
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type Rejection, remedyOf } from '../errors.ts';
@@ -10,15 +10,15 @@ export function writeFinding(rejection: Rejection): MessageInitShape<typeof Find
   return { reason: ErrorReason[reason], message, metadata: { ...facts }, remedy: remedyOf(rejection) };
 }
 
-/** The reason alone, where there is no room for more. */
+/** Returns a finding with the reason alone, for results that have no room for more. */
 export function writeReason({ reason }: Rejection): MessageInitShape<typeof FindingSchema> {
   return { reason: ErrorReason[reason] };
 }
 
-/** Tag and length of one field in front of its bytes. */
+/** The bytes of the tag and length of one field. */
 export const FIELD_OVERHEAD = 4;
 
-/** What a finding takes, at most. */
+/** Returns the maximum size of a finding in bytes. */
 export function findingBytes(rejection: Rejection): number {
   const { message, metadata: facts } = rejection;
   let bytes = 3 * FIELD_OVERHEAD + Buffer.byteLength(message) + Buffer.byteLength(remedyOf(rejection));

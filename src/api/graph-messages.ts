@@ -1,4 +1,4 @@
-// Between messages and the domain: what is said about a graph, within a size that every client can read.
+// Converts reports about graphs into messages, of a size that every client can read.
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
@@ -33,10 +33,10 @@ const SOURCES = {
   ancestor: TaintSource.ANCESTOR,
 } as const;
 
-/** What they take where the graph is all that was asked for: gRPC clients read 4 MiB, and there is more in a response. */
+/** The maximum size of the report in a ValidateDAG response. gRPC clients read 4 MiB by default, and the response has more fields. */
 const MAX_GRAPH_BYTES = 1536 * 1024;
 
-/** The report inside a verdict; in a batch its lists are written into the room that all of its verdicts share. */
+/** Converts the report of a verdict. In a batch its lists use the shared budget of details. */
 export function writeReport(report: Report, details?: DetailBudget): MessageInitShape<typeof DagReportSchema> {
   const bytes = Math.min(MAX_REPORT_BYTES, details?.left ?? MAX_REPORT_BYTES);
   const room = new Room(bytes);
@@ -46,14 +46,14 @@ export function writeReport(report: Report, details?: DetailBudget): MessageInit
   return { ...findings, visited, taintsUnknown, omitted: room.omitted };
 }
 
-/** The same where the graph is all that was asked for: as much as one response holds. */
+/** Converts a report that is the only content of a response, with as many rows as fit. */
 export function writeWholeReport(report: Report): MessageInitShape<typeof DagReportSchema> {
   const room = new Room(MAX_GRAPH_BYTES);
   const { visited, taintsUnknown } = report;
   return { ...writeFindings(report, room), visited, taintsUnknown, omitted: room.omitted };
 }
 
-/** And with the shape of the graph. */
+/** Converts a report together with the shape of the graph. */
 export function writeGraphReport(report: Report): MessageInitShape<typeof ValidateDAGResponseSchema> {
   const room = new Room(MAX_GRAPH_BYTES);
   const { size, depth, visited, taintsUnknown } = report;
@@ -74,7 +74,7 @@ function writeFindings(report: Report, room: Room) {
   };
 }
 
-/** A rule may be broken by 10,000 tasks at once: those of one violation are cut where the room ends, too. */
+/** A rule may be violated by 10,000 tasks at once, so the tasks of one violation are cut too. */
 function writeViolations({ violations }: Report, room: Room): MessageInitShape<typeof DagViolationSchema>[] {
   const rows = room.take(violations, (broken) => FIELD_OVERHEAD + findingBytes(rejectionOf(broken)));
   return rows.map((broken) => ({
@@ -110,7 +110,7 @@ function sizeOfTaint({ task, ancestor, kid }: Taint): number {
   return 3 * FIELD_OVERHEAD + names + sizeOfText(kid);
 }
 
-/** Room for the rows of a response. What comes first goes in first; what does not go in is counted. */
+/** The space for the rows of a response. Rows are added in order; those that do not fit are counted. */
 class Room {
   #left: number;
   omitted = 0;
@@ -123,7 +123,7 @@ class Room {
     return this.#left;
   }
 
-  /** The first of `rows`, as many as go in. */
+  /** Returns the first of `rows`, as many as fit. */
   take<T>(rows: readonly T[], sizeOf: (row: T) => number): T[] {
     let taken = 0;
     for (; taken < rows.length; taken++) {

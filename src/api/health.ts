@@ -1,4 +1,4 @@
-// grpc.health.v1: whether this instance takes calls, for the whole server ('') and for each of its services.
+// grpc.health.v1: whether this instance accepts calls, for the whole server ('') and for each of its services.
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Call, Service } from '../calls/call.ts';
@@ -11,13 +11,16 @@ import {
 import { createStatusWatch } from './status-watch.ts';
 
 export interface HealthOptions {
-  /** Full names of the services, `ect.v1.AuthorityService`. */
+  /** The full names of the services: `ect.v1.AuthorityService`. */
   readonly services: readonly string[];
-  /** Full names of methods that need more than others, `ect.v1.AuthorityService/Issue`, each with whether that is there. */
+  /**
+   * The full names of methods that need more than their service does (`ect.v1.AuthorityService/Issue`), each with a function that says
+   * whether it can be served.
+   */
   readonly methods: Readonly<Record<string, () => boolean>>;
   /** Whether calls can be served now. */
   readonly isServing: () => boolean;
-  /** How often a watched status is looked at, in milliseconds. */
+  /** How often the status is checked for watchers, in milliseconds. */
   readonly watchIntervalMs: number;
   /** Aborted when the service stops: watchers are informed immediately. */
   readonly stopping: AbortSignal;

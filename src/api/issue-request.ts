@@ -1,4 +1,4 @@
-// Reads what Issue is asked for.
+// Reads an Issue request.
 
 import type { Duration } from '@bufbuild/protobuf/wkt';
 import type { IssueInput } from '../authority/index.ts';
@@ -52,10 +52,10 @@ function issueInputOf(request: IssueRequest): IssueInput {
   };
 }
 
-/** Instead of what cannot be read, so that it is not missed as well. */
+/** A placeholder for an audience that cannot be read, so that `aud` is not also reported as missing. */
 const SOME_PARTY = 'urn:some:party';
 
-/** The readers of the fields, each by itself. What depends on the level is judged as of L2 where that is wrong. */
+/** The readers of the fields; each reads one part. If the level is invalid, the fields that depend on it are checked as for L2. */
 function issueReaders(request: IssueRequest): readonly Reader<IssueRequest>[] {
   const level = LEVELS[request.level] ?? 'L2';
   return [

@@ -10,12 +10,14 @@ import { type Status, StatusSchema } from '../gen/google/rpc/status_pb.ts';
 import type { DetailBudget } from './detail-budget.ts';
 import { FIELD_OVERHEAD, findingBytes, writeFinding, writeReason } from './findings.ts';
 
-/** What an error has in any case. */
+/** The minimum size of an error: every item has this much. */
 export const ERROR_BYTES = 1_024;
-/** Tags and lengths of a status, and of one of its details. */
+/** The tags and lengths of a status and of one of its details. */
 const AROUND_BYTES = 16;
 
-/** The error as the status of an item. Without room it names as many fields as go into ERROR_BYTES. */
+/**
+ * Converts an error into the status of an item. If the budget has no room for all of it, it names as many fields as fit into ERROR_BYTES.
+ */
 export function toItemStatus(error: EctError, room?: DetailBudget): Status {
   const status = toStatus(error);
   const excess = sizeOf(status) - ERROR_BYTES;
@@ -27,7 +29,10 @@ function sizeOf({ message, details }: Status): number {
   return each.reduce((sum, bytes) => sum + bytes, Buffer.byteLength(message) + AROUND_BYTES);
 }
 
-/** Half of the bytes at most are the message; the last violations go first, then whole details. ErrorInfo stays. */
+/**
+ * Shortens a status: the message gets at most half of the bytes; then the last violations are removed, then whole details. ErrorInfo is
+ * always kept.
+ */
 function shortened({ code, message, details: [info, ...others] }: Status): Status {
   const kept = info === undefined ? [] : [withShortMetadata(info)];
   const short = { code, message: cut(message, ERROR_BYTES / 2), details: kept };
@@ -43,7 +48,7 @@ function shortened({ code, message, details: [info, ...others] }: Status): Statu
   return create(StatusSchema, short);
 }
 
-/** Of a text that was cut to so many bytes nothing of a character is left over. */
+/** Cuts a text to this many bytes, without splitting a character. */
 function cut(text: string, bytes: number): string {
   if (Buffer.byteLength(text) <= bytes) return text;
   return `${Buffer.from(text)
@@ -51,7 +56,7 @@ function cut(text: string, bytes: number): string {
     .replace(/\uFFFD+$/, '')}…`;
 }
 
-/** An ErrorInfo of at most half of the bytes: each value of its metadata is cut to its share. */
+/** Returns an ErrorInfo of at most half of the bytes: the values of its metadata are cut to equal shares. */
 function withShortMetadata(info: Any): Any {
   if (info.value.length <= ERROR_BYTES / 2 - AROUND_BYTES) return info;
   const unpacked = anyUnpack(info, ErrorInfoSchema);
@@ -64,7 +69,7 @@ function withShortMetadata(info: Any): Any {
   return anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason, domain, metadata: short }));
 }
 
-/** Why a token of a batch is not valid. It has ERROR_BYTES too; without room for more its message is cut. */
+/** Converts the rejection of a token in a batch. It has at least ERROR_BYTES; if the budget has no room for more, its message is cut. */
 export function toItemFinding(rejection: Rejection, room: DetailBudget | undefined): ReturnType<typeof writeFinding> {
   const excess = findingBytes(rejection) + FIELD_OVERHEAD - ERROR_BYTES;
   if (excess <= 0 || room === undefined || room.take(excess)) return writeFinding(rejection);

@@ -36,7 +36,7 @@ export function writeSigningKey(key: KeyRecord): MessageInitShape<typeof Signing
   };
 }
 
-/** Since which second a key is marked as compromised; undefined where it is not. */
+/** Returns the second since which a key is marked as compromised; undefined if it is not. */
 export type SinceOf = (kid: string) => number | undefined;
 
 function writeManagedKey(key: KeyRecord, sinceOf: SinceOf): MessageInitShape<typeof ManagedKeySchema> {
@@ -55,7 +55,7 @@ function writeManagedKey(key: KeyRecord, sinceOf: SinceOf): MessageInitShape<typ
   };
 }
 
-/** The earliest time that was stated, in milliseconds: by the entry about the key, or by a mark. */
+/** Returns the earliest compromise in milliseconds, of the entry about the key and the marks. */
 function earliestOf(revokedMs: number | undefined, markedSecond: number | undefined): number | undefined {
   if (markedSecond === undefined) return revokedMs;
   return Math.min(revokedMs ?? Number.POSITIVE_INFINITY, markedSecond * 1000);
@@ -73,17 +73,17 @@ export function readKeyQuery({ past, pageSize, pageToken }: ListKeysRequest): Ke
   return { past, startIndex: readPageToken(listOf(past), pageToken) ?? 0, limit: keysAPage(pageSize) };
 }
 
-/** How many keys a page has at most. */
+/** Returns the maximum number of keys on a page. */
 export function keysAPage(pageSize: number): number {
   return pageSizeOf(pageSize, MAX_PAGE_KEYS, MAX_PAGE_KEYS);
 }
 
-/** For the token of the next page. */
+/** Identifies the list in the token of the next page. */
 function listOf(past: boolean): string {
   return JSON.stringify(['keys', past]);
 }
 
-/** A page of so many keys at most, and as many as have room. */
+/** Returns a page with at most this many keys, and at most as many as fit into a response. */
 export function writeKeyPage(
   { keys, next }: KeyPage,
   { limit, past }: KeyQuery,
@@ -125,7 +125,7 @@ export function readKeyInput({ kid, note }: { readonly kid: string; readonly not
   return { kid, note };
 }
 
-/** `sinceMs`: milliseconds since the epoch; undefined: as of now. */
+/** `sinceMs`: milliseconds since the epoch; undefined: from now on. */
 export function readRevocation({ kid, note, compromisedSince }: RevokeKeyRequest) {
   checkAll(
     () => checkKid(kid),

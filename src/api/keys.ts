@@ -1,4 +1,4 @@
-// ect.v1.KeyService: the public keys, for everyone.
+// ect.v1.KeyService: the public keys. No authentication is needed.
 
 import type { AuthorityContext } from '../authority/index.ts';
 import type { Service } from '../calls/call.ts';
@@ -8,7 +8,7 @@ import type { KeyManager } from '../key-manager/index.ts';
 import { writeSigningKey } from './key-messages.ts';
 import { keySetBytes } from './key-sizes.ts';
 
-/** Serves the keys in the key manager, and the verifier key of the ledger. */
+/** Returns the service: the public keys of the key manager, and the verifier key of the ledger. */
 export function keyService(
   { ledger }: Pick<AuthorityContext, 'ledger'>,
   keyManager: KeyManager,

@@ -27,14 +27,14 @@ import { answerRecording } from './recording.ts';
 import { checkLookupId, checkReceiptFormat, checkTaskName } from './request-fields.ts';
 import { checkAll, inField } from './violations.ts';
 
-/** Serves the ledger to authenticated callers. */
+/** Returns the service. Callers must be authenticated. */
 export function ledgerService(context: AuthorityContext): Service<typeof LedgerService> {
   const { ledger } = context;
   return {
     descriptor: LedgerService,
     access: 'callers',
     asksItself: ['getEntry', 'getRecording', 'listEntries', 'getWorkflow', 'getInclusionProof'],
-    // A page of 1,000 entries takes some 15 ms, a small call 0.1.
+    // A page of 1,000 entries takes about 15 ms, a small call 0.1 ms.
     weights: { listEntries: 100, getWorkflow: 100 },
     maxRequestBytes: { '*': MAX_MESSAGE_BYTES },
     answerBytes: {
@@ -135,13 +135,15 @@ async function findEntry(context: AuthorityContext, reader: Reader, { name }: Ge
   throw new EctError(reject('ENTRY_NOT_FOUND', `The ledger has no such task ${where}.`, namesOf({ wid, jti })));
 }
 
-/** The entry at an index, where the caller may see it. */
+/** Returns the entry at an index if the caller may see it. */
 async function seenAt(ledger: Ledger, reader: Reader, index: number): Promise<LedgerRecord | undefined> {
   const record = await ledger.at(index);
   return (await reader.maySee(record && askedAbout(record))) ? record : undefined;
 }
 
-/** For callers who may not see everything: of an index without an entry, and of one whose entry they may not see. */
+/**
+ * The same error for an index without an entry and for an entry that the caller may not see, so that a caller cannot distinguish them.
+ */
 function notReadable(): EctError {
   return new EctError({
     ...reject('ENTRY_NOT_FOUND', 'The ledger has no entry of this index that this caller may read.', { jti: '' }),
@@ -149,7 +151,7 @@ function notReadable(): EctError {
   });
 }
 
-/** Names the field of the request that a rejection is about. */
+/** Returns a handler that adds the name of the request field to a rejection. */
 function naming(fieldOf: (error: EctError) => string): (thrown: unknown) => never {
   return (thrown) => {
     throw thrown instanceof EctError ? inField(fieldOf(thrown), thrown) : thrown;

@@ -1,11 +1,11 @@
-// A string instead of a list of strings. Python converts it into a list of its characters without an error: aud="urn:x"
-// arrives as "u", "r", "n", ":", "x".
+// Detects a string that was passed as a list of strings. Python converts it silently into a list of its characters: aud="urn:x" arrives
+// as "u", "r", "n", ":", "x".
 
 import { demand } from './invalid.ts';
 
 /**
- * Rejects a list with more than one entry of a single character: no URI, UUID or token is so short. A list whose only entry
- * is one character says what the caller meant, also where it was given as a string.
+ * Rejects a list with more than one entry if each entry is a single character: no URI, UUID or token is that short. A list with one entry
+ * of one character is accepted, because it has the intended meaning even if it was a string.
  */
 export function demandList(field: string, entries: readonly string[]): void {
   demand(
@@ -16,8 +16,9 @@ export function demandList(field: string, entries: readonly string[]): void {
 }
 
 /**
- * Whether a list is what became of a string.
- * @internal Exported because the rule is tested by itself.
+ * Whether a list looks like the characters of a string.
+ *
+ * @internal Exported because the rule has tests of its own.
  */
 export function isSpelledOut(entries: readonly string[]): boolean {
   let characters = 0;

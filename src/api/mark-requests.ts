@@ -1,4 +1,4 @@
-// Between messages and the domain: what an administrator says is compromised.
+// Reads a MarkCompromised request.
 
 import type { CompromisedSubject } from '../authority/index.ts';
 import type { MarkCompromisedRequest } from '../gen/ect/v1/admin_pb.ts';
@@ -11,7 +11,7 @@ import { checkAll } from './violations.ts';
 
 type Ids = keyof typeof ID_FORMS;
 
-/** Reads the request. REQUEST_INVALID names the field that is wrong. */
+/** Reads the request. Throws REQUEST_INVALID, which names the invalid field. */
 export function readMarkInput(
   request: MarkCompromisedRequest,
   ids: Ids,
@@ -41,7 +41,7 @@ function readSubject(request: MarkCompromisedRequest, ids: Ids): CompromisedSubj
   }
   if (subject.case !== 'task') throw invalid('subject', 'is required: a task or a kid');
   const { jti, wid } = subject.value;
-  // As the service accepts them in tokens: a mark on anything else would be for nothing.
+  // The id must have a form that the service accepts in tokens. A mark on any other id would have no effect.
   const { pattern, one } = ID_FORMS[ids];
   const rule = `must be ${one}`;
   checkAll(

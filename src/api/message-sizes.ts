@@ -1,31 +1,33 @@
-// How many bytes the messages of a response have at most, in protobuf. Each function has a term for each field that is written; a test
-// fills every field of every response, and compares. Sizes of texts are those that JSON needs, so that the JSON form of a message has at
+// The maximum sizes of response messages, in bytes of protobuf. Each function has a term for each field that is written; a test fills
+// every field of every response and compares. Texts are counted in the size that JSON needs, so that the JSON form of a message has at
 // most twice these bytes (transport/response-memory.ts).
 
 import type { StepRule } from '../authority/index.ts';
 import { ReceiptFormat } from '../gen/ect/v1/ledger_pb.ts';
 
-/** A field with its tag and length. Field numbers of responses are below 16, messages below 2 MiB. */
+/**
+ * Returns the size of a field of this many bytes with its tag and length. Field numbers of responses are below 16, messages below 2 MiB.
+ */
 export function fieldBytes(bytes: number): number {
   return bytes + (bytes < 128 ? 2 : bytes < 16_384 ? 3 : 4);
 }
 
-/** An enum or a truth value. */
+/** An enum or a boolean. */
 const ENUM = 2;
-/** A count of a graph: an int32 that is not negative. */
+/** A count in a graph: a non-negative int32. */
 const COUNT = 6;
-/** An int64 within the safe integers of JavaScript. */
+/** An int64 in the range of safe integers of JavaScript. */
 const INT64 = 9;
-/** A timestamp until the year 9999. */
+/** A timestamp before the year 10000. */
 const SECONDS = 9;
 const MILLISECONDS = 15;
-/** A key id of this service: a SHA-256 in base64url. */
+/** A key id of this service: SHA-256 in base64url. */
 export const KID = 43;
 const SHA_256 = 32;
-/** A SHA-256 in base64 on a line of its own. */
+/** A SHA-256 in base64, with a line end. */
 const HASH_LINE = 45;
 
-/** The texts of a token. Lists as `listBytes` counts them. */
+/** The sizes of the texts of a token, in bytes. Lists are counted by `listBytes`. */
 export interface TaskTexts {
   readonly jti: number;
   readonly wid: number;
@@ -38,7 +40,7 @@ interface ClaimsTexts extends TaskTexts {
   readonly aud: number;
   readonly inpHash: number;
   readonly outHash: number;
-  /** The extension as a Struct, and its JSON text: the texts of PolicyClaims are in it. */
+  /** The extension as a Struct and its JSON text. It includes the texts of PolicyClaims. */
   readonly struct: number;
   readonly policy: number;
 }
@@ -51,20 +53,26 @@ export function claimsFieldBytes(texts: ClaimsTexts): number {
   return fieldBytes(ids + aud + pred + hashes + 2 * SECONDS + ext);
 }
 
-/** Claims of which only the JSON text is known: `struct` is the size of that text where its extension is a Struct. */
+/**
+ * Returns the size of claims of which only the JSON text is known. `struct` is the size of the text if it contains an extension, which
+ * becomes a Struct.
+ */
 export function payloadFieldBytes(struct: number, policy: number): number {
   return fieldBytes(struct + 2 * SECONDS + policyFieldBytes(policy));
 }
 
-/** Four texts, a time and a truth value. `texts`: of a text that has all of them; 0: it has none. */
+/**
+ * Returns the size of PolicyClaims: four texts, a time and a boolean. `texts` is the size of a text that contains all of them; 0 means
+ * that there are no policy claims.
+ */
 function policyFieldBytes(texts: number): number {
   return texts === 0 ? 0 : fieldBytes(4 * fieldBytes(0) + POLICY_LENGTHS + texts + SECONDS + ENUM);
 }
 
-/** Lengths of three texts that need two bytes more than `fieldBytes(0)` has. */
+/** Three texts can have a length that needs two bytes more than `fieldBytes(0)` counts. */
 const POLICY_LENGTHS = 6;
 
-/** Names and numbers of a payload, and what is between them. */
+/** The names, numbers and punctuation of a payload. */
 export const PAYLOAD_BYTES = Buffer.byteLength(
   JSON.stringify({
     iss: '',
@@ -81,12 +89,12 @@ export const PAYLOAD_BYTES = Buffer.byteLength(
   }),
 );
 
-/** The least that a payload has besides the texts that a leaf takes from it: `exec_act` and `aud` have a character each. */
+/** The minimum size of a payload without the texts that its leaf contains too: `exec_act` and `aud` have one character each. */
 export const LEAST_PAYLOAD_BYTES = Buffer.byteLength(
   JSON.stringify({ iss: '', aud: 'a', iat: 1_000_000_000, exp: 1_000_000_000, jti: '', exec_act: 'a', pred: [] }),
 );
 
-/** Names and numbers of a leaf, and what is between them. */
+/** The names, numbers and punctuation of a leaf. */
 const LEAF_BYTES = Buffer.byteLength(
   JSON.stringify({
     commitment: 'c'.repeat(KID),
@@ -107,20 +115,20 @@ const LEAF_BYTES = Buffer.byteLength(
   }),
 );
 
-/** `predWids`: the workflows of the predecessors. */
+/** `predWids` is the size of the workflows of the predecessors. */
 export function leafBytes({ jti, wid, iss, pred }: TaskTexts, kid: number, predWids: number): number {
   return LEAF_BYTES + jti + wid + iss + pred + kid + predWids;
 }
 
-/** Around the hashes: the first line, the salt, the index and an empty line. */
+/** The parts of a TLOG_PROOF around its hashes: the first line, the salt, the index and an empty line. */
 const TLOG_PROOF_BYTES =
   'c2sp.org/tlog-proof@v1\n'.length + 'extra \n'.length + 44 + 'index 9007199254740991\n\n'.length;
-/** Around the names: the size, the root, and the signature with the id of its key. */
+/** The parts of a checkpoint besides its names: the size, the root, and the signature with the key id. */
 const CHECKPOINT_BYTES = Buffer.byteLength('\n9007199254740991\n\n\n—  \n') + 44 + 92;
-/** After the name in a verifier key: the id of the key, and the key. */
+/** The parts of a verifier key after the name: the key id and the key. */
 const KEY_BYTES = '+00000000+'.length + 44;
 
-/** A receipt in a tree of this depth. */
+/** Returns the size of a receipt in a tree of this depth. */
 export function receiptFieldBytes(leaf: number, verifierKey: string, depth: number, format: ReceiptFormat): number {
   const checkpoint = CHECKPOINT_BYTES + 2 * (Buffer.byteLength(verifierKey) - KEY_BYTES);
   const proof =
@@ -130,17 +138,20 @@ export function receiptFieldBytes(leaf: number, verifierKey: string, depth: numb
   return fieldBytes(fieldBytes(leaf) + fieldBytes(proof));
 }
 
-/** An entry of a task with its token, beside a receipt: no leaf and no salt. */
+/** Returns the size of an entry of a task with its token, beside a receipt, which contains leaf and salt. */
 export function entryFieldBytes({ jti, wid, iss, pred }: TaskTexts, kid: number, token: number): number {
   const name = fieldBytes(fieldBytes(jti) + fieldBytes(wid));
   const task = name + fieldBytes(iss) + pred + SECONDS + fieldBytes(kid) + fieldBytes(token);
   return fieldBytes(INT64 + MILLISECONDS + fieldBytes(task));
 }
 
-/** A report without its lists, whose rows take their room from the batch. */
+/** A report without its lists; the rows of these use the shared budget of the batch. */
 export const REPORT_FIELD_BYTES = fieldBytes(3 * ENUM + 2 * COUNT);
 
-/** The rows of these steps, each with a finding that has the reason alone: what else findings say takes its room from the batch. */
+/**
+ * Returns the size of the rows of these steps, each with a finding that has only its reason. Everything else in findings uses the shared
+ * budget of the batch.
+ */
 export function checksBytes(steps: readonly StepRule[]): number {
   let bytes = 0;
   for (const { name, rule } of steps) {
@@ -153,7 +164,7 @@ export function checksBytes(steps: readonly StepRule[]): number {
 
 const FINDING_BYTES = fieldBytes(1 + ENUM);
 
-/** Level, key and truth values of a response. */
+/** The level, key and booleans of a response. */
 export const ISSUED_BYTES = ENUM;
 export const VERDICT_BYTES = 2 * ENUM;
 export const APPENDED_BYTES = ENUM;

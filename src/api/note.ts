@@ -1,11 +1,11 @@
-// Why an administrator does something, in words of its own.
+// The note in which an administrator says why something is done.
 
 import { MAX_NOTE_CHARACTERS } from '../calls/message-limits.ts';
 import { demand } from './invalid.ts';
 
 const TEXT = new RegExp(`^[^\\p{Cc}\\p{Cs}]{0,${MAX_NOTE_CHARACTERS}}$`, 'u');
 
-/** Whether a text may stand in a line, and is as short as a note. */
+/** Whether `text` has no line breaks or control characters, and is not longer than a note may be. */
 export function isText(text: string): boolean {
   return TEXT.test(text);
 }

@@ -1,6 +1,6 @@
-// Pages of lists: how many rows one has, and the tokens by which the next one is asked for. A token is opaque to callers. It is the
-// place at which the next page begins, and a digest of what is listed, so that it is of no use for another list. It is not a secret and
-// not signed: the place is one in a list that the caller may read.
+// Paging of lists: the number of rows of a page, and the tokens of following pages. A token is opaque to callers. It contains the
+// position at which the next page begins and a digest of the list, so that it is invalid for another list. It is neither secret nor
+// signed, because it contains only a position in a list that the caller may read.
 
 import { createHash } from 'node:crypto';
 import { demand, invalid } from './invalid.ts';
@@ -8,7 +8,7 @@ import { demand, invalid } from './invalid.ts';
 const DIGEST_BYTES = 8;
 const PLACE_BYTES = 6;
 
-/** `list`: everything that says what is listed and in which order. */
+/** `list` identifies what is listed and in which order. */
 export function writePageToken(list: string, place: number): string {
   const bytes = Buffer.alloc(DIGEST_BYTES + PLACE_BYTES);
   digestOf(list).copy(bytes);
@@ -16,7 +16,7 @@ export function writePageToken(list: string, place: number): string {
   return bytes.toString('base64url');
 }
 
-/** The place at which the page begins; undefined for the first page. REQUEST_INVALID for a token of another list. */
+/** Returns the position at which the page begins; undefined for the first page. Throws REQUEST_INVALID for a token of another list. */
 export function readPageToken(list: string, token: string): number | undefined {
   const bytes = bytesOf(token);
   if (bytes === undefined) return undefined;
@@ -45,7 +45,7 @@ function digestOf(list: string): Buffer {
   return createHash('sha256').update(list).digest().subarray(0, DIGEST_BYTES);
 }
 
-/** How many rows a page has at most: 0 is `usual`, and more than `most` is `most`. What is rejected counts as `usual`. */
+/** Returns the maximum number of rows of a page: `usual` for 0, and `most` for more than `most`. An invalid size counts as `usual`. */
 export function pageSizeOf(pageSize: number, usual: number, most: number): number {
   return pageSize <= 0 ? usual : Math.min(pageSize, most);
 }

@@ -1,17 +1,17 @@
-// A page beside the calls: what answers a plain GET over HTTP.
+// The port of a page: the response to a plain GET over HTTP, outside of the calls.
 
-/** What a page answers. */
+/** The content of a page. */
 export interface PageContent {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
-  /** Seconds for which it may be cached; 0: it must not be cached. */
+  /** For how many seconds caches may keep it; 0: it must not be cached. */
   readonly maxAgeSeconds: number;
 }
 
 export interface Page {
   readonly path: string;
-  /** Whether it is public, and pages of any origin may read it in a browser. */
+  /** Whether web pages of any origin may read it in a browser. */
   readonly isOpen?: boolean;
   readonly read: () => PageContent | Promise<PageContent>;
 }

@@ -1,5 +1,5 @@
-// How an entry came into the ledger, as it is answered, and to whom: to administrators, to the caller that had it recorded, and to the
-// workload in whose name it is. Others learn nothing of it, not even whether there is any.
+// Converts the provenance of an entry into a message, for those who may see it: administrators, the caller that requested the entry, and
+// the workload that issued the token. Others do not even learn whether there is any.
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
@@ -31,13 +31,13 @@ const STRENGTHS: Readonly<Record<Provenance['strength'], ProofStrength>> = {
   possession: ProofStrength.POSSESSION,
 };
 
-/** The provenance of a record that was read with its content, where the caller may see it. */
+/** Returns the provenance of a record that was read with its content, if the caller may see it. */
 export function provenanceFor(
   { isAdministrator, policy }: AuthorityContext,
   caller: Caller,
 ): (record: LedgerRecord) => ProvenanceFields | undefined {
   const seesAll = isAdministrator?.(caller) === true;
-  // Anonymous callers cannot be distinguished, so none of them may see what another one recorded.
+  // Anonymous callers cannot be distinguished, so none of them may see the entries of another.
   const name = caller.kind === 'anonymous' ? undefined : caller.id;
   const iss = name === undefined ? undefined : defaultIssuer(caller, policy.issuer);
   return ({ author, provenance }) => {

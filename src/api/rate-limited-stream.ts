@@ -1,17 +1,17 @@
-// The requests of a stream at a bounded rate. Who sends more is not rejected: its next request is read later.
+// Limits the rate of the requests of a stream. Requests above the rate are not rejected but read later.
 
 import { type Rate, TokenBucket } from '../limits/index.ts';
 
 export interface StreamRate {
   readonly rate: Rate;
-  /** A stream without a request for so long ends. */
+  /** A stream ends when it has had no request for this time. */
   readonly idleMs: number;
 }
 
-/** How long a request waits before it is tried again whether the rate allows it, in milliseconds. */
+/** How long a request above the rate waits before the next attempt, in milliseconds. */
 const RETRY_MS = 20;
 
-/** Yields the requests in order. Ends when none has come for a while; throws the reason of the signal. */
+/** Yields the requests in order. Ends when none has arrived within the idle time. Throws the reason of the signal when it is aborted. */
 export async function* paced<T>(
   requests: AsyncIterable<T>,
   signal: AbortSignal,
@@ -27,14 +27,14 @@ export async function* paced<T>(
   }
 }
 
-/** The next request; undefined where it does not come in time. */
+/** Returns the next request; undefined if none arrives in time. */
 async function nextWithin<T>(iterator: AsyncIterator<T>, ms: number): Promise<IteratorResult<T> | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const idle = new Promise<undefined>((resolve) => {
     timer = setTimeout(resolve, ms, undefined).unref();
   });
   const next = iterator.next();
-  // It may fail after the wait has ended.
+  // The promise may reject after the wait has ended.
   next.catch(() => undefined);
   try {
     return await Promise.race([next, idle]);

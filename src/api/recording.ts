@@ -1,4 +1,4 @@
-// LedgerService.GetRecording: what became of a token that left before its entry.
+// LedgerService.GetRecording: the state of an asynchronous recording.
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Duration } from '@bufbuild/protobuf/wkt';
@@ -45,12 +45,12 @@ export async function answerRecording(
   return { status: RecordingStatus.RECORDED, entry, receipt };
 }
 
-/** In milliseconds. */
+/** Returns the wait in milliseconds. */
 function readWait(wait: Duration | undefined): number {
   return Math.min(readDurationMs('wait', wait) ?? 0, MAX_WAIT_MS);
 }
 
-/** Undefined: it is not asked about one token. */
+/** Undefined if the request does not name one token. */
 function readDigest(digest: Uint8Array): Uint8Array | undefined {
   demand(digest.length === 0 || digest.length === SHA_256_BYTES, 'signing_input_sha256', 'must have 32 bytes');
   return digest.length === 0 ? undefined : digest;

@@ -1,4 +1,4 @@
-// gRPC server reflection, v1 and v1alpha, over the generated descriptors: tools can call the service without its proto.
+// gRPC server reflection, v1 and v1alpha, from the generated descriptors: tools can call the service without its proto files.
 
 import { type DescFile, type DescService, toBinary } from '@bufbuild/protobuf';
 import { nestedTypes } from '@bufbuild/protobuf/reflect';
@@ -10,7 +10,7 @@ import { ServerReflection } from '../gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionAlpha } from '../gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import { paced, type StreamRate } from './rate-limited-stream.ts';
 
-/** What both versions ask; their messages have the same fields, only their packages differ. */
+/** The request of both versions. Their messages have the same fields in different packages. */
 interface Question {
   readonly host: string;
   readonly messageRequest: { readonly case: string | undefined; readonly value?: unknown };
@@ -22,7 +22,7 @@ type Answer =
   | { case: 'listServicesResponse'; value: { service: { name: string }[] } }
   | { case: 'errorResponse'; value: { errorCode: number; errorMessage: string } };
 
-/** Both reflection services, for these services and themselves. They are public, as the proto is. */
+/** Returns both reflection services, which describe these services and themselves. Like the proto files they are public. */
 export function createReflection(
   services: readonly DescService[],
   pace: StreamRate = { rate: { burst: 200, perSecond: 50 }, idleMs: 60_000 },
@@ -53,7 +53,7 @@ export function createReflection(
 }
 
 function createAnswers(services: readonly DescService[]): (query: Question['messageRequest']) => Answer {
-  // No service imports the details of errors: they are in an Any, and tools that print one ask for its type by name.
+  // No service imports the error details, because they are inside an Any. Tools that print them request their types by name.
   const files = withDependencies([...services.map((service) => service.file), file_google_rpc_error_details]);
   const byName = new Map([...files].map((file) => [file.proto.name, file]));
   const bySymbol = indexSymbols(files);
@@ -70,7 +70,7 @@ function createAnswers(services: readonly DescService[]): (query: Question['mess
       case 'fileContainingSymbol':
         return fileAnswer(bySymbol.get(name));
       case 'allExtensionNumbersOfType':
-        // Our protos declare no extensions.
+        // These protos declare no extensions.
         if (!bySymbol.has(name)) return notFound();
         return { case: 'allExtensionNumbersResponse', value: { baseTypeName: name } };
       default:
@@ -79,7 +79,9 @@ function createAnswers(services: readonly DescService[]): (query: Question['mess
   };
 }
 
-/** The file and everything that it imports, so that one response is enough to build the types. Each is written once. */
+/**
+ * Returns a function that lists a file and all its imports, so that one response is enough to build the types. Each file is encoded once.
+ */
 function createFileAnswers(): (file: DescFile | undefined) => Answer {
   const written = new Map<DescFile, Answer>();
   return (file) => {
@@ -106,7 +108,7 @@ function withDependencies(roots: readonly DescFile[]): Set<DescFile> {
   return files;
 }
 
-/** Full names of messages, enums, services and methods, each with the file that declares it. */
+/** Returns the full names of messages, enums, services and methods, each with the file that declares it. */
 function indexSymbols(files: Iterable<DescFile>): Map<string, DescFile> {
   const symbols = new Map<string, DescFile>();
   for (const file of files) {

@@ -1,4 +1,4 @@
-// Fields that several requests have. What the domain has no rule for is bounded here.
+// Reads fields that several requests have. Limits that the procedures do not enforce are enforced here.
 
 import type { IssueInput } from '../authority/index.ts';
 import { MAX_HANDED_ALONG, MAX_LOOKUP_ID_CHARACTERS, MAX_NAME_BYTES } from '../calls/message-limits.ts';
@@ -13,29 +13,29 @@ import { demand, invalid } from './invalid.ts';
 import { demandList } from './lists.ts';
 import { checkAll } from './violations.ts';
 
-/** What else is wrong with what was read. Asked only where a request is rejected. */
+/** Returns the other faults of an input. Called only when the request is rejected. */
 export type FaultsIn<Input> = (input: Input) => readonly Rejection[];
 export const noFaults = () => [];
 
-/** A name that a caller gives to a call or an item. */
+/** Reads the name that a caller gives to a call or an item. */
 export function readName(field: string, name: string): string {
   if (!isName(name)) throw invalid(field, `must have at most ${MAX_NAME_BYTES} bytes`);
   return name;
 }
 
 export function isName(name: string): boolean {
-  // A character has three bytes at most, so those of a short name need not be counted.
+  // A UTF-16 unit has at most three bytes in UTF-8, so the bytes of a short name need not be counted.
   return 3 * name.length <= MAX_NAME_BYTES || Buffer.byteLength(name) <= MAX_NAME_BYTES;
 }
 
-/** An id by which a task or a workflow is looked up. Longer than any that there is it is a fault of the request. */
+/** Checks the id of a task or workflow to look up. An id that is longer than any valid one is a fault of the request. */
 export function checkLookupId(field: string, id: string, isRequired = false): void {
   demand(id !== '' || !isRequired, field, 'is required');
   const rule = `must have at most ${MAX_LOOKUP_ID_CHARACTERS} characters`;
   demand(!hasMoreCharacters(id, MAX_LOOKUP_ID_CHARACTERS), field, rule);
 }
 
-/** The name of a task that is looked up. */
+/** Checks the name of a task to look up. */
 export function checkTaskName({ wid, jti }: Pick<TaskName, 'wid' | 'jti'>): void {
   checkAll(
     () => checkLookupId('task.jti', jti, true),
@@ -55,10 +55,10 @@ export function readPredecessors(tokens: readonly string[]): readonly string[] {
   return tokens;
 }
 
-/** A literal inside the function would be a new object for each item of a batch. */
+/** A constant, because a literal inside of the function would allocate an object for each item of a batch. */
 const REQUEST_ID = /^[\x21-\x7e]*$/;
 
-/** The id of a request, under which its result is stored. */
+/** Reads the id of the request, under which its result is stored. */
 export function readRequestId(id: string): string {
   if (!REQUEST_ID.test(id)) throw invalid('request_id', 'must be printable ASCII without blanks');
   return readName('request_id', id);
@@ -76,10 +76,10 @@ export function readLevel(field: string, level: Level): IssueInput['level'] | un
   return LEVELS[level];
 }
 
-/** The value that means no binding. */
+/** The value of a oneof that is not set: no binding. */
 export const NOTHING = { case: undefined } as const;
 
-/** The hash that a binding stands for: given as it is, or of the octets given. An empty one is a hash of nothing. */
+/** Returns the hash of a binding: the given one, or that of the given octets. Empty octets have a hash too. */
 export function readBinding(binding: IssueRequest['inputBinding'] | IssueRequest['outputBinding']): string | undefined {
   if (binding.case === undefined) return undefined;
   if (typeof binding.value !== 'string') return hashClaim(binding.value);

@@ -1,6 +1,6 @@
-// How large the response of a batch can become, from its request alone: room for it is reserved, and what exceeds the limit of a response
-// is rejected, before anything is done. So these are upper bounds, in bytes of protobuf. What exceeds a limit of its field is rejected
-// later: it is known by its length alone, before it is decoded or parsed, and counts as an error.
+// Computes an upper bound, in bytes of protobuf, for the response of a batch from its request alone. Before the batch runs, the memory is
+// reserved, and a batch whose response could exceed the limit is rejected. A field that is longer than its limit is rejected later; it is
+// recognised by its length alone, without decoding or parsing, and counts as an error.
 
 import { APPEND_STEPS, type AuthorityContext, callerName, ISSUE_STEPS, VERIFY_STEPS } from '../authority/index.ts';
 import type { Call } from '../calls/call.ts';
@@ -57,19 +57,19 @@ const CHECKS_BYTES = {
   append: checksBytes(APPEND_STEPS),
 };
 const UUID_BYTES = 36;
-/** A workflow of a predecessor in a leaf; an id that is no UUID has 256 characters, each of which JSON may escape. */
+/** The workflow of a predecessor in a leaf. An id that is not a UUID has up to 256 characters, and JSON may escape each of them. */
 const PRED_WID_BYTES = { uuid: 40, text: 516 };
-/** An id has no more characters, and a hash in a claim none. */
+/** The maximum length of an id and of a hash in a claim. */
 const MAX_NAME_CHARACTERS = 256;
 /**
- * Entries that others record before the response is made, or before the call is repeated: 3,000 a second while a token lives that lives
- * as long as possible, a day. So a batch that was accepted is accepted when it is repeated, and returns its tokens and receipts.
+ * How many entries others may record before the response is made or the call is retried: 3,000 per second for a day, which is the longest
+ * lifetime of a token. So a batch that was accepted is also accepted when it is retried, and returns its tokens and receipts.
  */
 const ENTRIES_MEANWHILE = 2 ** 28;
-/** Payloads up to this size are taken as if all of it were in the leaf. */
+/** Up to this size the whole payload is counted as part of the leaf. */
 const SMALL_PAYLOAD_BYTES = 480;
 
-/** The size of a response; a promise where it takes more than a slice to find it. */
+/** The size of a response; a promise if the computation takes more than one slice. */
 type Size = number | Promise<number>;
 
 export function issuedBytes(context: AuthorityContext, items: readonly BatchIssueItem[], call: Call): Size {
@@ -81,7 +81,7 @@ export function issuedBytes(context: AuthorityContext, items: readonly BatchIssu
   );
 }
 
-/** `own`: the issuer where the request names none. */
+/** `own` is the issuer that is used if the request names none. */
 function issueBytes(
   context: AuthorityContext,
   request: IssueRequest,
@@ -97,7 +97,7 @@ function issueBytes(
   const { maxTokenBytes, ids } = context.policy.token;
   if (characters > maxTokenBytes) return rejected;
   spend(characters);
-  // No claim may have a control character.
+  // A claim must not have control characters, so this item will be rejected.
   if (hasControl(jti) || hasControl(wid) || hasControl(execAct) || hasControl(request.iss)) return rejected;
   if (aud.some(hasControl) || pred.some(hasControl)) return rejected;
   const ext = extensionText(request.extension);
@@ -137,7 +137,7 @@ function lengthOf(texts: readonly string[]): number {
   return length;
 }
 
-/** What is longer than its field may be. Every item is asked, so nothing is made for it. */
+/** Whether a field is longer than its limit. It runs for every item, so it allocates nothing. */
 function isBeyondLimits({ jti, wid, iss, execAct, aud, pred, inputBinding, outputBinding }: IssueRequest): boolean {
   return (
     aud.length > MAX_AUDIENCES ||
@@ -157,7 +157,7 @@ function isLongParty(party: string): boolean {
   return party.length > MAX_URI_BYTES;
 }
 
-/** Whether an id or a hash is too long; the octets of an input are no name. */
+/** Whether an id or a hash is too long. The octets of an input have another limit. */
 function isLongName(name: string | Uint8Array | undefined): boolean {
   return typeof name === 'string' && name.length > MAX_NAME_CHARACTERS;
 }
@@ -201,17 +201,17 @@ export function verdictBytes(context: AuthorityContext, items: readonly BatchVer
 
 type Ids = AuthorityContext['policy']['token']['ids'];
 
-/** Whether it may hold policy claims: their names begin with these. An escape may hide one. */
+/** Whether the text may contain policy claims: all their names begin with one of these. An escape may hide a name, so it counts too. */
 function namesPolicy(text: string): boolean {
   return POLICY_NAME.test(text);
 }
 
 const POLICY_NAME = /"pol|"comp|\\u/;
 
-/** Counts so many characters that are to be decoded or parsed. */
+/** Counts characters that are decoded or parsed. */
 type Spend = (characters: number) => void;
 
-/** The results of all items, and `more`. Long lists are measured in slices: between two of them others are served. */
+/** Returns the sum of the results of all items, and `more`. Long lists are measured in slices, so that other calls can run in between. */
 function sumOf<Item extends { readonly reference: string }>(
   items: readonly Item[],
   more: number,
@@ -234,17 +234,17 @@ function sumOf<Item extends { readonly reference: string }>(
   return measure(0);
 }
 
-/** A batch with a longer one is rejected as a whole. */
+/** A batch with a longer reference is rejected as a whole. */
 function referenceBytes(reference: string): number {
   return reference.length > MAX_NAME_BYTES ? 0 : fieldBytes(textBytes(reference));
 }
 
 const STEPS_PER_ITEM = 8;
 
-/** That are decoded, parsed and counted. */
+/** How many characters are decoded, parsed and counted in one step of the yielder. */
 const CHARACTERS_PER_STEP = 32;
 
-/** How many hashes an inclusion proof has, at most. */
+/** Returns the maximum number of hashes in an inclusion proof. */
 function depthOf({ ledger }: AuthorityContext): number {
   return Math.ceil(Math.log2(ledger.size + ENTRIES_MEANWHILE));
 }
@@ -254,25 +254,25 @@ function bindingBytes({ value }: IssueRequest['inputBinding'] | IssueRequest['ou
   return typeof value === 'string' ? textBytes(value) : KID;
 }
 
-/** The key id in the header of a token, by the length of the header, which is not decoded. */
+/** Returns the maximum size of the key id in the header of a token. It follows from the length of the header, which is not decoded. */
 function kidBytes(token: string): number {
   return Math.max(KID, Math.ceil((token.indexOf('.') * 3) / 4) - LEAST_HEADER_BYTES);
 }
 
 const LEAST_HEADER_BYTES = Buffer.byteLength(JSON.stringify({ alg: 'ES256', typ: 'exec+jwt', kid: '' }));
 
-/** What a leaf takes over from a token. Nothing is verified here. */
+/** The sizes of what a leaf copies from a token. Nothing is verified here. */
 interface Taken {
   readonly task: TaskTexts;
-  /** How many predecessors there are at most. */
+  /** The maximum number of predecessors. */
   readonly pred: number;
 }
 
-/** Undefined for what is rejected. */
+/** Undefined for a token that will be rejected. */
 function tasksOf(token: string, ids: Ids): Taken | undefined {
   const payload = payloadOf(token);
   const text = payload.toString('utf8');
-  // The names of claims that a leaf does not have make up for what it adds to those that it has.
+  // The names of claims that the leaf does not contain compensate for the names that only the leaf has.
   if (payload.length <= SMALL_PAYLOAD_BYTES && ids === 'uuid') {
     const pred = text.includes('"pred":[]') ? 0 : Math.floor(payload.length / UUID_BYTES);
     const iss = Math.max(0, payload.length - LEAST_PAYLOAD_BYTES);

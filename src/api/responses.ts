@@ -1,4 +1,4 @@
-// Between messages and the domain: what goes out. Nothing is decided here.
+// Converts results of the procedures into messages.
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
@@ -35,8 +35,9 @@ import { toItemFinding } from './item-errors.ts';
 import type { provenanceFor } from './provenance-messages.ts';
 
 /**
- * The claims of a token as the API spells them, whichever draft it is of.
- * @internal Exported because the rule is tested by itself.
+ * Converts the claims of a token of either draft.
+ *
+ * @internal Exported because the rule has tests of its own.
  */
 export function writeClaims(claims: Claims): MessageInitShape<typeof ClaimsSchema> {
   const { iss, aud, jti, wid, exec_act, pred, inp_hash, out_hash, ect_ext, policy } = claims;
@@ -68,12 +69,12 @@ function writePolicy(policy: PolicyClaims): MessageInitShape<typeof PolicyClaims
   };
 }
 
-/** Seconds since 1970, as claims have them. */
+/** `seconds`: since the epoch, as in claims. */
 function timestampOf(seconds: number): { readonly seconds: bigint; readonly nanos: number } {
   return { seconds: BigInt(seconds), nanos: 0 };
 }
 
-/** A verdict; with every step where a report was asked for. */
+/** Converts a verdict, with all steps if a report was requested. */
 export function writeVerdict(
   verdict: Verdict,
   mode: 'enforce' | 'report',
@@ -92,25 +93,25 @@ export function writeVerdict(
   };
 }
 
-/** Nothing where a batch has no room for both. */
+/** Undefined if the budget of a batch has no room for both tokens. */
 function writeEquivocation({ signingInput, firstSigningInput }: Equivocation, details: DetailBudget | undefined) {
   const bytes = Buffer.byteLength(signingInput) + Buffer.byteLength(firstSigningInput) + EQUIVOCATION_OVERHEAD;
   if (details?.take(bytes) === false) return {};
   return { equivocation: { signingInput, otherSigningInput: firstSigningInput } };
 }
 
-/** Tags and lengths. */
+/** The tags and lengths of the two tokens. */
 const EQUIVOCATION_OVERHEAD = 16;
 
 type Checks = MessageInitShape<typeof CheckSchema>[];
 
-/** What became of a list of steps. */
+/** The results of a list of steps. */
 interface StepResults {
   readonly outcomes: readonly Outcome[];
   readonly failures: readonly Failure[];
 }
 
-/** Where a batch has no room for a finding, its reason is there. */
+/** Converts the results of steps. If the budget of a batch has no room for a finding, only its reason is written. */
 function writeChecks(steps: readonly StepRule[], { outcomes, failures }: StepResults, details?: DetailBudget): Checks {
   return steps.map(({ name, rule }, step) => {
     const row = { name, rule, status: CheckStatus[outcomes[step]!] };
@@ -121,12 +122,12 @@ function writeChecks(steps: readonly StepRule[], { outcomes, failures }: StepRes
   });
 }
 
-/** How a response is written, beside what is in it. */
+/** Options for writing a response. */
 export interface Manner {
   readonly receiptFormat?: ReceiptFormat;
-  /** Of a batch. */
+  /** The budget of details, in a batch. */
   readonly details?: DetailBudget | undefined;
-  /** The provenance of an entry that the caller may see. A batch has no room for those of a thousand entries. */
+  /** Returns the provenance of an entry if the caller may see it. Not set in a batch, whose response has no room for it. */
   readonly provenanceOf?: ReturnType<typeof provenanceFor>;
 }
 
@@ -138,7 +139,7 @@ export function writeAppended({ record, receipt, duplicate }: Appended, { receip
   };
 }
 
-/** What an append would do: nothing of it is done. */
+/** Converts the result of an append dry run. */
 export function writeAppendDryRun(
   result: AppendDryRun,
   manner: Manner = {},
@@ -163,7 +164,7 @@ export function writeIssued(
   };
 }
 
-/** What Issue would do. */
+/** Converts the result of an issue dry run. */
 export function writeIssueDryRun(
   result: IssueDryRun,
   { details }: Manner = {},

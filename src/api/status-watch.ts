@@ -1,15 +1,15 @@
-// Those who watch a status: one set and one timer for all of them, however many they are.
+// Notifies the watchers of a status. All of them share one timer.
 
 export interface StatusWatch<Status> {
-  /** Yields the status under a name, now and whenever it has changed. Ends by throwing the reason of the signal. */
+  /** Yields the status of a name now, and again whenever it has changed. Throws the reason of the signal when it is aborted. */
   watch(name: string, signal: AbortSignal): AsyncGenerator<Status>;
-  /** Looks for changes now. */
+  /** Checks for changes now. */
   look(): void;
-  /** How many watch. */
+  /** The number of watchers. */
   readonly size: number;
 }
 
-/** `statusOf` is asked once for each watcher and interval. While nobody watches there is no timer. */
+/** Calls `statusOf` once for each watcher and interval. Without watchers there is no timer. */
 export function createStatusWatch<Status>(statusOf: (name: string) => Status, intervalMs: number): StatusWatch<Status> {
   const watchers = new Set<Watcher<Status>>();
   let timer: NodeJS.Timeout | undefined;
@@ -65,7 +65,7 @@ class Watcher<Status> {
   look(status: Status): void {
     if (status === this.#last) return;
     this.#last = status;
-    // A slow reader hears the newest status, not each one that there was.
+    // A slow reader receives the newest status, not each of those in between.
     this.#news = { value: status };
     this.end();
   }

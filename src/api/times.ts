@@ -1,32 +1,33 @@
-// Times and durations in requests. The messages of protobuf hold more than their rules allow, and JSON has been held to these rules already:
-// here every field is. A moment is rounded down to what is kept of it; a bound of a list is compared exactly.
+// Reads times and durations in requests. Binary protobuf can represent values outside of the ranges of Timestamp and Duration; the JSON
+// parser checks these ranges, so here every field is checked. A time is rounded down to the stored unit; the bound of a list is compared
+// exactly.
 
 import type { Duration, Timestamp } from '@bufbuild/protobuf/wkt';
 import { demand } from './invalid.ts';
 
-/** 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, in seconds since 1970: what a Timestamp may be. */
+/** The range of a Timestamp, 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z, in seconds since the epoch. */
 const [FIRST_SECOND, LAST_SECOND] = [-62_135_596_800n, 253_402_300_799n];
-/** Some 10,000 years: what a Duration may be. */
+/** The maximum of a Duration: about 10,000 years. */
 const MAX_DURATION_SECONDS = 315_576_000_000n;
 const MAX_NANOS = 999_999_999;
 const NANOS_PER_MS = 1_000_000;
 
 const MOMENT_RULE = 'must be a time from 1970 to 9999, with nanos from 0 to 999,999,999';
 
-/** The second in which a moment lies; undefined for none. */
+/** Returns the time in seconds since the epoch, rounded down; undefined if the field is absent. */
 export function readSecond(field: string, timestamp: Timestamp | undefined): number | undefined {
   if (timestamp === undefined) return undefined;
   demand(isTime(timestamp) && timestamp.seconds >= 0n, field, MOMENT_RULE);
   return Number(timestamp.seconds);
 }
 
-/** The millisecond in which a moment lies; undefined for none. */
+/** Returns the time in milliseconds since the epoch, rounded down; undefined if the field is absent. */
 export function readMillisecond(field: string, timestamp: Timestamp | undefined): number | undefined {
   const seconds = readSecond(field, timestamp);
   return seconds === undefined ? undefined : 1000 * seconds + Math.floor((timestamp?.nanos ?? 0) / NANOS_PER_MS);
 }
 
-/** A bound for times in milliseconds: the first of them that is not before it; undefined for none. */
+/** Returns the bound of a list of times: the first millisecond that is not before it; undefined if the field is absent. */
 export function readBound(field: string, timestamp: Timestamp | undefined): number | undefined {
   if (timestamp === undefined) return undefined;
   const { seconds, nanos } = timestamp;
@@ -38,7 +39,7 @@ function isTime({ seconds, nanos }: Timestamp): boolean {
   return seconds >= FIRST_SECOND && seconds <= LAST_SECOND && nanos >= 0 && nanos <= MAX_NANOS;
 }
 
-/** Milliseconds, with their fraction; undefined for none. Never negative. */
+/** Returns the duration in milliseconds, with fractions; undefined if the field is absent. Rejects negative durations. */
 export function readDurationMs(field: string, duration: Duration | undefined): number | undefined {
   if (duration === undefined) return undefined;
   const { seconds, nanos } = duration;

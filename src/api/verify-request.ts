@@ -1,4 +1,4 @@
-// Reads what Verify is asked for.
+// Reads a Verify request.
 
 import type { VerifyInput } from '../authority/index.ts';
 import {
@@ -97,7 +97,7 @@ function readReplayMode(mode: ReplayMode): VerifyInput['replay'] {
   return mode === ReplayMode.OBSERVE ? 'observe' : 'record';
 }
 
-/** A verifier hashes octets once it knows under which hash the token binds them. */
+/** Octets are passed on, because the hash function is known only when the token has been read. */
 function readBindings(request: VerifyRequest): Pick<VerifyInput, 'inputHash' | 'outputHash' | 'input' | 'output'> {
   const { inputBinding, outputBinding } = request;
   const input = inputBinding.case === 'input' ? inputBinding.value : undefined;
@@ -110,7 +110,7 @@ function readBindings(request: VerifyRequest): Pick<VerifyInput, 'inputHash' | '
   };
 }
 
-/** A hash that no claim can be would never match: that is a fault of the request, and no verdict on the token. */
+/** A hash of a form that no claim can have would never match: that is a fault of the request, not a verdict on the token. */
 function readExpectedHash(binding: VerifyRequest['inputBinding'] | VerifyRequest['outputBinding']): string | undefined {
   const expected = readBinding(binding);
   const field = binding.case === 'inpHash' ? 'inp_hash' : 'out_hash';
@@ -118,10 +118,10 @@ function readExpectedHash(binding: VerifyRequest['inputBinding'] | VerifyRequest
   return expected;
 }
 
-/** The same for a verifier that no token can name. */
+/** The same for an audience that no token can name. */
 function checkAudience(audience: string): void {
   demand(audience === '' || isParty(audience), 'audience', PARTY_RULE);
 }
 
-/** Instead of a name that is rejected, so that it is not missed as well. */
+/** A placeholder for an audience that is rejected, so that it is not also reported as missing. */
 const SOME_PARTY = 'urn:some:party';

@@ -1,10 +1,10 @@
-// Everything that is wrong with a request, once its first fault has rejected it. Only then is the rest looked at, so that
-// a request without a fault pays nothing for it.
+// Collects all faults of a request. This runs only after the request was rejected for its first fault, so a valid request does not pay
+// for it.
 
 import { failureOf } from '../calls/failures.ts';
 import { EctError, type Rejection, rejectAll } from '../errors.ts';
 
-/** Reads a request by `read`. Where that rejects, `faults` are looked for, and all of them leave as one. */
+/** Reads a request with `read`. If that rejects it, throws all `faults` as one error. */
 export function readAll<T>(read: () => T, faults: () => readonly Rejection[]): T {
   try {
     return read();
@@ -14,13 +14,13 @@ export function readAll<T>(read: () => T, faults: () => readonly Rejection[]): T
   }
 }
 
-/** A part of a request, read by itself. `cleared` is the request without it. */
+/** The reader of one part of a request. `cleared` is the request without this part. */
 export interface Reader<Request> {
   readonly read: () => unknown;
   readonly cleared: Partial<Request>;
 }
 
-/** The faults of the parts of a request, and of the whole without the parts that cannot be read. */
+/** Returns the faults of all parts of a request, and those of the whole request without the parts that cannot be read. */
 export function faultsOf<Request>(
   request: Request,
   readers: readonly Reader<Request>[],
@@ -36,23 +36,23 @@ export function faultsOf<Request>(
   return [...faults, ...faultsOfRest(legible)];
 }
 
-/** Makes all checks of a request, each of which throws where it rejects, and throws all rejections as one. */
+/** Runs all checks, each of which may throw an EctError, and throws all rejections as one error. */
 export function checkAll(...checks: readonly (() => unknown)[]): void {
   const [first, ...others] = checks.flatMap((check) => rejectionsOf(check));
   if (first !== undefined) throw new EctError(rejectAll(withoutRepeats([first, ...others]), fieldOf));
 }
 
-/** Rejects where there is something to reject. */
+/** Throws the rejection, if there is one. */
 export function rejectIf(rejection: Rejection | undefined): void {
   if (rejection !== undefined) throw new EctError(rejection);
 }
 
-/** Rejects where there is something to reject, with all of it. */
+/** Throws all rejections as one error, if there are any. */
 export function checkFaults(faults: readonly Rejection[]): void {
   checkAll(...faults.map((fault) => () => rejectIf(fault)));
 }
 
-/** What a check rejects, as values. */
+/** Runs a check and returns the rejections that it throws. */
 export function rejectionsOf(check: () => unknown): readonly Rejection[] {
   try {
     check();
@@ -63,15 +63,15 @@ export function rejectionsOf(check: () => unknown): readonly Rejection[] {
   }
 }
 
-/** What a part of a request is rejected for, with its fields named from the outside. */
+/** Returns the rejection with its field names prefixed with `path`. */
 export function within(path: string, rejection: Rejection): Rejection {
   const { violations = [{ field: fieldOf(rejection), description: rejection.message }] } = rejection;
   return new EctError({ ...rejection, violations }).within(path).rejection;
 }
 
 /**
- * The error of what came in one field of the request: a token that is wrong in itself is a fault of its field. What names its
- * fields already is left as it is, and so is what time or state is to blame for.
+ * Converts an error about the content of one request field: if the token itself is invalid, the field is at fault. An error that already
+ * names fields is unchanged, and so is one that depends on time or state.
  */
 export function inField(field: string, error: EctError): EctError {
   const { reason, message, metadata: facts, violations } = error;
@@ -80,7 +80,7 @@ export function inField(field: string, error: EctError): EctError {
   return new EctError({ ...error.rejection, violations: [{ field, description: message }] }, causeOf(error));
 }
 
-/** What `work` answers. What it rejects is rejected of this field. */
+/** Returns the result of `work`. A rejection is attributed to the field. */
 export async function ofField<T>(field: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
@@ -101,7 +101,7 @@ function withoutRepeats([first, ...others]: readonly [Rejection, ...Rejection[]]
   return [first, ...others.filter((rejection) => seen.size < seen.add(whatIsWrong(rejection)).size)];
 }
 
-/** The same fault may be found twice, and the same text may be about two fields. */
+/** Makes equal faults comparable: the same fault may be found twice, but the same message about two fields is two faults. */
 function whatIsWrong({ violations, ...rejection }: Rejection): string {
   const fields = violations?.map(({ field }) => field) ?? [fieldOf(rejection)];
   return `${fields.join(' ')} ${rejection.message}`;
