@@ -1,4 +1,4 @@
-// `ect append`: records a token in the ledger and keeps its receipt.
+// `ect append`: records a token in the ledger and saves its receipt.
 
 import { Command, Option } from 'commander';
 import { type AppendLedgerResponse, AppendLedgerResponseSchema } from '../gen/ect/v1/authority_pb.ts';

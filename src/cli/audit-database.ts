@@ -1,5 +1,5 @@
-// An audit of a ledger in a PostgreSQL database, also while replicas write it: entries that come in after the start are left for the
-// next audit. It reads as any client of the database does, and trusts none of its tables.
+// Audits a ledger in a PostgreSQL database, also while replicas write to it: entries that are recorded after the start belong to the next
+// audit. The audit reads as any client of the database does, and trusts none of its tables.
 
 import { recordFault } from '../authority/index.ts';
 import { EctError } from '../errors.ts';
@@ -16,24 +16,24 @@ import { documentFaults } from './audit-provenance.ts';
 import type { AuditSource } from './audit-source.ts';
 import { Rejected } from './exit.ts';
 
-/** A database that holds a ledger. */
+/** An open database with a ledger. */
 export interface LedgerDatabase {
   readonly store: LedgerStore & DocumentStore;
-  /** What leaves and root do not cover. */
+  /** Checks what leaves and root do not cover. */
   readonly examiner: {
-    /** Which index of the database does not lead to these entries. */
+    /** Returns a fault for each of these entries that an index of the database does not find. */
     indexFaults(records: readonly LedgerRecord[]): Promise<readonly AuditFault[]>;
-    /** What is wrong with the head, with what lies behind it, and with what protects the tables. */
+    /** Returns the faults of the head, of rows beyond the head, and of the objects that protect the tables. */
     wholeFaults(verifierKey: string): Promise<readonly AuditFault[]>;
   };
   close(): Promise<void>;
 }
 
-/** How the database is opened. Handed in, because only the process itself reads settings. */
+/** How to open the database. It is a parameter, because only the process itself reads settings. */
 export interface LedgerDatabases {
-  /** Whether ECT_POSTGRES_URL names one. */
+  /** Whether ECT_POSTGRES_URL is set. */
   readonly isNamed: boolean;
-  /** `url` instead of ECT_POSTGRES_URL. */
+  /** Opens the database at `url`, or at ECT_POSTGRES_URL if it is undefined. */
   open(url: string | undefined): Promise<LedgerDatabase>;
 }
 
@@ -97,7 +97,7 @@ async function* pagesOf(records: AsyncIterable<LedgerRecord>): AsyncGenerator<re
   if (page.length > 0) yield page;
 }
 
-/** Nodes in one question. Where one of them is damaged: none, so that each is asked for by itself. */
+/** Reads the nodes in one query. If one of them is damaged it returns none, so that each is then read by itself. */
 async function readNodes(store: LedgerStore, places: readonly NodePlace[]): Promise<Map<string, Uint8Array>> {
   try {
     const hashes = await store.nodes(places);

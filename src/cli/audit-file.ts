@@ -1,5 +1,5 @@
-// An audit of a ledger's database file. The file is only read, also while a service writes it: entries that come in
-// after the start are left for the next audit.
+// Audits the database file of a ledger. The file is only read, also while a service writes to it: entries that are recorded after the
+// start belong to the next audit.
 
 import { dirname, join } from 'node:path';
 import { recordFault } from '../authority/index.ts';
@@ -22,11 +22,11 @@ import { readIdentity } from './ledger-file.ts';
 
 const MARK_NAME = 'ledger.mark';
 
-/** Prepares the audit of an open file at `path`. */
+/** Prepares the audit of the open file at `path`. */
 export async function auditFile(store: SqliteLedgerStore, path: string, from: AuditEnd): Promise<AuditSource> {
   const ownKey = await readIdentity(store, path);
   const faults: AuditFault[] = [];
-  // Before the head: a service that is running may go on, and its mark is never ahead.
+  // Read the mark before the head: a running service may write in between, and the mark must never be ahead of the head.
   const highWater = readMark(join(dirname(path), MARK_NAME), ownKey, faults);
   const head = await store.head();
   const records = readRecords(store, path, from, head?.size ?? 0, ownKey, faults);
@@ -35,7 +35,7 @@ export async function auditFile(store: SqliteLedgerStore, path: string, from: Au
   return { ...source, highWater, damagedMarkPages: MarkFile.damagedPages(join(dirname(path), MARK_NAME)) };
 }
 
-/** The mark beside the file. Undefined where there is none: who copies a ledger need not copy its mark. */
+/** Reads the mark beside the file. Returns undefined if there is none: a copy of a ledger need not include its mark. */
 function readMark(path: string, verifierKey: string, faults: AuditFault[]): ShownCheckpoint | undefined {
   try {
     return openMark(MarkFile.read(path), verifierKey)[0];
@@ -55,7 +55,7 @@ async function* readRecords(
   faults: AuditFault[],
 ): AsyncGenerator<LedgerRecord> {
   const checkNodes = nodeChecks((place) => readNode(store, place), from, faults);
-  // What the leaves and the root do not cover: the indexes that entries are found by, the head, the schema, the pages.
+  // Examines what the leaves and the root do not cover: the indexes, the head, the schema and the pages of the file.
   const examiner = LedgerExaminer.open(path);
   try {
     for await (const record of walkRecords(store, { fromIndex: from.size, size, withContent: true })) {

@@ -1,4 +1,4 @@
-// The stored nodes of a tree, compared with what follows from its leaves.
+// Compares the stored nodes of a tree with the nodes that follow from its leaves.
 
 import { EctError } from '../errors.ts';
 import {
@@ -13,23 +13,23 @@ import {
 
 export type NodePlace = Pick<TreeNode, 'level' | 'index'>;
 
-/** The stored node at a place; undefined where the store has none, or a damaged one. */
+/** Returns the stored node at a place; undefined if it is absent or damaged. */
 export type ReadNode = (place: NodePlace) => Promise<Uint8Array | undefined>;
 
 /**
- * Compares the stored nodes of the tree with what follows from the leaves. Each node is compared with its stored
- * children, so that a damaged leaf or node is named by itself and does not accuse everything above it.
+ * Compares the stored nodes of the tree with the nodes that follow from the leaves. Each node is compared with its stored children, so a
+ * damaged leaf or node is reported alone, without every node above it.
  */
 export function nodeChecks(
   read: ReadNode,
   { size, frontier }: AuditEnd,
   faults: AuditFault[],
 ): (record: LedgerRecord) => Promise<void> {
-  /** By level: the left child that waits for its sibling, at first those that an earlier audit has left. */
+  /** For each level, the left child whose sibling has not come yet. Initially these are the nodes of the previous audit. */
   const left: Uint8Array[] = [];
   let level = 0;
   for (const hash of frontier.toReversed()) {
-    // The widths of the perfect subtrees are the binary digits of the size, so the smallest comes first here.
+    // The widths of the perfect subtrees are the binary digits of the size. The smallest one comes first here.
     while (Math.floor(size / 2 ** level) % 2 === 0) level++;
     left[level++] = hash;
   }
@@ -51,7 +51,7 @@ export function nodeChecks(
   };
 }
 
-/** The places that the entry at `index` completes, from its leaf up: those that its check asks for. */
+/** Returns the places that the entry at `index` completes, from its leaf upwards: the nodes that its check reads. */
 export function placesOf(index: number): readonly NodePlace[] {
   const places: NodePlace[] = [];
   for (let [level, at] = [0, index]; ; [level, at] = [level + 1, (at - 1) / 2]) {

@@ -1,4 +1,4 @@
-// What an audit tells at its end: each fault, what was counted, and how much the verifier key is worth.
+// Prints the result of an audit: each fault, the counts, and whether the verifier key is trusted.
 
 import type { AuditFault, AuditReport, ShownCheckpoint } from '../ledger/index.ts';
 import type { ProvenanceFacts } from './audit-provenance.ts';
@@ -12,26 +12,26 @@ export interface Outcome {
   readonly report: AuditReport;
   readonly faults: readonly AuditFault[];
   readonly faultCount: number;
-  /** Index at which the audit began: those before were audited earlier. */
+  /** The index of the first audited entry. Earlier entries were audited before. */
   readonly from: number;
-  /** Entries whose token is not kept: their leaf is checked, their content cannot be. */
+  /** The number of entries without stored content. Their leaf is checked; their content cannot be. */
   readonly erased: number;
-  /** The mark beside a file, where it was at hand. */
+  /** The high-water mark beside the file, if it was available. */
   readonly highWater: ShownCheckpoint | undefined;
-  /** Pages of it that cannot be read: a newer checkpoint may have been on them. */
+  /** The number of unreadable pages of the mark. They may have contained a newer checkpoint. */
   readonly damagedMarkPages: number;
-  /** Losses that were accepted, of the entries that were read. */
+  /** The accepted losses among the audited entries. */
   readonly losses: readonly AcceptedLoss[];
   readonly provenance: ProvenanceFacts;
   readonly keys: {
     readonly announced: number;
-    /** Tokens from before the first key was announced. */
+    /** The number of tokens that were recorded before the first key was announced. */
     readonly usesBefore: number;
     readonly keySet: string;
   };
 }
 
-/** Tells the outcome to people. `isTrusted`: the verifier key was brought along. */
+/** Prints the outcome as text. `isTrusted`: the caller has supplied the verifier key. */
 export function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
   const { report, faults, faultCount, erased, keys, from, highWater, damagedMarkPages, losses, provenance } = outcome;
   for (const { index, fault } of faults.slice(0, MAX_FAULTS_SHOWN)) {
@@ -75,7 +75,7 @@ function provenanceText({ count, policies, keptPolicies }: ProvenanceFacts): str
   return `${entries}, under ${policies} ${policies === 1 ? 'policy' : 'policies'}${kept}`;
 }
 
-/** It is no fault, since a replica of an older release leaves it out as well. */
+/** A missing provenance is not a fault, because replicas of an older release do not write it. */
 function tellMissing(io: Io, { gaps, gapCount, policies, keptPolicies = policies }: ProvenanceFacts): void {
   if (gapCount > 0) {
     const named = `${gaps.join(', ')}${gapCount > gaps.length ? ` and ${gapCount - gaps.length} more` : ''}`;
@@ -97,7 +97,7 @@ function provenanceJson({ count, gaps, gapCount, policies, keptPolicies }: Prove
   return { entries: count, gapCount, gaps: [...gaps], policies, ...kept };
 }
 
-/** The same as JSON. */
+/** Prints the outcome as JSON. */
 export function printAsJson(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
   const { report, faults, faultCount, erased, keys, from, highWater, damagedMarkPages, losses, provenance } = outcome;
   printJson(io, {

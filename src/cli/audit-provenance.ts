@@ -1,24 +1,26 @@
-// What an audit counts of provenances: how many entries have one, whether each is readable, and whether the policies that they name are
-// kept. That a provenance is what the leaf commits to is asked with the content of each entry.
+// Counts provenances during an audit: how many entries have one, whether each is readable, and whether the ledger keeps the policies that
+// they name. That a provenance matches its leaf is checked with the content of each entry.
 
 import { BUILT_IN_POLICY, isTask, readProvenance } from '../authority/index.ts';
 import { type AuditFault, type DocumentStore, type LedgerRecord, statedProvenance } from '../ledger/index.ts';
 import { textsIn } from '../policy/index.ts';
 
-/** What was found. */
+/** The counts. */
 export interface ProvenanceFacts {
-  /** Entries with a provenance, of those that were read. */
+  /** The number of audited entries with a provenance. */
   readonly count: number;
-  /** Tasks that have a token and no provenance although an entry before has one: it was taken away, or an older release wrote the entry. */
+  /**
+   * Tasks with a token but without a provenance, although an earlier entry has one: it was removed, or an older release wrote the entry.
+   */
   readonly gaps: readonly number[];
   readonly gapCount: number;
-  /** Digests of policies that entries name, and how many of these the ledger keeps; undefined where that cannot be asked. */
+  /** How many policies the entries name by digest, and how many of them the ledger keeps; undefined if that cannot be determined. */
   readonly policies: number;
   readonly keptPolicies: number | undefined;
 }
 
 const MAX_GAPS = 10;
-/** An operator changes a policy some times a day. Beyond this, only the first are asked for. */
+/** The maximum number of policies that are looked up. Operators change a policy a few times a day. */
 const MAX_POLICIES = 10_000;
 
 export class ProvenanceAudit {
@@ -27,7 +29,7 @@ export class ProvenanceAudit {
   #gapCount = 0;
   readonly #policies = new Set<string>();
 
-  /** Takes the next record; a sentence where something is wrong with it. */
+  /** Counts the next record. Returns a message if its provenance is invalid. */
   take(record: LedgerRecord): string | undefined {
     const { index, content, provenance } = record;
     if (provenance === null) {
@@ -55,7 +57,7 @@ export class ProvenanceAudit {
   }
 }
 
-/** Documents that are not what their digests say. */
+/** Returns a fault for each stored document that does not match its digest. */
 export async function documentFaults(store: DocumentStore): Promise<readonly AuditFault[]> {
   const faults: AuditFault[] = [];
   for (const digest of await store.documents()) {

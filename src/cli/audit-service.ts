@@ -1,5 +1,5 @@
-// An audit of a running service: its entries are listed in large pages, the next one is on its way while one is checked,
-// and nothing that the service says is trusted unless it follows from the leaves and the signed checkpoint.
+// Audits a running service. Its entries are listed in large pages; the next page is fetched while one is checked. What the service says
+// is trusted only if it follows from the leaves and the signed checkpoint.
 
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
@@ -27,7 +27,7 @@ import { listAroundDamage } from './list-around-damage.ts';
 import { proofOf } from './receipt.ts';
 import { indexOf } from './walk-entries.ts';
 
-/** Entries whose receipts are fetched at the same time. */
+/** How many receipts are fetched at the same time. */
 const FETCHED_AT_ONCE = 16;
 
 const SAID_BY_SERVICE = 'the service itself finds it damaged';
@@ -41,7 +41,7 @@ export async function auditService(
   from: AuditEnd,
 ): Promise<AuditSource> {
   const { ledger, keys } = service;
-  // Before the checkpoint: whatever is published by now, the ledger must have announced.
+  // Read the key set before the checkpoint: the ledger must have announced every key that is already published.
   const keySet = { text: (await keys.getKeySet({})).jwksJson, readAtMs: Date.now() };
   const { checkpoint, treeSize = 0n, verifierKey } = await ledger.getCheckpoint({});
   const faults: AuditFault[] = [];
@@ -68,7 +68,7 @@ async function* readRecords(
   }
 }
 
-/** Instead of an entry that the service does not hand out. Its leaf breaks the root, as that of a changed entry does. */
+/** A placeholder for an entry that the service does not return. Its leaf leads to a wrong root, as that of a changed entry does. */
 function lostRecord(index: number, recordedAtMs: number): LedgerRecord {
   const nothing = new Uint8Array(0);
   const place = { index, scope: '', name: `damaged entry ${index}`, author: '', recordedAtMs };
@@ -90,7 +90,7 @@ function recordOf(entry: Entry): LedgerRecord {
   return { ...bare, ...committedIn(entry) };
 }
 
-/** Holds the receipt of each entry against its leaf. A call an entry: only for a ledger that is at fault. */
+/** Compares the receipt of each entry with its leaf. It needs one call for each entry, so it runs only if the root is wrong. */
 async function locateFaults(
   ledger: LedgerClient,
   start: bigint,
@@ -107,7 +107,7 @@ async function locateFaults(
     part = [];
   };
   for await (const { entry, isDamaged } of listAroundDamage(ledger, start, size, false)) {
-    // What is damaged was named when it was read.
+    // Damaged entries have already been reported.
     if (entry === undefined || isDamaged) continue;
     part.push(entry);
     if (part.length === FETCHED_AT_ONCE) await judge();
@@ -116,7 +116,7 @@ async function locateFaults(
   return faults;
 }
 
-/** What is wrong with the proof of an entry. A service rejects it with DATA_LOSS where its store is damaged. */
+/** Returns what is wrong with the proof of an entry. A service returns DATA_LOSS if its store is damaged. */
 async function proofFault(ledger: LedgerClient, entry: Entry, verifierKey: string): Promise<string | undefined> {
   try {
     const { receipt } = await ledger.getEntry({ name: { case: 'index', value: indexOf(entry) } });
@@ -129,7 +129,10 @@ async function proofFault(ledger: LedgerClient, entry: Entry, verifierKey: strin
   }
 }
 
-/** Where the ledger keeps an entry: a task under its own name, a mark under that of its subject, a key by its state, a loss by its checkpoint. */
+/**
+ * Returns the scope and name of an entry: those of the task; for a mark those of its subject; for a key its state; for a loss its
+ * checkpoint.
+ */
 function placeOf({ body, leaf }: Entry): Pick<LedgerRecord, 'scope' | 'name'> {
   switch (body.case) {
     case 'key':
@@ -154,7 +157,7 @@ function taskIn(name: TaskName | undefined): { readonly wid: string; readonly jt
   return { wid: name?.wid ?? '', jti: name?.jti ?? '' };
 }
 
-/** Empty where the leaf is of another kind: that is found when the leaf is judged. */
+/** Empty if the leaf is of another kind, which is reported when the leaf is checked. */
 function nameIn<Leaf>(leaf: Uint8Array, nameOfLeaf: (leaf: Leaf) => string): string {
   try {
     return nameOfLeaf(JSON.parse(Buffer.from(leaf).toString('utf8')) as Leaf);
@@ -163,7 +166,7 @@ function nameIn<Leaf>(leaf: Uint8Array, nameOfLeaf: (leaf: Leaf) => string): str
   }
 }
 
-/** What an entry commits to, where it was not erased. */
+/** Returns what an entry commits to, if it has not been erased. */
 function committedIn(entry: Entry): Partial<LedgerRecord> {
   const text = contentOf(entry);
   if (text === '') return {};
@@ -174,7 +177,7 @@ function committedIn(entry: Entry): Partial<LedgerRecord> {
     salt: entry.salt,
     content,
     digest: isToken ? digestOfToken(text) : digestOfMark(content),
-    // To administrators alone a service says it of every entry.
+    // A service returns the provenance of every entry only to administrators.
     provenance: stated.length === 0 ? null : stated,
   };
 }

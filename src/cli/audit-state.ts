@@ -1,20 +1,20 @@
-// What an audit has to remember of the entries that it has read: their names, the keys that were announced, and where it
-// stopped. It is kept in an SQLite file, so that an audit of any size runs in constant memory; in a temporary one that
-// vanishes with the process, or in a file of the auditor's, from which the next audit goes on.
+// The state of an audit: the names of the entries that it has read, the announced keys, and where it stopped. The state is in an SQLite
+// file, so an audit of any size runs in constant memory. The file is temporary, or belongs to the auditor, and then the next audit
+// continues from it.
 
 import { createHash } from 'node:crypto';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { LedgerRecord } from '../ledger/index.ts';
 import { WrongUsage } from './exit.ts';
 
-/** Where an audit that found no fault stopped. */
+/** Where an audit without faults stopped. */
 export interface AuditPlace {
   readonly verifierKey: string;
   readonly size: number;
-  /** Hashes of the perfect subtrees, base64, largest first. */
+  /** The hashes of the perfect subtrees in base64, largest first. */
   readonly frontier: readonly string[];
   readonly recordedAtMs: number;
-  /** Counts over all entries so far. */
+  /** Counts of all entries so far. */
   readonly erased: number;
   readonly usesBefore: number;
 }
@@ -35,12 +35,12 @@ export class AuditState {
   readonly #database: DatabaseSync;
   readonly #addName: StatementSync;
   readonly #addKey: StatementSync;
-  /** Where the audit before stopped; undefined for the first one. */
+  /** Where the previous audit stopped; undefined for the first one. */
   readonly place: AuditPlace | undefined;
 
   private constructor(database: DatabaseSync) {
     this.#database = database;
-    // What is written stays only if the audit finds no fault.
+    // The transaction is committed only if the audit finds no fault.
     database.exec(`PRAGMA cache_size = -${CACHE_KIB}; BEGIN IMMEDIATE`);
     const [{ marks } = { marks: 0 }] = database.prepare('SELECT count(*) AS marks FROM sqlite_schema').all();
     if (marks === 0) database.exec(SCHEMA);
@@ -50,11 +50,11 @@ export class AuditState {
     this.#addKey = database.prepare('INSERT INTO keys VALUES (?, ?)');
   }
 
-  /** Opens the file at `path`, and creates it where there is none; without a path, a temporary one. */
+  /** Opens the file at `path`, and creates it if it does not exist. Without a path it opens a temporary file. */
   static open(path: string | undefined): AuditState {
     let database: DatabaseSync | undefined;
     try {
-      // SQLite takes an empty name for a file of its own that it deletes.
+      // With an empty name SQLite uses a temporary file, which it deletes when it is closed.
       database = new DatabaseSync(path ?? '');
       const id = database.prepare('SELECT application_id AS id FROM pragma_application_id').get()?.['id'];
       const tables = database.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n'];
@@ -67,7 +67,7 @@ export class AuditState {
     }
   }
 
-  /** Whether no entry before has this scope and name. */
+  /** Adds a name. Returns false if an earlier entry has the same scope and name. */
   readonly addName = ({ scope, name }: Pick<LedgerRecord, 'scope' | 'name'>): boolean => {
     const digest = createHash('sha256')
       .update(JSON.stringify([scope, name]))
@@ -75,13 +75,13 @@ export class AuditState {
     return this.#addName.run(digest.subarray(0, NAME_BYTES)).changes === 1;
   };
 
-  /** Keeps an entry about a key for the audits that go on from here. */
+  /** Stores an entry about a key for later audits. */
   addKey({ index, scope, name, author, recordedAtMs, leaf }: LedgerRecord): void {
     const record = { scope, name, author, recordedAtMs, leaf: Buffer.from(leaf).toString('base64') };
     this.#addKey.run(index, JSON.stringify(record));
   }
 
-  /** The entries about keys from the audits before, without their contents, in order. */
+  /** Returns the entries about keys from earlier audits, without their contents, in order. */
   *keys(): Generator<LedgerRecord> {
     for (const row of this.#database.prepare('SELECT idx, record FROM keys ORDER BY idx').iterate()) {
       const kept = JSON.parse(String(row['record'])) as Omit<LedgerRecord, 'leaf'> & { readonly leaf: string };
@@ -91,13 +91,13 @@ export class AuditState {
     }
   }
 
-  /** The audit found no fault: the next one goes on from `place`. */
+  /** Commits the state after an audit without faults. The next audit continues at `place`. */
   keep(place: AuditPlace): void {
     this.#database.prepare('INSERT OR REPLACE INTO place VALUES (1, ?)').run(JSON.stringify(place));
     this.#database.exec('COMMIT');
   }
 
-  /** Closes the file. What was not kept is forgotten. */
+  /** Closes the file. State that was not committed is discarded. */
   close(): void {
     this.#database.close();
   }

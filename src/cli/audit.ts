@@ -1,4 +1,4 @@
-// `ect audit`: walks a ledger in a file or a database, or a running service, derives the root anew, and names every fault.
+// `ect audit`: reads a ledger in a file, a database or a running service, computes its root, and reports every fault.
 
 import { Command, Option } from 'commander';
 import { KEY_SCOPE, KeyAudit } from '../key-manager/index.ts';
@@ -130,7 +130,7 @@ async function withState({ state: path }: AuditOptions, body: (state: AuditState
   }
 }
 
-/** Where the audit begins: where the one before stopped, in the tree that it has seen. */
+/** Returns where the audit begins: where the previous one stopped, in the tree that it has seen. */
 function beginningOf(state: AuditState): AuditEnd {
   if (state.place === undefined) return FIRST_ENTRY;
   const { size, frontier, recordedAtMs } = state.place;

@@ -1,4 +1,4 @@
-// `ect authority`: who a service is, what it accepts, and its limits.
+// `ect authority`: shows the identity of a service, what it accepts, and its limits.
 
 import { type DescMessage, type JsonObject, type MessageShape, toJson } from '@bufbuild/protobuf';
 import { Command } from 'commander';
@@ -46,7 +46,7 @@ function tell(io: Io, response: GetAuthorityResponse): void {
   for (const line of columns(rows)) print(io, line);
 }
 
-/** The fields of a message by their names. */
+/** Returns the fields of a message with their names. */
 function rowsOf<S extends DescMessage>(
   schema: S,
   message: MessageShape<S> | undefined,

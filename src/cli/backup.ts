@@ -1,4 +1,4 @@
-// `ect backup` and `ect restore`: a copy of everything that a data directory needs to go on, and the way back.
+// `ect backup` and `ect restore`: copies everything that a data directory needs to continue, and restores it.
 
 import { Command } from 'commander';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
@@ -9,7 +9,7 @@ import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withJson } from './output.ts';
 import { drawProgress } from './progress.ts';
 
-/** The ledger in a backup. */
+/** Facts about the ledger in a backup. */
 interface LedgerFacts {
   readonly origin: string;
   readonly verifierKey: string;
@@ -18,45 +18,45 @@ interface LedgerFacts {
   readonly rootHash: string;
 }
 
-/** A backup that was made and verified. */
+/** The result of `ect backup`: a backup that was made and verified. */
 export interface BackupFacts extends LedgerFacts {
   readonly directory: string;
-  /** All of its files by name, and how many bytes they have. */
+  /** The names of all files, and their total size in bytes. */
   readonly files: readonly string[];
   readonly bytes: number;
-  /** How long the copies took, without their verification. */
+  /** How long the copying took, without the verification, in milliseconds. */
   readonly copiedMs: number;
-  /** What the service may need and is not in it: keys that are kept elsewhere, other files of the directory. */
+  /** What the service may need that is not in the backup: keys that are stored elsewhere, other files of the directory. */
   readonly left: readonly string[];
 }
 
-/** A data directory that a service can go on with. */
+/** The result of `ect restore`: a data directory with which a service can continue. */
 export interface RestoreFacts extends LedgerFacts {
   readonly directory: string;
-  /** When the backup was made, RFC 3339. */
+  /** When the backup was made, in RFC 3339. */
   readonly createdAt: string;
-  /** Where the files are that were there before; undefined where there were none. */
+  /** The directory to which existing files were moved; undefined if there were none. */
   readonly keptIn: string | undefined;
-  /** Files that were there and stayed, since they know more than the backup. */
+  /** Existing files that were kept because they are newer than the backup. */
   readonly stayed: readonly string[];
-  /** Why the `once.db` that was there did not stay; undefined where it did, or there was none. */
+  /** Why the existing `once.db` was not kept; undefined if it was kept or there was none. */
   readonly onceFault: string | undefined;
-  /** Uses and request ids of the backup that the `once.db` which stayed did not know, and knows now. */
+  /** The number of uses and request ids of the backup that were added to the existing `once.db`. */
   readonly added: number;
-  /** The loss that was accepted: the entry that states it, and how many entries had been shown. */
+  /** The accepted loss: the index of the entry that states it, and the number of entries that had been published. */
   readonly loss: { readonly index: number; readonly shownSize: number } | undefined;
 }
 
 export interface RestoreRequest {
   readonly backup: string;
   readonly dataDir: string;
-  /** Whether files that are there may be put aside. */
+  /** Whether existing files may be moved aside. */
   readonly replaces: boolean;
-  /** What the entry about missing entries says; undefined where none may be missing. */
+  /** The note of the entry about missing entries; undefined: no entry may be missing. */
   readonly lossNote: string | undefined;
 }
 
-/** What is done to the files. Handed in, because only the process itself may compose it. */
+/** The operations on the files. They are a parameter, because only the process itself may compose them. */
 export interface Backups {
   make(
     dataDir: string,

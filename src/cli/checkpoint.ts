@@ -1,4 +1,4 @@
-// `ect checkpoint`: prints what the ledger signs about itself, or the key that verifies it.
+// `ect checkpoint`: prints the checkpoint of the ledger, or the key that verifies it.
 
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
@@ -51,7 +51,7 @@ function printKey(io: Io, options: OutputOptions, verifierKey: string): void {
   else print(io, plain(verifierKey));
 }
 
-/** The note, byte for byte but for control characters (there are none in a genuine one), so that it can be piped on. */
+/** Prints the note byte for byte, so that it can be piped. Control characters are escaped; a genuine note has none. */
 function printNote(io: Io, note: string): void {
   for (const line of note.replace(/\n$/, '').split('\n')) print(io, plain(line));
 }

@@ -1,4 +1,4 @@
-// How a command reaches the service: the options that name it, and one HTTP/2 connection for as long as the command runs.
+// Connects a command to the service: the options for the connection, and one HTTP/2 connection while the command runs.
 
 import { readFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
@@ -18,34 +18,34 @@ import { WholeResponses } from './whole-responses.ts';
 
 export interface ServiceOptions {
   readonly url: string;
-  /** Files with PEM. */
+  /** Files in PEM. */
   readonly ca?: string;
   readonly cert?: string;
   readonly certKey?: string;
-  /** A file with a bearer token. */
+  /** A file that contains a bearer token. */
   readonly tokenFile?: string;
-  /** The SPIFFE ID of the service. */
+  /** The expected SPIFFE ID of the service. */
   readonly serverId?: string;
   readonly timeout: number;
 }
 
-/** The services behind one connection. */
+/** The clients of the services on one connection. */
 export interface Service {
   readonly authority: Client<typeof AuthorityService>;
   readonly ledger: Client<typeof LedgerService>;
   readonly keys: Client<typeof KeyService>;
   readonly admin: Client<typeof AdminService>;
-  /** The text of one of its pages, whatever its status; undefined where it cannot be read. */
+  /** Returns the text of a page, whatever its status; undefined if it cannot be read. */
   readPage(path: string): Promise<string | undefined>;
   close(): void;
 }
 
-/** Largest answer that is read: the service's own limit for batches, with room for what it adds. */
+/** The maximum size of a response: the limit of the service for batches, with room for what it adds. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 const MAX_PAGE_BYTES = 64 * 1024;
 
-/** Adds the options that name a service. */
+/** Adds the connection options. */
 export function withService(command: Command): Command {
   return command
     .addOption(
@@ -72,13 +72,13 @@ export function withService(command: Command): Command {
     );
 }
 
-/** Connects lazily: nothing is sent before the first call. */
+/** Returns the clients. They connect when the first call is made. */
 export function connect(options: ServiceOptions): Service {
   const tls = readTls(options);
   const { tokenFile } = options;
   if (tokenFile !== undefined) {
     rejectClearText(options.url);
-    // What is wrong with it is wrong usage here, and a failed call later.
+    // A file that cannot be read is wrong usage here, but would be a failed call later.
     readToken(tokenFile);
   }
   const socket = socketPath(options.url);
@@ -98,15 +98,15 @@ export function connect(options: ServiceOptions): Service {
     keys: createClient(KeyService, transport),
     admin: createClient(AdminService, transport),
     readPage: (path) => readPage(sessionManager, `${new URL(baseUrl).pathname.replace(/\/$/, '')}${path}`, options),
-    // An open connection keeps no process alive, and a failing one still needs its listeners: only a pending one must be
-    // aborted.
+    // An open connection does not keep the process alive, and its error listeners are still needed. Only a connection that is being
+    // opened must be aborted.
     close: () => {
       if (sessionManager.state() === 'connecting') sessionManager.abort();
     },
   };
 }
 
-/** Whatever hears a bearer token can use it. */
+/** Rejects a plain-text connection with a bearer token, because anyone who sees the token can use it. */
 function rejectClearText(url: string): void {
   if (socketPath(url) !== undefined) return;
   const { protocol, hostname } = new URL(url);
@@ -116,7 +116,7 @@ function rejectClearText(url: string): void {
   );
 }
 
-/** Sends the token that is in the file now: who renews it writes it there. */
+/** Sends the token that the file contains at the time of the call, so that it can be renewed. */
 function bearing(path: string): Interceptor {
   return (next) => (request) => {
     request.header.set('authorization', `Bearer ${readToken(path)}`);
@@ -148,17 +148,17 @@ async function readPage(
     for await (const chunk of stream) {
       chunks.push(chunk as Buffer);
       bytes += (chunk as Buffer).length;
-      // Leaving the loop ends the stream.
+      // To leave the loop ends the stream.
       if (bytes > MAX_PAGE_BYTES) return undefined;
     }
     return Buffer.concat(chunks).toString('utf8');
   } catch {
-    // What is between may pass on gRPC alone.
+    // A proxy in between may pass gRPC only.
     return undefined;
   }
 }
 
-/** Options of the connection, with the variables that they may come from. */
+/** The connection options, with their environment variables. */
 const NAMES = {
   ca: '--ca (ECT_CA)',
   cert: '--cert (ECT_CERT)',
@@ -180,11 +180,11 @@ function readTls({ url, ca, cert, certKey: key, serverId }: ServiceOptions): Con
   const pems = Object.fromEntries(files.map(([name, path]) => [name, readPem(name, String(path))]));
   rejectMismatch(pems);
   if (serverId === undefined) return pems;
-  // Instead of the comparison with the name in the URL; that its chain is trusted is asked before.
+  // This replaces the comparison with the name in the URL. TLS has already verified the certificate chain.
   return { ...pems, checkServerIdentity: (_host, { raw }) => serverFault(raw, serverId) };
 }
 
-/** The connection would fail for it with a message of OpenSSL that names no file. */
+/** Rejects a certificate that does not match its key. The connection would fail with a message of OpenSSL that names no file. */
 function rejectMismatch(pems: Readonly<Record<string, Buffer>>): void {
   try {
     createSecureContext(pems);

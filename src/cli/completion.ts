@@ -1,5 +1,5 @@
-// `ect completion`: scripts that complete commands, options and choices in a shell. They are made from the commands
-// themselves, so they cannot fall behind them.
+// `ect completion`: prints a script that completes commands, options and choices in a shell. The script is generated from the commands,
+// so it is always up to date.
 
 import { Argument, Command, type Option } from 'commander';
 import { withHelp } from './help.ts';
@@ -23,15 +23,15 @@ export function completionCommand(io: Io, program: Command): Command {
   return command.action((shell: Shell) => print(io, WRITERS[shell](placesIn(program))));
 }
 
-/** One command with the words that lead to it, and what can follow them. */
+/** A command with the words that lead to it, and the words that can follow. */
 interface Place {
   readonly words: readonly string[];
   readonly description: string;
   readonly commands: readonly Command[];
   readonly options: readonly Option[];
-  /** Words that an argument may be. */
+  /** The possible values of an argument. */
   readonly choices: readonly string[];
-  /** Whether an argument may be the name of a file. */
+  /** Whether an argument may be a file name. */
   readonly takesFiles: boolean;
 }
 
@@ -50,7 +50,7 @@ function placesIn(command: Command, words: readonly string[] = []): readonly Pla
   return [place, ...help, ...commands.flatMap((sub) => placesIn(sub, [...words, sub.name()]))];
 }
 
-/** What follows `help` is the name of a command. */
+/** The words after `help` are the names of commands. */
 function helpPlace(help: Command, commands: readonly Command[]): Place {
   const choices = commands.map((sub) => sub.name());
   return {
@@ -63,7 +63,7 @@ function helpPlace(help: Command, commands: readonly Command[]): Place {
   };
 }
 
-/** What an option takes: the name of a file, or a value that cannot be completed. */
+/** Whether the value of an option is a file name. Other values cannot be completed. */
 function takesFile({ flags }: Option): boolean {
   return /<(?:file|dir|folder|directory|path)\b/.test(flags);
 }
@@ -72,14 +72,14 @@ function longNames(place: Place): readonly string[] {
   return place.options.flatMap(({ long }) => (long === undefined || long === null ? [] : [long]));
 }
 
-/** What is offered at a place: its commands, or else its options. */
+/** Returns the completions of a place: its commands or, if it has none, its options. */
 function offersAt(place: Place): string {
   const help = place.words.length === 0 ? ['help'] : [];
   const commands = place.commands.map((sub) => sub.name());
   return [...commands, ...help, ...place.choices, ...longNames(place), '--help'].join(' ');
 }
 
-/** Bash and zsh share the tables: the words that lead to a command, what it offers, and what its options take. */
+/** Returns the tables that Bash and zsh share: for each command its words, its completions and the values of its options. */
 function tables(places: readonly Place[]): string {
   const nested = places.filter(({ words }) => words.length > 0);
   const offers = places.map(
@@ -162,7 +162,7 @@ function writeFish(places: readonly Place[]): string {
   return ['# Completion of ect for fish.', ...lines].join('\n');
 }
 
-/** For fish: one line in single quotes. */
+/** Quotes text for fish, as one line in single quotes. */
 function quoted(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replace(/\s+/g, ' ')}'`;
 }

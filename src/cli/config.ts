@@ -1,4 +1,4 @@
-// `ect config check`: whether the service would start with the settings of this environment, without starting it.
+// `ect config check`: checks whether the service would start with the settings of this environment, without starting it.
 
 import { Command } from 'commander';
 import type { Effective } from '../config/index.ts';
@@ -8,14 +8,14 @@ import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withJson } from './output.ts';
 
-/** What was found. */
+/** The result of the check. */
 export interface ConfigFindings {
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
   readonly settings: readonly Effective[];
 }
 
-/** Checks the settings of the environment and of a file, and the files that they name. */
+/** Checks the settings of the environment and of a configuration file, and the files that the settings name. */
 export type CheckConfig = (options: {
   readonly callKms: boolean;
   /** The path of a configuration file. */
@@ -48,7 +48,7 @@ export function configCommand(io: Io, checkConfig: CheckConfig): Command {
   return new Command('config').description('check the configuration of a service').addCommand(command);
 }
 
-/** What follows a value. */
+/** The suffix of a value in the output: its source. */
 const SOURCES = { environment: '', file: ' (file)', option: ' (option)', default: ' (default)' } as const;
 
 function tell(io: Io, { problems, warnings, settings }: ConfigFindings): void {

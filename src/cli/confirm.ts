@@ -1,4 +1,4 @@
-// What cannot be undone is asked for twice: by a question on a terminal, or by --yes where there is none.
+// Asks for confirmation before a step that cannot be undone: on a terminal by a question, otherwise the command needs --yes.
 
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
@@ -15,8 +15,8 @@ export function withConfirmation(command: Command): Command {
 }
 
 /**
- * Returns where the caller means it. `consequence` says in one sentence what happens; `isFinal`: it cannot be undone. WrongUsage
- * without a terminal and without --yes, so that a script says it on purpose.
+ * Returns if the user confirms. `consequence` is one sentence about what will happen; `isFinal`: it cannot be undone. Throws WrongUsage
+ * without a terminal and without --yes, so that a script must confirm explicitly.
  */
 export async function confirm(io: Io, { yes }: ConfirmOptions, consequence: string, isFinal = true): Promise<void> {
   if (yes) return;

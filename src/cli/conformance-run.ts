@@ -1,4 +1,4 @@
-// Asks a running authority about one vector, and compares its response with what the vector expects.
+// Sends one vector to a running authority, and compares the response with the expected one.
 
 import { isDeepStrictEqual } from 'node:util';
 import { create, toJson } from '@bufbuild/protobuf';
@@ -18,13 +18,13 @@ import type { Service } from './client.ts';
 import { dagStatusName, levelName, reasonName } from './describe.ts';
 import { type GraphVector, isGraphVector, type TokenVector, type Vector } from './vectors.ts';
 
-/** A vector and what came of it: `undefined` where the response is the expected one. */
+/** A vector and its result: `undefined` if the response is the expected one. */
 export interface Outcome {
   readonly vector: Vector;
   readonly difference: Difference | undefined;
 }
 
-/** What was expected and what was answered, in a few words each. Both may hold text of the service. */
+/** The expected and the actual response, in a few words each. Both may contain text from the service. */
 export interface Difference {
   readonly expected: string;
   readonly got: string;
@@ -32,7 +32,7 @@ export interface Difference {
 
 type AuthorityClient = Service['authority'];
 
-/** Asks about one vector. A call that fails with a reason is a response too, and a wrong one; any other failure is thrown. */
+/** Runs one vector. A call that fails with a reason is a wrong response; any other failure is thrown. */
 export async function runVector(authority: AuthorityClient, vector: Vector): Promise<Outcome> {
   try {
     const [expected, got] = isGraphVector(vector)
@@ -57,7 +57,7 @@ async function judgeToken(authority: AuthorityClient, vector: TokenVector): Prom
     asOf: { seconds: BigInt(now) },
     replayMode: ReplayMode.SKIP,
     dagMode: DagMode.NONE,
-    // For the name of the step.
+    // A report names the step that failed.
     verifyMode: VerifyMode.REPORT,
     inputBinding: inpHash === undefined ? { case: undefined } : { case: 'inpHash', value: inpHash },
     outputBinding: outHash === undefined ? { case: undefined } : { case: 'outHash', value: outHash },
@@ -75,7 +75,7 @@ function readRejection({ valid = false, finding, checks }: VerifyResponse): Answ
   return { valid, reason: finding ? reasonName(finding) : '', step: failed?.name ?? '' };
 }
 
-/** The claims in the form of vectors: absent ones are left out, times are numbers. */
+/** Converts the claims into the form of vectors: absent claims are omitted, times are numbers. */
 function readClaims({ valid = false, level, claims }: VerifyResponse): Answer {
   const json = claims === undefined ? {} : toJson(ClaimsSchema, claims, { useProtoFieldName: true });
   const read = { pred: [], ...(json as object), iat: secondsOf(claims?.iat), exp: secondsOf(claims?.exp) };
@@ -116,7 +116,7 @@ async function judgeGraph(authority: AuthorityClient, { bundle, expected }: Grap
   ];
 }
 
-/** Vectors name tasks by their `jti`. */
+/** Returns the `jti` of each task, by which vectors name tasks. */
 function idsOf(tasks: readonly TaskName[]): readonly string[] {
   return tasks.map(({ jti }) => jti);
 }
@@ -124,7 +124,7 @@ function idsOf(tasks: readonly TaskName[]): readonly string[] {
 function compare(expected: Answer, got: Answer): Difference | undefined {
   if (isDeepStrictEqual(expected, got)) return undefined;
   if (expected['valid'] !== true || got['valid'] !== true) return { expected: tell(expected), got: tell(got) };
-  // Both say that the token is valid, so they read it differently.
+  // Both verdicts are valid, so the difference is in the claims.
   const [left, right] = [flatten(expected), flatten(got)];
   const names = Object.keys({ ...left, ...right }).filter((name) => !isDeepStrictEqual(left[name], right[name]));
   const only = (answer: Answer) =>

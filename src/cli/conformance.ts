@@ -19,7 +19,7 @@ interface ConformanceOptions extends ServiceOptions, OutputOptions {
   readonly writeTrust?: string;
 }
 
-/** Vectors that are asked about at the same time. */
+/** How many vectors are sent at the same time. */
 const ASKED_AT_ONCE = 16;
 
 export function conformanceCommand(io: Io): Command {
@@ -83,7 +83,7 @@ function runAll(io: Io, options: ConformanceOptions): Promise<void> {
   });
 }
 
-/** No token at all cannot be asked about: a request without one is rejected as a request. */
+/** Whether the vector can be sent. A request with an empty token is rejected as a request. */
 function isAsked(vector: Vector, { profile }: ConformanceOptions): boolean {
   return vector.profile === profile && (isGraphVector(vector) || vector.token !== '');
 }
@@ -108,7 +108,7 @@ interface Group {
   readonly failed: readonly (Outcome & { readonly difference: object })[];
 }
 
-/** By the folder of the vector, in order. */
+/** Groups the outcomes by the folder of the vector, in order. */
 function groupOutcomes(outcomes: readonly Outcome[]): readonly Group[] {
   const sorted = outcomes.toSorted((a, b) => (a.vector.name < b.vector.name ? -1 : 1));
   const byFolder = Map.groupBy(sorted, ({ vector }) => folderOf(vector));

@@ -1,4 +1,4 @@
-// `ect dag`: validates the graph behind a token, of a recorded workflow, or of a bundle of tokens, and draws it.
+// `ect dag`: validates the graph of a token, of a recorded workflow or of a bundle of tokens, and draws it.
 
 import { create } from '@bufbuild/protobuf';
 import { Command, Option } from 'commander';
@@ -100,7 +100,7 @@ function parseBundle(text: string): string[] {
   return items as string[];
 }
 
-/** Only a complete graph is a yes; a partial one is if the caller said so. */
+/** Whether the command succeeds: the graph is complete, or partial and the caller allows that. */
 function passes({ status }: DagReport, { allowPartial }: DagOptions): boolean {
   return status === DagStatus.COMPLETE || (status === DagStatus.PARTIAL && allowPartial === true);
 }
@@ -131,7 +131,7 @@ function tell(io: Io, response: ValidateDAGResponse, report: DagReport): void {
   for (const line of dagLines(report)) print(io, line);
 }
 
-/** One line a task that is at hand: those of the workflow, or those whose tokens were given. */
+/** Prints one line for each available task: those of the workflow, or those whose tokens were given. */
 async function printTasks(io: Io, { ledger }: Service, subject: ValidateDAGRequest['subject'], along: string[]) {
   print(io);
   if (subject.case === 'bundle') printTokens(io, subject.value.tokens);
@@ -147,16 +147,16 @@ async function printTasks(io: Io, { ledger }: Service, subject: ValidateDAGReque
     remark(io, `the first ${MAX_LISTED}; all of them: ect list entries --wid ${plain(subject.value)}`);
 }
 
-/** More tasks than anybody reads on a terminal. */
+/** The maximum number of tasks that are listed on a terminal. */
 const MAX_LISTED = 1_000;
 
 function printTokens(io: Io, tokens: readonly string[]): void {
-  // What cannot be read is a violation already.
+  // An unreadable token is already reported as a violation.
   const tasks = tokens.map(peekLinks).filter(({ jti }) => jti !== '');
   for (const { jti, pred, exec_act } of tasks) print(io, plain(taskLine({ jti, pred }, exec_act)));
 }
 
-/** Which task it is, what was done, and after which tasks. The action is unknown where the token has been erased. */
+/** Returns the line of a task: its id, its action and its predecessors. The action is unknown if the token has been erased. */
 function taskLine({ jti, pred }: { readonly jti: string; readonly pred: readonly string[] }, action: string): string {
   return `${jti}  ${action === '' ? '(erased)' : action}  ${pred.length === 0 ? 'root' : `after ${pred.join(' ')}`}`;
 }

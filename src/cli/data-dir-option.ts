@@ -1,4 +1,4 @@
-// The options of commands that work on the files of a data directory.
+// The options of commands that work on a data directory.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
@@ -13,7 +13,7 @@ export function withDataDir(command: Command): Command {
   return command.addOption(new Option('--data-dir <dir>', 'the data directory').env('ECT_DATA_DIR').default('./data'));
 }
 
-/** `--note`: what the entry of an accepted loss says of it. */
+/** Adds `--note`, the text in the entry of an accepted loss. */
 export function noteOption(): Option {
   return new Option('--note <text>', `why, for people: at most ${MAX_NOTE_LENGTH} characters`)
     .default('')

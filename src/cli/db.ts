@@ -1,5 +1,5 @@
-// `ect db`: makes the tables of the service in a PostgreSQL database, and brings them to the version of this release. The service
-// itself never does, so that its role needs no right to.
+// `ect db`: creates the tables of the service in a PostgreSQL database, or changes them to the version of this release. The service
+// itself never changes its tables, so its role needs no right to do so.
 
 import { Command } from 'commander';
 import { Rejected } from './exit.ts';
@@ -7,16 +7,16 @@ import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { type Io, type OutputOptions, paint, plain, print, printJson, remark, withJson } from './output.ts';
 
-/** What is to be done, and for which role of the service. */
+/** The change to make, and the role of the service that it is for. */
 export interface SchemaRequest {
   readonly kind: 'init' | 'migrate';
   readonly role: string | undefined;
 }
 
-/** Changes the database that the settings of the environment name. Handed in, because only the process itself reads settings. */
+/** Changes the database that the settings of the environment name. It is a parameter, because only the process itself reads settings. */
 export type ChangeSchema = (request: SchemaRequest) => Promise<{ readonly from: number; readonly to: number }>;
 
-/** The database was left as it is. */
+/** Returns the error for a change that was not made. */
 export function databaseRejected(message: string): Rejected {
   return new Rejected({ reason: 'database_unusable', message, remedy: '', metadata: {} });
 }

@@ -1,4 +1,4 @@
-// Messages of the API as lines for people.
+// Formats messages of the API as lines of text.
 
 import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import { ErrorReasonSchema } from '../gen/ect/v1/error_reason_pb.ts';
@@ -20,7 +20,7 @@ import { inOptions, remedyInOptions } from './request-fields.ts';
 
 type Row = readonly [name: string, value: string];
 
-/** The rows of a token's claims. Absent claims have empty values. */
+/** Returns the rows of the claims of a token. Absent claims have empty values. */
 export function claimRows(claims: Claims): readonly Row[] {
   return [
     ['exec_act', claims.execAct],
@@ -38,7 +38,7 @@ export function claimRows(claims: Claims): readonly Row[] {
   ];
 }
 
-/** A claim of its own each, wherever the draft of the token puts it. */
+/** Returns one row for each policy claim, wherever the draft of the token has it. */
 function policyRows(policy: PolicyClaims): readonly Row[] {
   return [
     ['pol', policy.pol],
@@ -54,12 +54,12 @@ function timeText(time: Timestamp | undefined): string {
   return time === undefined ? '' : utc(time.seconds);
 }
 
-/** Where an entry is, as people count, and the index that commands and proofs take. */
+/** Returns the position of an entry, counted from 1, and its index, which commands and proofs use. */
 export function placeLine(index: bigint | number, size: bigint | number): string {
   return `entry ${BigInt(index) + 1n} of ${size} (index ${index})`;
 }
 
-/** One line a verification step, with what to do about it where it failed. */
+/** Returns one line for each verification step, with the remedy if it failed. */
 export function checkLines(io: Io, checks: readonly Check[]): readonly string[] {
   return checks.flatMap((check) => {
     const name = plain(check.name);
@@ -76,27 +76,27 @@ export function checkLines(io: Io, checks: readonly Check[]): readonly string[] 
   });
 }
 
-/** The claims, and so the fields of a request to issue, that a finding names: each sentence begins with one. */
+/** Returns the claims that a finding names, which are the fields of the Issue request. Each sentence of a finding begins with one. */
 function claimsIn(message: string): readonly string[] {
   return Array.from(message.matchAll(/(?:^|\. )([a-z_]+(?:\[\d+\])?) must /g), ([, claim = '']) => claim);
 }
 
-/** A reason as errors spell it; a newer service may have one that is not known here. */
+/** Returns the name of a reason. A newer service may send a reason that is unknown here. */
 export function reasonName({ reason }: Finding): string {
   return ErrorReasonSchema.value[reason]?.localName ?? `reason ${reason}`;
 }
 
-/** The `jti` of each. */
+/** Returns the `jti` of each task. */
 export function taskNames(tasks: readonly TaskName[]): string {
   return tasks.map(({ jti }) => jti).join(' ');
 }
 
-/** Whether no step failed. */
+/** Whether all steps succeeded. */
 export function holds(checks: readonly Check[]): boolean {
   return checks.every(({ status }) => status !== CheckStatus.FAIL);
 }
 
-/** The result of a dry run. */
+/** Returns the result of a dry run as a line. */
 export function dryRunLine(checks: readonly Check[]): string {
   return holds(checks)
     ? '✓ dry run: nothing was signed or recorded'
@@ -105,7 +105,7 @@ export function dryRunLine(checks: readonly Check[]): string {
 
 type Findings = Pick<DagReport, 'violations' | 'unresolved' | 'tainted' | 'omitted'>;
 
-/** What is wrong with a graph, missing from it, or to be reviewed: one line each. Empty for a graph without any of it. */
+/** Returns a line for each violation, missing task and task to review of a graph. Empty if there are none. */
 export function dagLines({ violations, unresolved, tainted, omitted }: Findings): readonly string[] {
   return [
     ...violations.map((broken) => {

@@ -1,4 +1,4 @@
-// `ect dev-ca`: a CA, the certificate of the service and those of workloads, for mutual TLS on a machine of a developer.
+// `ect dev-ca`: creates a CA and the certificates of the service and of workloads, for mutual TLS during development.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,10 +19,10 @@ interface DevCaOptions extends OutputOptions {
 
 const DAYS = 30;
 const DAY_MS = 86_400_000;
-/** Clocks of other machines may be behind. */
+/** Certificates are valid from this long ago, because clocks of other machines may be behind. */
 const SKEW_MS = 300_000;
 const WORKLOADS = ['agent-a', 'agent-b'];
-/** Files of the CA and of the service. */
+/** The names of the files of the CA and the service. */
 const TAKEN = ['ca', 'server'];
 const LOOPBACK = [Buffer.of(127, 0, 0, 1), Buffer.concat([Buffer.alloc(15), Buffer.of(1)])];
 

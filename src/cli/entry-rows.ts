@@ -1,4 +1,4 @@
-// Entries of the ledger as lines for people.
+// Formats entries of the ledger as lines of text.
 
 import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 import {
@@ -16,7 +16,7 @@ import { utc } from './output.ts';
 
 type Row = readonly [name: string, value: string];
 
-/** What an entry is: `task`, or of a signing key what became of it: `key announced`, `key revoked`. */
+/** Returns the kind of an entry: `task`, or, for a signing key, its change: `key announced`, `key revoked`. */
 export function kindName({ body }: Entry): string {
   switch (body.case) {
     case 'task':
@@ -32,7 +32,7 @@ export function kindName({ body }: Entry): string {
   }
 }
 
-/** The task, or the key, that an entry is about; empty where it is about none. */
+/** Returns the task or the key that an entry is about; empty if there is none. */
 export function subjectName({ body }: Entry): string {
   switch (body.case) {
     case 'task':
@@ -46,14 +46,14 @@ export function subjectName({ body }: Entry): string {
   }
 }
 
-/** The workflow of that task. */
+/** Returns the workflow of that task. */
 export function workflowOf({ body }: Entry): string {
   if (body.case === 'task') return body.value.name?.wid ?? '';
   if (body.case !== 'taint' || body.value.subject.case !== 'task') return '';
   return body.value.subject.value.wid;
 }
 
-/** Who did the task, or stated the rest. */
+/** Returns the author of an entry: the issuer of the task, or the administrator who made the statement. */
 export function authorOf({ body }: Entry): string {
   switch (body.case) {
     case 'task':
@@ -68,13 +68,13 @@ export function authorOf({ body }: Entry): string {
   }
 }
 
-/** The token or the statement; empty where it has been erased. */
+/** Returns the token or the statement; empty if it has been erased. */
 export function contentOf({ body }: Entry): string {
   if (body.case === undefined) return '';
   return body.case === 'task' ? body.value.token : body.value.statement;
 }
 
-/** The rows of a ledger entry. An empty value means that the entry has no such property. */
+/** Returns the rows of an entry. An empty value means that the entry has no such property. */
 export function entryRows(entry: Entry): readonly Row[] {
   const { index = 0n, body } = entry;
   return [
@@ -85,7 +85,10 @@ export function entryRows(entry: Entry): readonly Row[] {
   ];
 }
 
-/** Where the service tells it: who had the entry recorded, how that was proven, and by which policy it was allowed. */
+/**
+ * Returns the provenance, if the service discloses it: who requested the entry, how the caller was authenticated, and which policy
+ * permitted it.
+ */
 function provenanceRows(provenance: Provenance | undefined): readonly Row[] {
   if (provenance === undefined) return [];
   const { action, caller, proof, strength, proofBy, policyDigest } = provenance;

@@ -1,32 +1,32 @@
-// How a command ends: its exit code, and the one exception that means "no".
+// The exit codes of commands, and the exceptions that lead to them.
 
 import type { ErrorReason } from '../errors.ts';
 
-/** What every command ends with. */
+/** The exit codes of all commands. */
 export const EXIT = { ok: 0, rejected: 1, usage: 2 } as const;
 
-/** What they mean. `ect serve` has one more. */
+/** The meaning of the exit codes. `ect serve` has one more. */
 export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
   [EXIT.ok, 'ok: it was done, or the answer is yes'],
   [EXIT.rejected, 'the answer is no, or it could not be done'],
   [EXIT.usage, 'wrong usage: the command line, a setting, or a file that they name'],
 ];
 
-/** What a person needs to know about a failure. Remote text in it is printed through `plain`. */
+/** A failure in a form for users. Text of a service in it is printed through `plain`. */
 export interface Failure {
-  /** A value of ErrorReason, or a reason of the command line itself (lower case). */
+  /** A value of ErrorReason, or a reason of the command line itself (in lower case). */
   readonly reason: ErrorReason | (string & {});
   readonly message: string;
-  /** Several mistakes, each printed on its own line: `file:line:column: what`. */
+  /** Several faults, each printed on its own line: `file:line:column: what`. */
   readonly faults?: readonly string[];
-  /** What to do next. Empty where nothing is known. */
+  /** What to do next. Empty if unknown. */
   readonly remedy: string;
   readonly metadata: Readonly<Record<string, string>>;
-  /** What the command line calls the field of `metadata`, for people. */
+  /** The option or argument that corresponds to the field in `metadata`. */
   readonly field?: string;
 }
 
-/** What to do where a store that a command opens itself does not work: no service is asked, and none has a log of it. */
+/** The remedy for a failing store that a command opens itself. No service is involved, so there is no log to read. */
 export const STORE_REMEDY =
   'Do what the message says. If it names no step, look at what the system reports about the disks, and repeat the command.';
 
@@ -41,10 +41,10 @@ export class Rejected extends Error {
   }
 }
 
-/** Ends a command with exit code 2: an argument that only turned out wrong while it was used. */
+/** Ends a command with exit code 2: an argument turned out to be wrong while it was used. */
 export class WrongUsage extends Error {
   override readonly name = 'WrongUsage';
-  /** Several mistakes, each printed on its own line. */
+  /** Several faults, each printed on its own line. */
   readonly faults: readonly string[];
 
   constructor(
@@ -56,7 +56,7 @@ export class WrongUsage extends Error {
   }
 }
 
-/** `a mistake`, `3 mistakes`. */
+/** Returns `a mistake`, `3 mistakes`. */
 export function mistakeCount(count: number): string {
   return count === 1 ? 'a mistake' : `${count} mistakes`;
 }

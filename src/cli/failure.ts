@@ -1,5 +1,5 @@
-// Messages for failures, with the next step: the reasons of the service, a service that is not reachable, and
-// our own rejections. Never a stack.
+// Converts errors into messages with a remedy: reasons of the service, a service that cannot be reached, and rejections of the command
+// itself. It never prints a stack trace.
 
 import { Code, ConnectError } from '@connectrpc/connect';
 import { SERVER_ID_CODE } from '../callers/server-id.ts';
@@ -11,7 +11,7 @@ import { howToGetHelp } from './help-command.ts';
 import { type Io, type OutputOptions, plain, printFailure, remark } from './output.ts';
 import { failureInOptions, runningCommand, type Violation } from './request-fields.ts';
 
-/** Runs the body of a command. An exception is reported and determines the exit code. */
+/** Runs the body of a command. An exception is printed and determines the exit code. */
 export async function attempt(io: Io, options: OutputOptions, body: () => Promise<void>): Promise<void> {
   try {
     await body();
@@ -20,7 +20,7 @@ export async function attempt(io: Io, options: OutputOptions, body: () => Promis
       io.exitCode = EXIT.usage;
       remark(io, `error: ${plain(error.message)}`);
       for (const fault of error.faults) remark(io, `  ${plain(fault)}`);
-      // As the parser ends what it rejects.
+      // The parser ends its own rejections in the same way.
       const command = runningCommand(io);
       if (command !== undefined) remark(io, howToGetHelp(command));
       return;
@@ -30,7 +30,7 @@ export async function attempt(io: Io, options: OutputOptions, body: () => Promis
   }
 }
 
-/** Runs the body of a command that calls the service, over one connection that is closed at the end. */
+/** Runs the body of a command that calls the service, with one connection, which is closed at the end. */
 export async function attemptCalls(
   io: Io,
   options: ServiceOptions & OutputOptions,
@@ -59,7 +59,7 @@ function explain(error: unknown): Failure {
   if (error instanceof Rejected) return error.failure;
   if (error instanceof EctError) {
     const { reason, message, metadata } = error;
-    // The remedies of the service tell a caller of it to try again.
+    // The usual remedies for stores are written for callers of a service: they say to try again.
     const isOfStore = OF_STORES.has(reason) && error.remedy === remedyFor(reason);
     return { reason, message, remedy: isOfStore ? STORE_REMEDY : error.remedy, metadata };
   }
@@ -67,7 +67,7 @@ function explain(error: unknown): Failure {
   return { reason: 'failed', message, remedy: '', metadata: {} };
 }
 
-/** The fields of the request that a service has rejected, and what it says of them. */
+/** Returns the fields of the request that a service has rejected, with its sentences about them. */
 function violationsOf(error: ConnectError): readonly Violation[] {
   const named = error.findDetails(ErrorInfoSchema).map(({ metadata }) => ({
     field: metadata['field'] ?? '',
@@ -77,7 +77,7 @@ function violationsOf(error: ConnectError): readonly Violation[] {
   return [...named, ...violated].filter(({ field }) => field !== '');
 }
 
-/** What a failed call means. The service's words are data: they are printed through `plain`. */
+/** Explains a failed call. Text of the service is data: it is printed through `plain`. */
 function explainCall(error: ConnectError, options: ServiceOptions): Failure {
   const info = error.findDetails(ErrorInfoSchema)[0];
   if (info) {
@@ -87,13 +87,13 @@ function explainCall(error: ConnectError, options: ServiceOptions): Failure {
     const message = `no answer from ${options.url} within ${options.timeout} ms`;
     return { reason: 'timeout', message, remedy: 'Try again, or allow more time with --timeout.', metadata: {} };
   }
-  // The service never fails without ErrorInfo, so it was not the service.
+  // Errors of the service always have ErrorInfo, so this error does not come from the service.
   return unreachable(error, options.url);
 }
 
 /**
- * A message of the service ends with the remedy, for clients that show nothing else. Where it ends with another one than its reason
- * has, it stands for itself.
+ * Splits a message of the service, which ends with the remedy, because some clients show only the message. If the remedy is not the usual
+ * one of the reason, the message is not split.
  */
 export function splitMessage(reason: string, text: string): Pick<Failure, 'message' | 'remedy'> {
   const remedy = Object.hasOwn(REASONS, reason) ? remedyFor(reason as ErrorReason) : '';
@@ -101,7 +101,7 @@ export function splitMessage(reason: string, text: string): Pick<Failure, 'messa
   return isKnown ? { message: text.slice(0, -remedy.length).trimEnd(), remedy } : { message: text, remedy: '' };
 }
 
-/** The connection itself failed, or what answers there does not speak gRPC. */
+/** Explains an error of the connection: it failed, or the peer does not speak gRPC. */
 function unreachable(error: ConnectError, url: string): Failure {
   const codes = errorCodes(error);
   const failure = (reason: string, message: string, remedy: string) => ({ reason, message, remedy, metadata: {} });
@@ -138,7 +138,7 @@ function unreachable(error: ConnectError, url: string): Failure {
   return failure('unreachable', message, next);
 }
 
-/** The codes of the system and of TLS along the chain of causes, outermost first. */
+/** Returns the error codes of the system and of TLS in the chain of causes, outermost first. */
 function errorCodes(error: unknown): readonly string[] {
   const codes: string[] = [];
   for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth += 1) {

@@ -1,11 +1,11 @@
-// `ect help keys rotate`: the help page of a command at any depth.
+// `ect help keys rotate`: prints the help page of any command.
 
 import { Command } from 'commander';
 import { nearest } from '../spelling.ts';
 import { EXIT } from './exit.ts';
 import type { Io } from './output.ts';
 
-/** The command `help` of `program`. It takes the words that lead to a command, and shows that command's own options. */
+/** Returns the command `help` of `program`. It takes the words of a command, and shows the options of that command. */
 export function helpCommand(io: Io, program: Command): Command {
   return new Command('help')
     .description('show the options, examples and exit codes of a command')
@@ -25,7 +25,7 @@ export function helpCommand(io: Io, program: Command): Command {
     });
 }
 
-/** The commands below one, without the one for help that the parser adds by itself. */
+/** Returns the subcommands of a command, without the `help` that the parser adds. */
 export function subcommandsOf(command: Command): readonly Command[] {
   return command.commands.filter((sub) => sub.name() !== 'help');
 }

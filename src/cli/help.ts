@@ -1,18 +1,18 @@
-// The end of every help page: an example to copy, the environment variables, and what the exit codes mean.
+// The end of each help page: an example, the environment variables and the exit codes.
 
 import type { Command } from 'commander';
 
 interface HelpPage {
   readonly examples: readonly string[];
-  /** What exit code 1 means for this command; undefined: it cannot end with that. */
+  /** The meaning of exit code 1 for this command; undefined: the command cannot end with it. */
   readonly rejected?: string;
-  /** What exit code 2 means, where it is more than a wrong command line. */
+  /** The meaning of exit code 2, if it is more than a wrong command line. */
   readonly wrong?: string;
-  /** What exit code 3 means, where there is one. */
+  /** The meaning of exit code 3, if the command has it. */
   readonly restart?: string;
 }
 
-/** Completes the help page of a command. Call it last: it lists the variables of the options that were added. */
+/** Completes the help page of a command. Call it last, because it lists the variables of the options that were added. */
 export function withHelp(command: Command, page: HelpPage): Command {
   const variables = command.options.flatMap((option) => (option.envVar === undefined ? [] : [option]));
   const lines = ['', 'Examples:', ...page.examples.map((example) => `  ${example}`)];
@@ -30,7 +30,7 @@ export function withHelp(command: Command, page: HelpPage): Command {
 
 const TERMINAL_WIDTH = 80;
 
-/** Lines that fit a terminal, each after so many blanks. */
+/** Wraps text to the width of a terminal, with this many blanks before each line. */
 export function wrapped(text: string, indentation: number): readonly string[] {
   const lines = [''];
   for (const word of text.split(' ')) {

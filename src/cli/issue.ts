@@ -1,4 +1,4 @@
-// `ect issue`: asks the service for a token. The token alone goes to stdout, so that TOKEN=$(ect issue …) works.
+// `ect issue`: requests a token from the service. Only the token is written to stdout, so that TOKEN=$(ect issue …) works.
 
 import { Command, Option } from 'commander';
 import { type IssueRequest, type IssueResponse, IssueResponseSchema, RecordMode } from '../gen/ect/v1/authority_pb.ts';

@@ -1,4 +1,4 @@
-// What the commands that change a key have in common: their options, and how they tell what became of it.
+// What the commands that change a key share: their options and the output of their results.
 
 import type { Command } from 'commander';
 import type { ManagedKey } from '../gen/ect/v1/admin_pb.ts';
@@ -10,7 +10,7 @@ export interface ChangeOptions extends ServiceOptions, OutputOptions {
   readonly note?: string;
 }
 
-/** Why such a command can be rejected. */
+/** The explanation of a rejection in their help pages. */
 export const REFUSED =
   'you are no administrator of the service (ECT_ADMINS), or it rejected the request; trying again is safe';
 

@@ -1,4 +1,4 @@
-// Signing keys as lines for people, and the check of the chain from a delegated key to its root key.
+// Formats signing keys as lines of text, and checks the certificate of a delegated key.
 
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
@@ -30,7 +30,7 @@ export function keyRows(managed: ManagedKey): readonly Row[] {
   ];
 }
 
-/** The `kid` of the root key that certified a delegated key; undefined where none of `keys` did. */
+/** Returns the `kid` of the root key that certified a delegated key; undefined if none of `keys` did. */
 export function certifierOf({ key }: ManagedKey, keys: readonly ManagedKey[]): string | undefined {
   if (key === undefined) return undefined;
   const says = openCertificate(key.certificate, (kid) => rootKey(keys, kid));
@@ -43,7 +43,7 @@ function rootKey(keys: readonly ManagedKey[], kid: string): KeyObject | undefine
   try {
     return createPublicKey({ key: JSON.parse(root.jwkJson) as JsonWebKey, format: 'jwk' });
   } catch {
-    // What the service lists is no key.
+    // The key that the service lists is invalid.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-// The states of signing keys, for people.
+// The names of the states of signing keys.
 
 import { KeyState } from '../gen/ect/v1/keys_pb.ts';
 

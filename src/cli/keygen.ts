@@ -1,4 +1,4 @@
-// `ect keygen`: makes a signing key (P-256, PKCS#8 PEM), or a ledger's key, in a file of its own that only its owner reads.
+// `ect keygen`: creates a signing key (P-256, PKCS#8 PEM) or a ledger key, in a new file that only its owner can read.
 
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { Command } from 'commander';

@@ -1,5 +1,5 @@
-// `ect keys rotate`: the next root key. A request has an id and names the key that it replaces, so that a repeated request after a lost
-// response rotates the key once.
+// `ect keys rotate`: activates the next root key. A request has an id and names the key that it replaces, so if its response is lost it
+// can be repeated, and the key is rotated once.
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -67,12 +67,13 @@ export function rotateCommand(io: Io): Command {
   );
 }
 
-/** Pauses after attempts whose outcome is not known. */
+/** The pauses before further attempts when the outcome is unknown. */
 const PAUSES_MS = [500, 2_000];
 
 /**
- * Requests a rotation, and repeats the request if the answer is lost.
- * @internal Exported because tests take answers away from it.
+ * Requests a rotation, and repeats the request if the response is lost.
+ *
+ * @internal Exported for a test that loses responses.
  */
 export async function requestRotation(
   io: Io,
@@ -105,14 +106,14 @@ function sourceOf(name: string | undefined): RotateKeyRequest['source'] {
   return { case: 'existing', value: create(ExistingKeySchema, { name }) };
 }
 
-/** Whether the rotation may have been done. */
+/** Whether the outcome is unknown: the rotation may have been done. */
 function isOpen(error: unknown): error is ConnectError {
   return error instanceof ConnectError && OPEN.has(error.code);
 }
 
 const OPEN: ReadonlySet<Code> = new Set([Code.Unavailable, Code.Aborted, Code.DeadlineExceeded, Code.Unknown]);
 
-/** The newest root key that is active; empty where there is none. */
+/** Returns the newest active root key; empty if there is none. */
 async function signingRoot(admin: Pick<Service['admin'], 'listKeys'>): Promise<string> {
   let [kid, pageToken] = ['', ''];
   do {

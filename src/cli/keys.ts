@@ -1,4 +1,4 @@
-// `ect keys`: what the signing keys are, and what is to become of them. Changes are for administrators.
+// `ect keys`: shows and changes the signing keys. Changes are for administrators.
 
 import { create } from '@bufbuild/protobuf';
 import { Command, Option } from 'commander';
@@ -28,7 +28,7 @@ export function keysCommand(io: Io): Command {
   return command;
 }
 
-/** What may be learned later. */
+/** A hint about `--since`: an earlier time of compromise can be stated later. */
 const EARLIER = 'Where it turns out that the key was compromised before that, state the earlier time with --since.';
 
 function listCommand(io: Io): Command {

@@ -1,11 +1,11 @@
-// A key id as an argument. It is base64url, so one in 64 begins with `-`, as an option does.
+// A key id as an argument. A key id is base64url, so one in 64 begins with `-`, as an option does.
 
 import type { Command } from 'commander';
 
-/** A JWK thumbprint (RFC 7638) that looks like an option. No option is as long. */
+/** A JWK thumbprint (RFC 7638) that looks like an option. No option has this length. */
 const LIKE_AN_OPTION = /^-[\w-]{42}$/;
 
-/** Adds the argument `<kid>`. What has the form of a key id is one wherever it stands, unless an option asks for its value there. */
+/** Adds the argument `<kid>`. A word with the form of a key id is read as one, unless the option before it needs a value. */
 export function withKid(command: Command): Command {
   const parseOptions = command.parseOptions.bind(command);
   command.parseOptions = (args) => {

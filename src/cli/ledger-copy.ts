@@ -1,4 +1,4 @@
-// `ect ledger copy`: takes a ledger from a data directory into a PostgreSQL database, or back, to be continued there.
+// `ect ledger copy`: copies a ledger from a data directory into a PostgreSQL database or back, to continue it there.
 
 import { Command } from 'commander';
 import { WrongUsage } from './exit.ts';
@@ -7,7 +7,7 @@ import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withJson } from './output.ts';
 import { drawProgress } from './progress.ts';
 
-/** What was copied, and verified. */
+/** What was copied and verified. */
 export interface CopyFacts {
   readonly source: string;
   readonly target: string;
@@ -16,23 +16,26 @@ export interface CopyFacts {
   readonly size: number;
   /** Base64. */
   readonly rootHash: string;
-  /** Entries that an earlier copy had brought. */
+  /** The number of entries that an earlier copy had already written. */
   readonly before: number;
-  /** Uses of tokens and request ids; undefined where the source has lost them. */
+  /** The number of uses of tokens and of request ids; undefined if the source has lost them. */
   readonly once: { readonly uses: number; readonly issued: number } | undefined;
-  /** Where the signing keys are that the ledger names as in use: they are not copied. */
+  /** The locations of the signing keys that the ledger names as in use. Keys are not copied. */
   readonly signingKeys: readonly string[];
 }
 
 type Copy = (directory: string, onCopied: (done: number, total: number) => void) => Promise<CopyFacts>;
 
-/** Copies between a directory and the database that the settings of the environment name. Handed in, because only the process itself may compose it. */
+/**
+ * Copies between a directory and the database that the settings of the environment name. It is a parameter, because only the process
+ * itself may compose it.
+ */
 export interface LedgerCopier {
   readonly toDatabase: Copy;
   readonly toDirectory: Copy;
 }
 
-/** The place that is no directory. */
+/** The name of the database on the command line. Any other place is a directory. */
 const DATABASE = 'postgres';
 
 export function ledgerCopyCommand(io: Io, copier: LedgerCopier): Command {

@@ -1,4 +1,4 @@
-// A ledger's database file, opened for reading only: also while a service writes it.
+// Opens the database file of a ledger read-only, also while a service writes to it.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { fileFault } from '../files/system-faults.ts';
 import { ledgerKindFault, SqliteLedgerStore } from '../stores/sqlite/index.ts';
 import { Rejected, WrongUsage } from './exit.ts';
 
-/** Opens the file for as long as `read` runs. */
+/** Opens the file while `read` runs. */
 export async function withLedgerFile<T>(path: string, read: (store: SqliteLedgerStore) => Promise<T>): Promise<T> {
   rejectOtherFile(path);
   const store = SqliteLedgerStore.openReadOnly(path);
@@ -17,7 +17,7 @@ export async function withLedgerFile<T>(path: string, read: (store: SqliteLedger
   }
 }
 
-/** A path that leads to no ledger is a mistake of the command line; only a ledger can be damaged. */
+/** Rejects a path that is not a ledger as wrong usage. Only a ledger can be damaged. */
 function rejectOtherFile(path: string): void {
   let fault: string | undefined;
   try {
@@ -30,7 +30,7 @@ function rejectOtherFile(path: string): void {
   if (fault !== undefined) throw new WrongUsage(fault);
 }
 
-/** The verifier key that the file itself names. It is attacker-controlled if the file is. */
+/** Returns the verifier key that the file itself states. It is attacker-controlled if the file is. */
 export async function readIdentity(store: SqliteLedgerStore, path: string): Promise<string> {
   const verifierKey = await store.identity();
   if (verifierKey !== undefined) return verifierKey;

@@ -1,5 +1,5 @@
-// `ect ledger`: what is done to a ledger as a whole while no service runs over it: it is copied into another store, or goes on after its
-// history was lost.
+// `ect ledger`: works on a whole ledger while no service uses it: copies it into another store, or continues it after its history was
+// lost.
 
 import { Command } from 'commander';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
@@ -9,26 +9,26 @@ import { withHelp } from './help.ts';
 import { type LedgerCopier, ledgerCopyCommand } from './ledger-copy.ts';
 import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withJson } from './output.ts';
 
-/** A ledger that begins. */
+/** A new ledger. */
 export interface NewOriginFacts {
   readonly origin: string;
   readonly verifierKey: string;
-  /** The directory in which the ledger before is kept, with its key. */
+  /** The directory to which the previous ledger and its key were moved. */
   readonly keptIn: string;
 }
 
-/** A loss that the ledger states from now on. */
+/** The accepted loss that the ledger now states. */
 export interface AcceptedLossFacts {
-  /** Of the entry that states it: so many entries before it are left. */
+  /** The index of the entry that states it, which is the number of entries before it. */
   readonly index: number;
-  /** How many entries had been shown. */
+  /** The number of entries that had been published. */
   readonly shownSize: number;
   readonly verifierKey: string;
 }
 
-/** What is done to the files. Handed in, because only the process itself may compose it. */
+/** The operations on the files. They are a parameter, because only the process itself may compose them. */
 export interface LedgerRecovery {
-  /** Rejected where nothing is missing or damaged, unless `endsIntact`. */
+  /** Rejected if nothing is missing or damaged, unless `endsIntact`. */
   newOrigin(dataDir: string, origin: string | undefined, endsIntact: boolean): Promise<NewOriginFacts>;
   acceptLoss(dataDir: string, note: string): Promise<AcceptedLossFacts>;
 }

@@ -1,5 +1,5 @@
-// Every entry of a service for an audit, also those that the service finds damaged: it rejects the page with such an entry and names
-// its index, so the walk goes around it.
+// Lists all entries of a service for an audit, including those that the service finds damaged. The service rejects a page with a damaged
+// entry and names its index; the listing then continues around it.
 
 import { ConnectError } from '@connectrpc/connect';
 import type { ErrorReason } from '../errors.ts';
@@ -10,21 +10,21 @@ import { indexOf, walkEntries } from './walk-entries.ts';
 
 type LedgerClient = Service['ledger'];
 
-/** An entry. One that is damaged comes without its token, or, where its leaf is damaged, without anything. */
+/** An entry. A damaged one has no token or, if its leaf is damaged, no content at all. */
 export interface ListedEntry {
   readonly index: bigint;
   readonly entry: Entry | undefined;
   readonly isDamaged: boolean;
 }
 
-/** The entries from `start` to below `size`, in order. */
+/** Yields the entries from `start` to before `size`, in order. */
 export async function* listAroundDamage(
   ledger: LedgerClient,
   start: bigint,
   size: bigint,
   withContent: boolean,
 ): AsyncGenerator<ListedEntry> {
-  // Without room for an entry nothing is asked, since the service would answer what came in after the checkpoint.
+  // An empty range is not requested: the service would return entries that were recorded after the checkpoint.
   const walk = (from: bigint, end: bigint) =>
     walkEntries(ledger, { withContent, fromIndex: from }, Math.max(0, Number(end - from)));
   for (let next = start; next < size; ) {
@@ -46,7 +46,7 @@ export async function* listAroundDamage(
   }
 }
 
-/** The entry without its token, where its leaf is sound. */
+/** Returns the entry without its token, if its leaf is undamaged. */
 async function withoutContent(ledger: LedgerClient, index: bigint): Promise<Entry | undefined> {
   try {
     const { entries } = await ledger.listEntries({ fromIndex: index, pageSize: 1 });
@@ -57,7 +57,7 @@ async function withoutContent(ledger: LedgerClient, index: bigint): Promise<Entr
   }
 }
 
-/** The entry that a rejection names as damaged. */
+/** Returns the index of the damaged entry that a rejection names. */
 export function damagedIndex(error: unknown): bigint | undefined {
   const info = error instanceof ConnectError ? error.findDetails(ErrorInfoSchema)[0] : undefined;
   const index = info?.metadata['index'] ?? '';

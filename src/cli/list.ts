@@ -1,4 +1,4 @@
-// `ect list`: the entries of the ledger, and the workflows that they form.
+// `ect list`: lists the entries of the ledger, and its workflows.
 
 import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
@@ -99,7 +99,7 @@ function withRange(command: Command): Command {
     .addOption(new Option('--limit <number>', 'largest number of entries to read').argParser(count));
 }
 
-/** The entries that the options ask for. */
+/** Yields the entries that match the options. */
 function walk(
   ledger: Service['ledger'],
   { wid = '', iss = '', since, before, limit, from, kind = [], order = 'oldest' }: ListOptions,
@@ -138,7 +138,7 @@ interface Workflow {
   readonly last: Timestamp | undefined;
 }
 
-/** Workflows in the order of their first task. */
+/** Returns the workflows in the order of their first task. */
 async function readWorkflows(ledger: Service['ledger'], options: ListOptions): Promise<readonly Workflow[]> {
   const workflows = new Map<string, Workflow>();
   for await (const entry of walk(ledger, options, [EntryKind.TASK])) {

@@ -1,10 +1,10 @@
-// Files that a command makes and that must not exist yet.
+// Writes new files. An existing file is never overwritten.
 
 import { open } from 'node:fs/promises';
 import { fileFault } from '../files/system-faults.ts';
 import { Rejected } from './exit.ts';
 
-/** Writes a new file. Its mode is set at its creation, so another user can never open a secret. */
+/** Writes a new file. Its mode is set when it is created, so other users can never open a secret. */
 export async function writeNewFile(path: string, text: string, remedy: string, mode = 0o600): Promise<void> {
   try {
     await using file = await open(path, 'wx', mode);

@@ -1,4 +1,4 @@
-// How a policy decides, for `ect policy`: the files, one decision, and its words.
+// Evaluates a policy for `ect policy`: reads its files, makes one decision, and explains it.
 
 import { brokenObligation, type Obligations, type PermissionQuestion } from '../authority/index.ts';
 import {
@@ -15,10 +15,10 @@ import { mistakeCount, Rejected } from './exit.ts';
 import { columns, type Io, paint, plain, print } from './output.ts';
 import { readBytes } from './values.ts';
 
-/** ECT_ISSUER, where nothing else is said. */
+/** The default of ECT_ISSUER. */
 export const DEFAULT_ISSUER = 'urn:ect:dev';
 
-/** How a call is decided, and by what. */
+/** A decision and what it is based on. */
 export interface Explained {
   readonly allowed: boolean;
   readonly policies: readonly string[];
@@ -28,7 +28,7 @@ export interface Explained {
   readonly beyond: string | undefined;
 }
 
-/** How a service with this policy decides. */
+/** Decides as a service with this policy does. */
 export function decide(
   policy: CompiledPolicy,
   limits: LimitsTable,
@@ -48,7 +48,7 @@ export function decide(
   return { allowed: allowed && beyond === undefined, policies, errors, limits: obligations, beyond };
 }
 
-/** As the service asks where the caller names no lifetime. */
+/** Returns the question with the maximum lifetime that the limits allow, as the service does if the caller requests no lifetime. */
 function shortened(question: PermissionQuestion, { maxTtlSeconds }: Obligations): PermissionQuestion {
   const { ttl } = question.context;
   if (ttl === undefined || maxTtlSeconds === undefined) return question;
@@ -68,7 +68,7 @@ export function printDecision(io: Io, policy: CompiledPolicy, decision: Explaine
   for (const line of rows.length === 0 ? [] : columns(rows)) print(io, line);
 }
 
-/** The limits by their names in the file. */
+/** Returns the limits with their names in the file. */
 export function limitRows(limits: Obligations): readonly (readonly [name: string, value: number])[] {
   return Object.entries(limits).flatMap(([name, value]) =>
     value === undefined
@@ -86,11 +86,11 @@ export function verdict({ allowed, policies, errors, beyond }: Explained): strin
 
 interface FileNames {
   readonly limits?: string;
-  /** The file of cases. */
+  /** The file of test cases. */
   readonly cases?: string;
 }
 
-/** The policy, its limits and its cases. Reports the mistakes of all of them at once. */
+/** Reads the policy, its limits and its cases. Reports the faults of all of them at once. */
 export async function readFiles(io: Io, file: string, { limits: limitsFile, cases: casesFile }: FileNames) {
   const { readPolicy } = await loadCedar();
   const policy = readPolicy(await textOf(io, file));
@@ -119,7 +119,7 @@ async function textOf(io: Io, file: string): Promise<string> {
   return (await readBytes(io, file)).toString('utf8');
 }
 
-/** The place in a file of JSON is a line and a column, or a member: `limits[0].for`. */
+/** Adds the file name to a problem. A position in a JSON file is a line and a column, or a member: `limits[0].for`. */
 function placed(file: string, problem: string): string {
   return /^\d+:\d+: /.test(problem) ? `${file}:${problem}` : `${file}: ${problem}`;
 }

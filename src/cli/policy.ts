@@ -1,5 +1,4 @@
-// `ect policy`: whether a policy can be put in force, whether it decides as expected, why it decides as it does, and the one that is
-// built in. Nothing is asked of a service.
+// `ect policy`: checks a policy, tests it, explains a decision, and prints the built-in policy. It does not call a service.
 
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
@@ -160,7 +159,7 @@ function explainCommand(io: Io): Command {
   );
 }
 
-/** The question as a case writes it. What was not said is left out. */
+/** Converts the options into a question in the form of a test case. Options that were not given are omitted. */
 function questionIn(options: ExplainOptions) {
   const { caller, proof, proofBy, administrator, action, iss, aud, execAct, wid, ttl, level } = options;
   const { inpHash, outHash, ownsWorkflow, kind } = options;

@@ -1,4 +1,4 @@
-// The program `ect`: its commands, and how a run of it ends.
+// The program `ect`: its commands and its exit code.
 
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
@@ -34,21 +34,21 @@ import { verifyCommand } from './verify.ts';
 export type { Io } from './output.ts';
 
 export interface ProgramParts {
-  /** Runs the service until a stop signal. A parameter, because only the composition root may create the service. */
+  /** Runs the service until a stop signal. It is a parameter, because only the composition root may create the service. */
   readonly serve: Serve;
-  /** Checks the settings of the environment, for the same reason. */
+  /** Checks the settings of the environment. A parameter for the same reason. */
   readonly checkConfig: CheckConfig;
-  /** Checks a token under the trust file of the environment, for the same reason. */
+  /** Checks a token with the trust file of the environment. A parameter for the same reason. */
   readonly checkTrust: CheckTrust;
-  /** Works on the files of a data directory that no service owns, for the same reason. */
+  /** Repairs a data directory that no service uses. A parameter for the same reason. */
   readonly recovery: LedgerRecovery;
-  /** Copies a ledger between a data directory and a database, for the same reason. */
+  /** Copies a ledger between a data directory and a database. A parameter for the same reason. */
   readonly copier: LedgerCopier;
-  /** Copies the files of a data directory, and puts them back, for the same reason. */
+  /** Backs up and restores a data directory. A parameter for the same reason. */
   readonly backups: Backups;
-  /** Opens the database that a ledger is in, for the same reason. */
+  /** Opens the database of a ledger. A parameter for the same reason. */
   readonly databases: LedgerDatabases;
-  /** Changes the tables of a database, for the same reason. */
+  /** Changes the tables of a database. A parameter for the same reason. */
   readonly changeSchema: ChangeSchema;
   readonly io: Io;
 }
@@ -106,7 +106,7 @@ function buildProgram(parts: ProgramParts): Command {
   return program;
 }
 
-/** An empty value is that of a shell variable which is not set. Where it counted as "not given", the command would do something else. */
+/** Rejects empty values, which come from unset shell variables. To treat them as absent would make the command do something else. */
 function rejectEmpty(command: Command): void {
   const isEmpty = (value: unknown) => value === '' || (Array.isArray(value) && value.includes(''));
   const options = command.options
@@ -125,15 +125,15 @@ function exitCodes(): string {
 }
 
 /**
- * Runs one command line (`argv` without the program's own two words) and leaves the exit code in `io.exitCode`. What
- * `serve` throws is passed on: it is the process that knows how to tell it.
+ * Runs one command line (`argv` without the interpreter and the script) and sets `io.exitCode`. Exceptions of `serve` are passed on,
+ * because the process reports them.
  */
 export async function runProgram(parts: ProgramParts, argv: readonly string[]): Promise<void> {
   try {
     await buildProgram(parts).parseAsync([...argv], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // Requested help exits with 0. Everything else that the parser stops at is wrong usage, which it has reported.
+    // Requested help exits with 0. All other errors of the parser are wrong usage, which the parser has printed.
     if (error.exitCode !== EXIT.ok) parts.io.exitCode = EXIT.usage;
   }
 }

@@ -1,4 +1,4 @@
-// One line on a terminal that says how far the work is. Anywhere else: nothing.
+// Shows progress in one line on a terminal. Prints nothing elsewhere.
 
 import type { WriteStream } from 'node:tty';
 

@@ -1,4 +1,4 @@
-// Receipts as files: kept after an append, and checked later without any service.
+// Receipts as files: written after an append, and verified later without a service.
 
 import { writeFile } from 'node:fs/promises';
 import { fromJson, type JsonObject, type JsonValue, toJsonString } from '@bufbuild/protobuf';
@@ -13,8 +13,8 @@ import { readBytes, readText } from './values.ts';
 const TLOG_PROOF = /\.tlog-proof$/;
 
 /**
- * Keeps a receipt and returns the files that were written. NAME.tlog-proof holds the proof that any C2SP tool checks; the
- * leaf that it is about stands beside it as NAME.leaf. Any other name gets the receipt as JSON, all in one file.
+ * Writes a receipt and returns the names of the files. NAME.tlog-proof contains the proof, which any C2SP tool can verify, and NAME.leaf
+ * contains the leaf. With any other name the receipt is written as JSON into one file.
  */
 export async function writeReceipt(path: string, receipt: Receipt): Promise<readonly string[]> {
   const files: readonly (readonly [string, string | Uint8Array])[] = TLOG_PROOF.test(path)
@@ -38,7 +38,7 @@ export async function writeReceipt(path: string, receipt: Receipt): Promise<read
   return files.map(([name]) => name);
 }
 
-/** The proof of a receipt, in whichever form it has it; undefined where it has none. It is not verified yet. */
+/** Returns the proof of a receipt, in either format; undefined if there is none. It has not been verified. */
 export function proofOf({ proof }: Receipt): string | TlogProof | undefined {
   if (proof.case === 'tlogProof') return proof.value;
   if (proof.case !== 'inclusion') return undefined;
@@ -51,24 +51,24 @@ function tlogProofOf(receipt: Receipt): string {
   return typeof proof === 'string' ? proof : writeTlogProof(proof);
 }
 
-/** Where a receipt places its entry; empty where only a checked proof says so. */
+/** Returns the position of the entry according to the receipt; empty if only the verified proof contains it. */
 export function receiptLine({ proof }: Receipt): string {
   if (proof.case !== 'inclusion') return '';
   return placeLine(proof.value.leafIndex ?? 0n, proof.value.treeSize);
 }
 
-/** What is to be checked, as the command line names it. */
+/** What to verify, as given on the command line. */
 export interface OfflineClaim {
   readonly token: string;
-  /** File. */
+  /** A file. */
   readonly receipt: string;
-  /** File, for a tlog-proof; undefined: beside it. */
+  /** A file, for a tlog-proof. Undefined: the leaf is beside the receipt. */
   readonly leaf: string | undefined;
-  /** Text or `@file`. */
+  /** The key itself or `@file`. */
   readonly ledgerKey: string;
 }
 
-/** Checks that the ledger of the key has recorded exactly this token, and tells the outcome. */
+/** Verifies that the ledger with this key has recorded exactly this token, and prints the result. */
 export async function verifyOffline(io: Io, options: OutputOptions, claim: OfflineClaim): Promise<void> {
   const { leaf, tlogProof } = await readReceipt(io, claim);
   const verifierKey = await readText(io, claim.ledgerKey);
@@ -103,7 +103,7 @@ async function readReceipt(io: Io, claim: OfflineClaim): Promise<{ leaf: Buffer;
   return { leaf: Buffer.from(receipt.leaf), tlogProof: proof };
 }
 
-/** Unknown fields are left alone: a newer service may answer more. */
+/** Unknown fields are ignored: a newer service may send more. */
 function parseReceipt(text: string, path: string): Receipt {
   try {
     return fromJson(ReceiptSchema, receiptIn(JSON.parse(text)), { ignoreUnknownFields: true });
@@ -113,7 +113,7 @@ function parseReceipt(text: string, path: string): Receipt {
   }
 }
 
-/** The receipt itself, or the one inside a response of `ect append`, `ect entry` or `ect issue --level L3`. */
+/** Returns the receipt: the object itself, or the one inside a response of `ect append`, `ect entry` or `ect issue --level L3`. */
 function receiptIn(parsed: JsonValue): JsonValue {
   const isObject = (value: JsonValue): value is JsonObject => typeof value === 'object' && !Array.isArray(value);
   return isObject(parsed) && parsed !== null && parsed['receipt'] !== undefined ? parsed['receipt'] : parsed;

@@ -1,4 +1,4 @@
-// `ect policy digest` and `ect policy recorded`: from the digest that an entry names to the text of the policy, and back.
+// `ect policy digest` and `ect policy recorded`: convert between the text of a policy and the digest that entries contain.
 
 import { Command } from 'commander';
 import type { DocumentStore } from '../ledger/index.ts';
@@ -41,7 +41,7 @@ export function digestCommand(io: Io): Command {
   );
 }
 
-/** A service rejects such a file, so no policy has its digest. */
+/** Returns the text of a policy file. A service rejects a file that is not UTF-8, so no recorded policy has its digest. */
 function textOf(path: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -101,15 +101,15 @@ async function answer(io: Io, options: RecordedOptions, store: DocumentStore): P
   if (text === undefined) {
     throw missing(`The policy ${digest} has no ${options.limits === true ? 'limits' : 'policy file, only limits'}.`);
   }
-  // To the byte, so that the digest of what is printed is the one that was asked for.
+  // The exact bytes, so that the output has the requested digest.
   io.stdout.write(text);
 }
 
-/** One that is damaged hides none of the others; it is the exit code that tells. */
+/** Lists all policies, including damaged ones; if there are any, the exit code is 1. */
 async function list(io: Io, options: RecordedOptions, store: DocumentStore): Promise<void> {
   const policies: { readonly digest: string; readonly bytes: Sizes }[] = [];
   const damaged: string[] = [];
-  // One after the other: only their sizes are held, since a text may have a megabyte.
+  // One after another, because a text may have a megabyte. Only the sizes are kept.
   for (const digest of await store.documents()) {
     const document = await store.document(digest);
     const texts = document && textsIn(document);

@@ -1,4 +1,4 @@
-// How a command waits for the entry of a token that left before it.
+// Waits for the entry of a token that was issued before it was recorded.
 
 import { create } from '@bufbuild/protobuf';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
@@ -9,18 +9,18 @@ import type { Service } from './client.ts';
 import { type Failure, Rejected } from './exit.ts';
 import { splitMessage } from './failure.ts';
 
-/** What the service waits at most in one call, in milliseconds. */
+/** The maximum wait of one call, in milliseconds. */
 const LONGEST_WAIT_MS = 5_000;
 
 interface Awaited {
   readonly jti: string;
   readonly wid: string;
   readonly waitMs: number;
-  /** The deadline of one call. */
+  /** The deadline of one call, in milliseconds. */
   readonly timeoutMs: number;
 }
 
-/** The entry of a task and its receipt, once it is there. Rejected where there will be none, or where it takes longer. */
+/** Returns the entry of a task and its receipt when it has been recorded. Throws Rejected if the recording failed or takes too long. */
 export async function awaitEntry(
   { ledger }: Pick<Service, 'ledger'>,
   { jti, wid, waitMs, timeoutMs }: Awaited,

@@ -1,11 +1,11 @@
-// What the command line calls the fields of a request. A service names the field that it rejects; who typed a command knows its options
-// and arguments.
+// Translates field names of requests into options and arguments. A service names the field that it rejects, but the user of a command
+// knows only its options and arguments.
 
 import type { Command } from 'commander';
 import type { Failure } from './exit.ts';
 import type { Io } from './output.ts';
 
-/** Options that have another name than their field. */
+/** Options whose name differs from that of the field. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   compromised_since: 'since',
   ect_ext: 'ext',
@@ -26,10 +26,10 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   verify_mode: 'report',
 };
 
-/** Values of the API that options have other words for. */
+/** Values of the API that have other names in options. */
 const VALUES: Readonly<Record<string, string>> = { DRAFT_ECT_01: '01', REPLAY_MODE_SKIP: '--no-replay' };
 
-/** A field that a service has rejected, and its sentence about it; empty: none. */
+/** A field that a service has rejected, and its sentence about the field; empty if there is none. */
 export interface Violation {
   readonly field: string;
   readonly description: string;
@@ -37,20 +37,21 @@ export interface Violation {
 
 const commands = new WeakMap<Io, Command>();
 
-/** To be called before a command runs. */
+/** Sets the running command. Must be called before the command runs. */
 export function rememberCommand(io: Io, command: Command): void {
   commands.set(io, command);
 }
 
-/** The command that runs. Undefined where a body of one is run alone. */
+/** Returns the running command; undefined if the body of a command runs by itself, as in tests. */
 export function runningCommand(io: Io): Command | undefined {
   return commands.get(io);
 }
 
 /**
- * How the command spells the field at this path (`aud[1]`, `task.jti`): `--aud (value 2)`, `<token>`. What is within a field that has no
- * parts for the command is that field: `ect_ext_json.pol` is `--ext`. Undefined where there is neither.
- * @internal Exported because a test asks it for every field.
+ * Returns the option or argument for the field at this path (`aud[1]`, `task.jti`): `--aud (value 2)`, `<token>`. A member of a field
+ * that the command has only as a whole is that field: `ect_ext_json.pol` is `--ext`. Undefined if the command has neither.
+ *
+ * @internal Exported because a test calls it for every field.
  */
 export function spellingOf(command: Command, path: string): string | undefined {
   const [, outer = '', field = '', at] = /^(?:(.*)\.)?([a-z_0-9]+)(?:\[(\d+)\])?$/.exec(path) ?? [];
@@ -62,13 +63,13 @@ export function spellingOf(command: Command, path: string): string | undefined {
   return outer === '' ? undefined : spellingOf(command, outer);
 }
 
-/** What the running command calls a field. */
+/** Returns what the running command calls a field. */
 function spelling(io: Io, path: string): string | undefined {
   const command = commands.get(io);
   return command && spellingOf(command, path);
 }
 
-/** A text of the service about these fields, in the words of the running command. */
+/** Replaces these field names in a text of the service with the options and arguments of the running command. */
 export function inOptions(io: Io, text: string, fields: readonly string[]): string {
   // The longest first: `aud[1]` before `aud`.
   const paths = [...new Set(fields)].sort((a, b) => b.length - a.length);
@@ -79,7 +80,7 @@ export function inOptions(io: Io, text: string, fields: readonly string[]): stri
   return named.replace(/[A-Z]+(?:_[A-Z0-9]+)+/g, (word) => VALUES[word] ?? word);
 }
 
-/** A plain word such as `level` is the field only where a sentence begins with it. */
+/** An ordinary word such as `level` means the field only at the beginning of a sentence. */
 function mentionsOf(path: string): RegExp {
   const literal = path.replace(/\W/g, '\\$&');
   return /[_.[]/.test(path)
@@ -87,7 +88,10 @@ function mentionsOf(path: string): RegExp {
     : new RegExp(`(^|[.:] )${literal}(?= )`, 'g');
 }
 
-/** A message that is made of sentences about fields. One that has other words for its field, as a claim has, begins with the option. */
+/**
+ * Translates a message that consists of sentences about fields. If a sentence uses another name for its field, such as that of a claim,
+ * the option is put before it.
+ */
 function messageInOptions(io: Io, message: string, violations: readonly Violation[]): string {
   const fields = violations.map(({ field }) => field);
   let said = '';
@@ -104,14 +108,17 @@ function messageInOptions(io: Io, message: string, violations: readonly Violatio
   return said + inOptions(io, rest, fields);
 }
 
-/** A remedy names fields that the service has not rejected, too: between backticks, or by a name that no plain word has. */
+/**
+ * Translates a remedy, which may also name fields that the service has not rejected: in backticks, or by a name that no ordinary word
+ * has.
+ */
 export function remedyInOptions(io: Io, remedy: string, fields: readonly string[]): string {
   return inOptions(io, remedy, fields).replace(/`([a-z_]+)`|\b[a-z]+(?:_[a-z]+)+\b/g, (word, field: string = word) => {
     return spelling(io, field) ?? word;
   });
 }
 
-/** The same of a failure, for people and for `error.message`. Its metadata stays as the service has sent it. */
+/** Replaces the field names in a failure, for its text and for `error.message`. Its metadata is unchanged. */
 export function failureInOptions(io: Io, failure: Failure, violations: readonly Violation[]): Failure {
   const { message, remedy, metadata } = failure;
   const field = spelling(io, metadata['field'] ?? '');

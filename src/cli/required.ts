@@ -1,9 +1,9 @@
-// Options that a command cannot do without. Commander names the first one that is missing; here all are named at once.
+// Required options. The parser reports only the first one that is missing; this reports all at once.
 
 import type { Command, Option } from 'commander';
 import { WrongUsage } from './exit.ts';
 
-/** Throws WrongUsage with every one of `flags` that was not given: `--exec-act`. */
+/** Throws WrongUsage with all `flags` that were not given: `--exec-act`. */
 export function demandOptions(command: Command, flags: readonly string[]): void {
   const options = command.options.filter(({ long }) => flags.includes(long ?? ''));
   const missing = options.filter((option) => isMissing(command, option)).map((option) => `'${option.flags}'`);

@@ -1,4 +1,4 @@
-// `ect serve`: runs the service. What it does is handed in by the process, which alone composes the service.
+// `ect serve`: runs the service. The process passes the function that does so, because only the process composes the service.
 
 import { Command } from 'commander';
 import { type SettingRow, settingGroups } from '../config/index.ts';
@@ -26,7 +26,7 @@ export function serveCommand(serve: Serve): Command {
   return command.action((options: { readonly config?: string }) => serve(options.config));
 }
 
-/** Every setting, from the table of them. Their names are too long for a column of their own. */
+/** Returns the help of every setting, from the table of settings. Their names are too long for a column. */
 function settingsHelp(): readonly string[] {
   const groups = settingGroups().flatMap(({ heading, rows }) => ['', `${heading}:`, ...rows.flatMap(settingHelp)]);
   return ['', 'Settings, in the environment or in the file of --config:', ...groups];

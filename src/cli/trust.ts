@@ -1,5 +1,5 @@
-// `ect trust check`: whether a service with the settings of this environment would trust a token of a foreign issuer, or the
-// JWT of a caller, and why.
+// `ect trust check`: shows whether a service with the settings of this environment would trust a token of a foreign issuer, or the JWT of
+// a caller, and why.
 
 import { Command, Option } from 'commander';
 import { type Rejection, remedyFor } from '../errors.ts';
@@ -10,27 +10,27 @@ import { columns, type Io, type OutputOptions, paint, plain, print, printJson, w
 import { readText } from './values.ts';
 
 export interface TrustFindings {
-  /** What it is taken for: an Execution Context Token, or a JWT by which a caller proves itself. */
+  /** How the token is checked: as an Execution Context Token, or as a JWT that authenticates a caller. */
   readonly kind: 'token' | 'caller';
-  /** What it says. Nothing of it is verified unless it is trusted. */
+  /** The content of the token. It is verified only if the token is trusted. */
   readonly header: Readonly<Record<string, unknown>>;
   readonly payload: Readonly<Record<string, unknown>>;
-  /** The issuer of the trust file that speaks for what it says. */
+  /** The issuer of the trust file for this token. */
   readonly issuer:
     | {
         readonly iss: string;
         readonly source: string;
         readonly keys: readonly string[];
-        /** Why there are no keys, or which are not used. */
+        /** Why there are no keys, or which keys are not used. */
         readonly fault: string;
       }
     | undefined;
-  /** Trusted: in whose name. */
+  /** The name that the token is trusted for; undefined if it is not trusted. */
   readonly name: string | undefined;
   readonly rejections: readonly (Rejection & { readonly rule: string })[];
 }
 
-/** Checks a token under the settings of the environment. `now`: seconds since the epoch. */
+/** Checks a token with the settings of the environment. `now`: seconds since the epoch. */
 export type CheckTrust = (
   token: string,
   options: { readonly audience: string | undefined; readonly now: number },

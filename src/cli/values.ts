@@ -1,4 +1,4 @@
-// The values of options and arguments: durations, levels, files, and tokens given as text, `-` or `@file`.
+// Parses the values of options and arguments: durations, levels, files, and tokens as text, `-` or `@file`.
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -12,12 +12,12 @@ import { isWorkloadId } from '../token/index.ts';
 import { WrongUsage } from './exit.ts';
 import type { Io } from './output.ts';
 
-/** Levels by the names that options have for them. */
+/** The levels, by their names on the command line. */
 export const LEVELS = { L1: Level.L1, L2: Level.L2, L3: Level.L3 } as const;
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** Reads `500ms`, `30s`, `10m` or `24h`. */
+/** Parses `500ms`, `30s`, `10m` or `24h`. */
 export function milliseconds(text: string): number {
   const match = /^(\d{1,9})(ms|s|m|h)$/.exec(text);
   const value = match ? Number(match[1]) * UNITS[match[2]!]! : 0;
@@ -25,20 +25,20 @@ export function milliseconds(text: string): number {
   return value;
 }
 
-/** Reads `30s`, `10m` or `24h` as whole seconds. */
+/** Parses `30s`, `10m` or `24h` into whole seconds. */
 export function seconds(text: string): number {
   const value = milliseconds(text) / 1_000;
   if (!Number.isInteger(value)) throw new InvalidArgumentError('It is a whole number of seconds: 30s, 10m or 24h.');
   return value;
 }
 
-/** A moment as the API takes it. */
+/** A time in the form of the API. */
 export interface Moment {
   readonly seconds: bigint;
   readonly nanos: number;
 }
 
-/** Reads a moment, to the millisecond: RFC 3339 with a zone, or seconds since the epoch. */
+/** Parses a time with milliseconds: RFC 3339 with a time zone, or seconds since the epoch. */
 export function moment(text: string): Moment {
   if (/^\d{1,12}$/.test(text)) return { seconds: BigInt(text), nanos: 0 };
   const milliseconds = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text)
@@ -49,19 +49,19 @@ export function moment(text: string): Moment {
   return { seconds: BigInt(Math.floor(milliseconds / 1_000)), nanos: (milliseconds % 1_000) * 1_000_000 };
 }
 
-/** Reads a position in the ledger. */
+/** Parses an index of the ledger. */
 export function ledgerIndex(text: string): bigint {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number from 0.');
   return BigInt(text);
 }
 
-/** Reads how many of something are wanted. */
+/** Parses a number of items. */
 export function count(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It is a whole number from 1.');
   return Number(text);
 }
 
-/** Accepts an address of a service, without a path: `https://host:port`, or `unix:/path` of its socket. */
+/** Parses the URL of a service, without a path: `https://host:port`, or `unix:/path` for a socket. */
 export function serviceUrl(text: string): string {
   const path = socketPath(text);
   if (path !== undefined) return `unix:${path}`;
@@ -74,18 +74,18 @@ export function serviceUrl(text: string): string {
   return url.origin;
 }
 
-/** The path in `unix:/path` or `unix:///path`; undefined: the text is another address. */
+/** Returns the path in `unix:/path` or `unix:///path`; undefined for any other URL. */
 export function socketPath(text: string): string | undefined {
   return /^unix:(?:\/\/)?(\/[^/].*)$/.exec(text)?.[1];
 }
 
-/** Reads the SPIFFE ID of a workload. */
+/** Parses the SPIFFE ID of a workload. */
 export function workloadId(text: string): string {
   if (!isWorkloadId(text)) throw new InvalidArgumentError('It is a SPIFFE ID like spiffe://example.org/ect.');
   return text;
 }
 
-/** Reads who calls, for a policy. */
+/** Parses a caller, for a policy. */
 export function callerName(text: string): string {
   if (isCallerName(text)) return text;
   throw new InvalidArgumentError(
@@ -93,12 +93,12 @@ export function callerName(text: string): string {
   );
 }
 
-/** Collects an option that may be given several times. */
+/** Collects the values of an option that may be given several times. */
 export function each(text: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), text];
 }
 
-/** Reads a file that an option names; `-` is stdin. */
+/** Reads the file that an option names; `-` is stdin. */
 export async function readBytes(io: Io, path: string): Promise<Buffer> {
   if (path === '-') return buffer(io.stdin);
   try {
@@ -108,14 +108,14 @@ export async function readBytes(io: Io, path: string): Promise<Buffer> {
   }
 }
 
-/** Reads text that is given as it stands, as `-` (stdin) or as `@file`. Blanks around it are dropped. */
+/** Reads a text: the argument itself, stdin for `-`, or a file for `@file`. White space around it is removed. */
 export async function readText(io: Io, argument: string): Promise<string> {
   const path = argument === '-' ? '-' : argument.startsWith('@') ? argument.slice(1) : undefined;
   const text = path === undefined ? argument : (await readBytes(io, path)).toString('utf8');
   return text.trim();
 }
 
-/** SHA-256 of a file's exact octets as the hash claims write it. The file is read in pieces and never sent anywhere. */
+/** Returns SHA-256 of the exact octets of a file, in the form of hash claims. The file is read in chunks and never sent. */
 export async function hashFile(io: Io, path: string): Promise<string> {
   const hash = createHash('sha256');
   try {

@@ -1,36 +1,36 @@
-// Conformance vectors: files in JSON that say what a verifier must answer about one token, or about one bundle of tokens.
-// They do not depend on this code: `vectors/README.md` describes them for other implementations.
+// Conformance vectors: JSON files with the expected verdict on one token or one bundle of tokens. They do not depend on this code;
+// `vectors/README.md` describes them for other implementations.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Trusted keys, as ECT_TRUST_FILE has them. */
+/** Trusted keys, in the form of ECT_TRUST_FILE. */
 export interface Trust {
   readonly issuers: readonly TrustedIssuer[];
 }
 
 export interface TrustedIssuer {
   readonly iss: string;
-  /** `exact`: this name alone. `below`: the names below it too. */
+  /** `exact`: this name only. `below`: also the names below it. */
   readonly subjects: 'exact' | 'below';
   /** Public keys. `nbf`, `exp` and `revoked_at` of a key are seconds since the epoch. */
   readonly jwks: { readonly keys: readonly Readonly<Record<string, string | number>>[] };
 }
 
 interface VectorBase {
-  /** The path of its file below the folder of the vectors, without `.json`. */
+  /** The path of the file in the folder of the vectors, without `.json`. */
   readonly name: string;
-  /** The rule that it shows, as a sentence. */
+  /** The rule that the vector tests, as a sentence. */
   readonly shows: string;
-  /** A member of `profiles.json`: the settings that the verifier must have. */
+  /** A member of `profiles.json`: the settings that the verifier needs. */
   readonly profile: string;
   readonly trust: Trust;
-  /** Seconds since the epoch: when to judge. */
+  /** The time of the verification, in seconds since the epoch. */
   readonly now: number;
 }
 
-/** One token and the verdict on it. */
+/** One token and the expected verdict. */
 export interface TokenVector extends VectorBase {
   readonly token: string;
   readonly audience: string;
@@ -43,19 +43,19 @@ export type ExpectedVerdict =
   | {
       readonly valid: true;
       readonly level: 'L1' | 'L2';
-      /** In the names of draft -01, whatever draft the token is written in. Absent claims are left out. */
+      /** The claims with the names of draft -01, for tokens of either draft. Absent claims are omitted. */
       readonly claims: Readonly<Record<string, unknown>>;
     }
   | {
       readonly valid: false;
       readonly reason: string;
-      /** The step that fails. */
+      /** The step that must fail. */
       readonly step: string;
-      /** The claim that is at fault, for CLAIM_MISSING and CLAIM_INVALID. */
+      /** The invalid claim, for CLAIM_MISSING and CLAIM_INVALID. */
       readonly claim?: string;
     };
 
-/** One bundle of tokens and the state of the graph that they form. */
+/** One bundle of tokens and the expected state of its graph. */
 export interface GraphVector extends VectorBase {
   readonly bundle: readonly string[];
   readonly expected: ExpectedGraph;
@@ -73,20 +73,20 @@ export interface ExpectedGraph {
 
 export type Vector = TokenVector | GraphVector;
 
-/** Settings of the service by the name of a profile: environment variables. */
+/** The settings of the service for each profile: environment variables. */
 export type Profiles = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-/** The vectors that come with the program. */
+/** The folder of the vectors that are part of this package. */
 export const SHIPPED_VECTORS = fileURLToPath(new URL('../../vectors/', import.meta.url));
 
 export function isGraphVector(vector: Vector): vector is GraphVector {
   return 'bundle' in vector;
 }
 
-/** The folders that hold vectors. */
+/** The folders that contain vectors. */
 const KINDS = ['valid', 'invalid', 'dag'];
 
-/** Every vector of a folder, in the order of their names. The files are trusted as the program itself is. */
+/** Reads all vectors of a folder, in the order of their names. The files are trusted as the program is. */
 export async function readVectors(folder: string): Promise<readonly Vector[]> {
   const lists = await Promise.all(
     KINDS.map(async (kind) => {

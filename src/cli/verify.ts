@@ -1,5 +1,5 @@
-// `ect verify`: asks the service for its verdict on a token; or, with a receipt and the ledger's key, checks without any
-// service that the ledger recorded the token.
+// `ect verify`: requests a verdict on a token from the service; or, with a receipt and the key of the ledger, checks without a service
+// that the ledger recorded the token.
 
 import { Command, Option } from 'commander';
 import {
@@ -37,7 +37,7 @@ interface VerifyOptions extends ServiceOptions, OutputOptions {
   readonly ledgerKey?: string;
 }
 
-/** Options that a receipt says nothing about: an offline answer must not look as if it had heeded them. */
+/** Options that cannot be checked with a receipt. They are rejected, so that the result does not suggest that they were checked. */
 const ASKED_OF_THE_SERVICE = [
   'audience',
   'predToken',

@@ -1,4 +1,4 @@
-// Every entry of a listing, page by page: the next page is on its way while the one before is being used.
+// Yields all entries of a listing, page by page. The next page is fetched while the current one is used.
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
@@ -15,15 +15,18 @@ type Filter = Omit<
 >;
 
 const PAGE_SIZE = 1_000;
-/** Pages without an entry in a row. A page of a caller that may read few entries is empty where 10,000 are hidden: no ledger has more. */
+/**
+ * The maximum number of consecutive empty pages. A page is empty if the caller may read none of 10,000 entries, and no ledger has more
+ * than this many such pages.
+ */
 const MAX_EMPTY_PAGES = 100_000;
 
-/** Where an entry is. One that does not say so is taken to be the first: the field is always set. */
+/** Returns the index of an entry. An absent index counts as 0; the service always sets it. */
 export function indexOf({ index = 0n }: Entry): bigint {
   return index;
 }
 
-/** The entries that `filter` lets through, in its order, at most `limit`. */
+/** Yields the entries that match `filter`, in its order, at most `limit`. */
 export async function* walkEntries(
   ledger: Service['ledger'],
   filter: Filter,
@@ -40,8 +43,8 @@ export async function* walkEntries(
   try {
     while (coming !== undefined) {
       const { entries, nextPageToken }: ListEntriesResponse = await coming;
-      // A service that pages without end is stopped by the indexes, which must rise, or fall. An empty page is not the end where it has a
-      // token: between the entries that this caller may read there may be many that it may not.
+      // The indexes must rise, or fall; that stops a service that returns pages forever. An empty page with a token is not the end:
+      // between the entries that this caller may read there may be many others.
       const page = entries.filter((entry) => isFurther(indexOf(entry))).slice(0, left);
       left -= page.length;
       const end = page.at(-1);
@@ -51,7 +54,7 @@ export async function* walkEntries(
         throw new Error(`the service has sent ${MAX_EMPTY_PAGES} pages without an entry`);
       const mayHaveMore: boolean = entries.length === 0 || page.length > 0;
       coming = nextPageToken !== '' && mayHaveMore && left > 0 ? ask(nextPageToken) : undefined;
-      // It is awaited only after this page has been used, and may have failed by then.
+      // The promise is awaited only after this page has been used, and may reject before.
       coming?.catch(() => undefined);
       yield* page;
     }

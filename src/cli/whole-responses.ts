@@ -1,13 +1,13 @@
-// A connection of `@connectrpc/connect-node` that loses no response. Since 24.20 and 26.3 the iterator of Node's streams reports
-// "Premature close" where an HTTP/2 response has arrived whole before its reader begins, whatever the server: it takes the end of the
-// HTTP/2 stream for the end of the buffer. So the body is read by its events.
+// A transport of `@connectrpc/connect-node` that loses no response. Since 24.20 and 26.3 the iterator of Node's streams reports
+// "Premature close" if an HTTP/2 response has arrived completely before reading begins, with any server: it confuses the end of the
+// HTTP/2 stream with the end of the buffer. So the body is read with events.
 
 import type { ClientHttp2Stream } from 'node:http2';
 import { Http2SessionManager } from '@connectrpc/connect-node';
 
 type Request = Http2SessionManager['request'];
 
-/** What can end a wait for more of a body. */
+/** The events that can end a wait for more of a body. */
 const CHANGES = ['readable', 'end', 'error', 'close'] as const;
 
 export class WholeResponses extends Http2SessionManager {
@@ -23,7 +23,7 @@ async function* chunksOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer, void
   for (const event of CHANGES) stream.on(event, onChange);
   try {
     for (;;) {
-      // A stream that was destroyed keeps no body.
+      // A destroyed stream has no buffered data.
       const chunk = stream.destroyed ? null : (stream.read() as Buffer | null);
       if (chunk !== null) yield chunk;
       else if (isCut(stream)) throw stream.errored ?? new Error('the response ended before it was complete');
@@ -35,13 +35,13 @@ async function* chunksOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer, void
       }
     }
   } finally {
-    // Who stops reading ends the stream; its last error is nobody's.
+    // The reader has stopped, so the stream is ended and its errors are ignored.
     if (!stream.readableEnded) stream.on('error', () => undefined).destroy();
     for (const event of CHANGES) stream.off(event, onChange);
   }
 }
 
-/** A stream that is reset ends its body too. */
+/** Whether the stream was reset before the end of its body. */
 function isCut({ rstCode, destroyed, readableEnded }: ClientHttp2Stream): boolean {
   return (rstCode ?? 0) !== 0 || (destroyed && !readableEnded);
 }
