@@ -1,8 +1,8 @@
-// What the database of the configuration is called in messages.
+// The name of the configured database in messages.
 
 import type { PostgresPlace } from '../config/postgres-url.ts';
 
-/** `the database "ect" at a.example.org:5432 or b.example.org:5432`. Nothing of it is secret. */
+/** Returns `the database "ect" at a.example.org:5432 or b.example.org:5432`. It contains no secret. */
 export function databaseOf({
   database,
   host,

@@ -1,4 +1,4 @@
-// Foreign issuers as the configuration names them, and their keys beside those of the service.
+// Opens the foreign issuers of the configuration, and adds their keys to those of the service.
 
 import type { Config } from '../config/index.ts';
 import { trustFile } from '../config-files/trust-file.ts';
@@ -7,7 +7,7 @@ import type { Events } from '../telemetry/events.ts';
 import { ForeignIssuers, type Issuer, type ReadBundle } from '../trust/index.ts';
 import type { TrustedKeys } from './trusted-keys.ts';
 
-/** The trust file of a configuration, judged by what the service is like; undefined where there is none. */
+/** Returns the trust file of a configuration, which is checked against the other settings; undefined if there is none. */
 export function configuredTrust(config: Config): FileGroup<readonly Issuer[]> | undefined {
   const { issuer: ownIssuer, callers, workloadApi } = config;
   if (config.trustFile === undefined) return undefined;
@@ -19,8 +19,8 @@ export function configuredTrust(config: Config): FileGroup<readonly Issuer[]> | 
 }
 
 /**
- * Opens the issuers of a trust file, and puts their keys into the ring. They are fetched from `start` on. `steadyMs`: for how long keys were
- * not fetched, also while the machine was suspended.
+ * Opens the issuers of a trust file, and adds their keys to the key ring. Keys are fetched after `start`. `steadyMs` is a clock that also
+ * runs while the machine is suspended; it measures how long keys were not fetched.
  */
 export function openForeignIssuers(
   issuers: readonly Issuer[],

@@ -1,5 +1,4 @@
-// The signing key in AWS KMS as the service starts with it, or without it: a key service that does not answer must not keep an
-// authority from verifying.
+// Opens the signing key in AWS KMS, or starts without it: if KMS does not answer, the authority must still be able to verify.
 
 import type { KeysConfig } from '../config/keys.ts';
 import type { SignerConfig } from '../config/signer.ts';
@@ -8,11 +7,11 @@ import type { AwaitedRoot, RootKey } from '../key-manager/index.ts';
 import type { OpenSigner } from '../keys/index.ts';
 import { type AwsKmsOptions, AwsKmsSigner, KmsKeyError } from '../signers/aws-kms/index.ts';
 
-/** A start waits for the key no longer. */
+/** How long a start waits for the key, in milliseconds. */
 const START_WAIT_MS = 5_000;
 
 const HOUR_MS = 3_600_000;
-/** In the life of a delegated key. */
+/** How many times an idle key is tried during the lifetime of a delegated key. */
 const IDLE_TRIALS = 4;
 
 export function openKmsKey(
@@ -24,17 +23,18 @@ export function openKmsKey(
 }
 
 /**
- * How long a key in KMS may be idle before it is tried. In two tiers it is usually idle, and readiness does not depend on it, so
- * a few trials in the lifetime of a delegated key suffice to report a lost permission before the renewal.
- * @internal Exported because the rule is tested by itself.
+ * Returns how long a key in KMS may be idle before it is tried. With delegated keys it is usually idle and readiness does not depend on
+ * it. A few trials during the lifetime of a delegated key suffice to report a lost permission before the key is needed.
+ *
+ * @internal Exported because the rule has tests of its own.
  */
 export function idleTiming({ signing, delegatedHours }: Pick<KeysConfig, 'signing' | 'delegatedHours'>) {
   return signing === 'direct' ? {} : { idleMs: (delegatedHours * HOUR_MS) / IDLE_TRIALS };
 }
 
 /**
- * The key, or what a start without it needs. KmsKeyError where the key could not be used under these settings whatever changes
- * elsewhere.
+ * Returns the key, or a placeholder that continues to open it. Throws KmsKeyError if the key cannot be used with these settings whatever
+ * changes in KMS.
  */
 export async function openOrAwait(
   locator: string,
@@ -46,7 +46,7 @@ export async function openOrAwait(
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(resolve, waitMs, undefined);
   });
-  // A failure that comes later is for those who await the key then.
+  // A later failure is reported to those who await the key.
   attempt.catch(() => undefined);
   const awaited = { locator, attempt, open, startError: undefined };
   try {
@@ -60,7 +60,7 @@ export async function openOrAwait(
   }
 }
 
-/** The same key, checked by `demand` once it is open. Callers get the error of that check, too. */
+/** Returns the same key, checked by `demand` after it has been opened. Callers also get the error of that check. */
 export function demandLater(awaited: AwaitedRoot, demand: (signer: OpenSigner) => Promise<void>): AwaitedRoot {
   const checked = async (attempt: Promise<OpenSigner>) => {
     const signer = await attempt;
@@ -77,7 +77,7 @@ export function demandLater(awaited: AwaitedRoot, demand: (signer: OpenSigner) =
   return { ...awaited, attempt, open: () => forCallers(checked(awaited.open()), CONFIGURED) };
 }
 
-/** An attempt to open `key`, whose failure has a sentence for callers: it names neither account, region nor request. */
+/** Converts the failure of an attempt to open `key` into an error for callers: it names no account, region or request. */
 export async function forCallers(attempt: Promise<OpenSigner>, key = 'The signing key'): Promise<OpenSigner> {
   try {
     return await attempt;

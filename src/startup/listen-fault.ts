@@ -1,8 +1,8 @@
-// What it means that the system lets nothing listen on an address, and what to do about it.
+// Explains why nothing can listen on an address, and what to do about it.
 
 import { createServer } from 'node:net';
 
-/** Takes an address as a start would, and gives it back at once. Returns the error of the system, if there is one. */
+/** Listens on an address as a start would, and stops at once. Returns the error of the system, if there is one. */
 export function tryToListen(host: string, port: number): Promise<Error | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
@@ -11,14 +11,14 @@ export function tryToListen(host: string, port: number): Promise<Error | undefin
   });
 }
 
-/** Why nothing can listen on an address, and what to do about it. Undefined: the error is not one of the system. */
+/** Returns why nothing can listen on an address and what to do about it. Undefined if it is not an error of the system. */
 export function listenFault(host: string, port: number, error: unknown): string | undefined {
   if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) return undefined;
   const { code } = error;
   return `Cannot listen on ${addressText(host, port)} (${code}): ${listenRemedy(code, host)}.`;
 }
 
-/** As ECT_LISTEN has it: an IPv6 address in brackets. */
+/** Returns the address in the form of ECT_LISTEN: an IPv6 address is in brackets. */
 export function addressText(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -1,4 +1,4 @@
-// How the replay guard in Redis is opened. Loaded only where it is wanted: the driver takes a while.
+// Opens the replay guard in Redis. This module is loaded only if needed, because loading the driver takes time.
 
 import type { Config } from '../config/index.ts';
 import { redisTarget } from '../config-files/redis-target.ts';
@@ -6,15 +6,18 @@ import { StartError } from '../data-directory/data-dir.ts';
 import { RedisReplayGuard, UnfitRedis } from '../stores/redis/index.ts';
 import type { Events } from '../telemetry/events.ts';
 
-/** What the guard has around it. */
+/** What the guard needs from the service. */
 export interface GuardSurroundings {
   readonly nowMs: () => number;
-  /** The ledger has never begun: the installation is new, so no token was used. */
+  /** Whether the ledger is empty. Then the installation is new and no token has been used. */
   readonly isNew: boolean;
   readonly events: Events;
 }
 
-/** StartError where Redis cannot be used as it is. Where it is away the guard is there, and rejects until Redis is back. */
+/**
+ * Returns the guard. Throws StartError if Redis cannot be used as it is configured. If Redis cannot be reached, the guard rejects uses
+ * until it can.
+ */
 export async function openRedisGuard(
   config: Config,
   { nowMs, isNew, events }: GuardSurroundings,

@@ -1,4 +1,4 @@
-// How the stores of a service are opened that replicas share. Loaded only where they are wanted: the driver takes a while.
+// Opens the stores that replicas share. This module is loaded only if needed, because loading the driver takes time.
 
 import type { Config } from '../config/index.ts';
 import type { PostgresConfig } from '../config/postgres.ts';
@@ -25,23 +25,26 @@ import type { Events } from '../telemetry/events.ts';
 import { databaseOf } from './database-names.ts';
 import type { Stores } from './open-stores.ts';
 
-/** A replica may start while its database fails over: longer than that takes, and shorter than a supervisor waits. */
+/** How long a start waits for the database: longer than a failover takes, and shorter than a supervisor waits. */
 const START_TIMEOUT_MS = 15_000;
 
-/** What a shared store is opened with. */
+/** What a shared store needs from the service. */
 export interface SharedSurroundings {
   readonly dir: DataDir;
   readonly key: LedgerKey;
   readonly earliest: () => number;
-  /** Whether the clock of this replica can be gone by for work that is done for all. */
+  /** Whether the clock of this replica is good enough for work that is done for all replicas. */
   readonly isTimely: () => boolean;
   readonly events: Events;
 }
 
-/** More than over a file: each commit has round trips, and one lock for all replicas. */
+/** The batch is larger than with a file, because each commit has round trips and takes a lock that all replicas share. */
 const MAX_BATCH = 256;
 
-/** Opens the stores in a database that replicas share. StartError where it cannot be used, or holds the ledger of another key. */
+/**
+ * Opens the stores in a database that replicas share. Throws StartError if the database cannot be used or contains the ledger of another
+ * key.
+ */
 export async function openSharedStores(config: Config, surroundings: SharedSurroundings): Promise<Stores> {
   const { dir, key, earliest, isTimely, events } = surroundings;
   if (config.postgres === undefined) throw new TypeError('There is no database in the configuration.');
@@ -92,7 +95,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
   }
 }
 
-/** Of a server that does not answer the operator must know which one was asked; other sentences say what to do. */
+/** If a server does not answer, the message must say which one. Other messages say what to do. */
 function sentenceOf(error: UnfitDatabase, postgres: PostgresConfig): string {
   if (!(error instanceof DatabaseOutOfReach)) return error.message;
   return (
@@ -126,7 +129,7 @@ async function rejectOtherKey(ledger: LedgerStore, key: LedgerKey): Promise<void
   );
 }
 
-/** From when it is found until this process ends: a restart looks again. */
+/** Remembers damage from when it is found until the process exits. A restart looks again. */
 function noteDamage(events: Events): KnownDamage {
   let isFound = false;
   return {

@@ -1,4 +1,4 @@
-// How the stores of a service are opened, and its ledger over one of them.
+// Opens the stores of a service, and its ledger in one of them.
 
 import { existsSync, statSync } from 'node:fs';
 import type { IdempotencyStore, PendingRecordings, ReplayGuard } from '../authority/index.ts';
@@ -29,49 +29,49 @@ import {
 import type { Events } from '../telemetry/events.ts';
 import type { StorageHealth } from '../telemetry/storage-health.ts';
 
-/** How many request ids, and how many uses of tokens, a service in memory remembers. */
+/** How many request ids and uses of tokens a service without files can store. */
 const MEMORY_CAPACITY = 1_000_000;
 
-/** What a service remembers, in files or in memory. */
+/** The stores of a service. */
 export interface Stores {
   readonly ledger: LedgerStore;
   /** In the same store as the ledger. */
   readonly documents: DocumentStore;
-  /** In memory nothing outlives the process. */
+  /** Undefined in memory, where nothing survives the process. */
   readonly mark: MarkFile | undefined;
-  /** Undefined where there is none, and where it is in Redis. */
+  /** Undefined if there is no replay guard, or if it is in Redis. */
   readonly replay: ReplayGuard | undefined;
   readonly idempotency: IdempotencyStore;
   readonly pendingRecordings: PendingRecordings;
-  /** The name of a file that was deleted or replaced under the running service. */
+  /** Returns the name of a file that was deleted or replaced while the service ran. */
   replacedFile(): string | undefined;
-  /** Those that are files. */
+  /** The stores that are files. */
   readonly writes: readonly WritableStore[];
-  /** How many entries one commit takes at most; undefined: as many as the ledger takes by itself. */
+  /** The maximum number of entries in one commit; undefined: the default of the ledger. */
   readonly maxBatch: number | undefined;
-  /** What readiness shows of a store that is no file. */
+  /** Returns the readiness of stores that are not files. */
   checks(): Readonly<Record<string, boolean>>;
-  /** Whether this process does what one of all replicas does for the others; undefined where there are no others. */
+  /** Whether this process does the work that one replica does for all; undefined if there are no other replicas. */
   readonly tidiesForAll: (() => boolean) | undefined;
   /** Reads the clock of the shared stores; undefined if the stores are not shared. */
   readonly readSharedTime: ReadSharedTime | undefined;
-  /** What the operator can do about a ledger that is not what was shown; undefined where that was found out before. */
+  /** Returns what the operator can do if the ledger lacks published entries; undefined if that was checked before. */
   readonly describeLoss: ((loss: HistoryLost) => string) | undefined;
   close(): Promise<void>;
 }
 
-/** What files are opened with. */
+/** What the file stores need from the service. */
 export interface StoreSurroundings {
   readonly dir: DataDir | undefined;
-  /** The place of this process in `ledger.mark`. */
+  /** The slot of this process in `ledger.mark`. */
   readonly slot: number;
   readonly earliest: () => number;
-  /** The same in milliseconds, and the time that is trusted, for the results of pending recordings. */
+  /** The wall clock and the trusted time in milliseconds, for the results of pending recordings. */
   readonly kept: { readonly nowMs: () => number; readonly earliestMs: () => number };
   readonly health: StorageHealth | undefined;
 }
 
-/** Opens them, and creates files where there are none. StartError where a file is none of ours. */
+/** Opens the stores, and creates missing files. Throws StartError if an existing file is not a store. */
 export function openStores({ replay }: Config, { dir, slot, earliest, kept, health }: StoreSurroundings): Stores {
   if (dir !== undefined) rejectOtherFiles(dir);
   const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger, health);
@@ -109,8 +109,8 @@ export function openStores({ replay }: Config, { dir, slot, earliest, kept, heal
 }
 
 /**
- * Rejects a file of uses that was emptied, and returns whether it is missing although the ledger has entries: then what was used before is
- * not known any more. It is asked before the stores are opened, which make the file.
+ * Rejects an empty file of uses. Returns whether the file is missing although the ledger has entries: then the earlier uses are not
+ * known. Call it before the stores are opened, because that creates the file.
  */
 export async function isOnceForgotten({ ledger, once }: DataDir): Promise<boolean> {
   const isMissing = !existsSync(once);
@@ -128,7 +128,7 @@ export async function isOnceForgotten({ ledger, once }: DataDir): Promise<boolea
   );
 }
 
-/** A file instead of a store that never was one is not taken for a damaged store. */
+/** Rejects other files in place of a store, so that they are not reported as damaged stores. */
 function rejectOtherFiles({ ledger, once }: DataDir): void {
   const faults = [
     ...(existsSync(ledger) ? [ledgerKindFault(ledger)] : []),
@@ -148,7 +148,10 @@ function openGuard(
   return SqliteReplayGuard.open(dir.once, earliest, health);
 }
 
-/** Before calls are taken: what is found then stops writing like what the scrub finds later. Returns what was examined of the ledger. */
+/**
+ * Checks the files before calls are accepted. Damage stops writing, as it does when the scrub finds it later. Returns which part of the
+ * ledger was examined.
+ */
 export async function checkFiles(
   dir: DataDir,
   key: LedgerKey,
@@ -160,7 +163,7 @@ export async function checkFiles(
   return { examined, size };
 }
 
-/** Nothing where the operator wants no scrub. */
+/** Returns the options of the scrub; undefined if the operator has disabled it. */
 export function scrubOrder(
   { ledger: { scrubEntriesPerSecond } }: Config,
   dir: DataDir,

@@ -1,4 +1,4 @@
-// Where root keys come from: which signer a locator of the ledger opens, and how the service makes keys of its own.
+// Opens root keys: it selects the signer for a locator in the ledger, and creates the service's own keys.
 
 import { createPrivateKey } from 'node:crypto';
 import { dirname, join } from 'node:path';
@@ -35,8 +35,8 @@ import { isWithin, isWorkloadId } from '../token/index.ts';
 import { demandLater, forCallers, openKmsKey, openOrAwait } from './kms-key.ts';
 
 /**
- * The key that the configuration names elsewhere than in a file; the service's own first key where it names none. `mayWait`: a start
- * may go on without a key in AWS KMS.
+ * Returns the configured key, unless it is in a file; or the service's own first key if none is configured. `mayWait`: a start may
+ * continue without a key in AWS KMS.
  */
 export async function openConfiguredKey(
   { signer, keys }: Config,
@@ -51,8 +51,8 @@ export async function openConfiguredKey(
 }
 
 /**
- * The key file of the configuration, with the file of its passphrase; undefined where it names none. `isDryRun`: the rights of
- * both stay as they are.
+ * Returns the configured key file with the file of its passphrase; undefined if none is configured. `isDryRun`: the permissions of both
+ * files are not changed.
  */
 export function signingKeyFile({ signer }: Config, isDryRun = false): FileGroup<RootKey> | undefined {
   if (signer.kind !== 'local' || signer.keyFile === undefined) return undefined;
@@ -69,7 +69,10 @@ export function signingKeyFile({ signer }: Config, isDryRun = false): FileGroup<
   };
 }
 
-/** A FIFO that came into the place of a file would be waited for. At the start, where one may be read, there are no contents. */
+/**
+ * Rejects a FIFO that has replaced a file, because to read it would block. At the start a FIFO is allowed; then there are no earlier
+ * contents.
+ */
 function rejectOtherTypes(paths: readonly string[], contents: readonly Content[]): void {
   const faults = paths.map((path, at) => (isOtherType(contents[at]) ? fileTypeFault(path) : undefined));
   const fault = faults.find((found) => found !== undefined);
@@ -80,7 +83,9 @@ function isOtherType(content: Content | undefined): boolean {
   return content !== undefined && 'code' in content && content.code === NOT_A_FILE;
 }
 
-/** Another key in the configured file is the next root key: announced now, active when no cached key set can lack it. */
+/**
+ * Makes another key in the configured file the next root key: it is announced now, and becomes active when no cached key set can lack it.
+ */
 export async function adoptKey(keyManager: KeyManager, key: RootKey): Promise<void> {
   const { kid } = key.signer.jwk;
   const state = keyManager.all.find((known) => known.kid === kid)?.state;
@@ -91,8 +96,8 @@ export async function adoptKey(keyManager: KeyManager, key: RootKey): Promise<vo
 }
 
 /**
- * Opens the key manager of the keys that the ledger knows and of the configured one. A name of AWS KMS that now leads
- * to another key stops the start, unless the ledger knows that key.
+ * Opens the key manager with the keys in the ledger and the configured key. If the configured name in AWS KMS refers to another key than
+ * before, the start fails, unless the ledger knows that key.
  */
 export async function openKeyManager(
   config: Config,
@@ -100,7 +105,7 @@ export async function openKeyManager(
   configured: RootKey | AwaitedRoot,
   world: Pick<KeyManagerPorts, 'ledger' | 'clock' | 'onTrust' | 'tidiesForAll'> & {
     readonly events: Events;
-    /** Whether a caller may have this name by a JWT. */
+    /** Whether a caller may have this name in a JWT. */
     readonly mayName: (iss: string) => boolean;
   },
   maxLifetimeSeconds: number,
@@ -128,7 +133,7 @@ function policyOf(
   maxLifetimeSeconds: number,
   mayName: (iss: string) => boolean,
 ): KeyManagerPolicy {
-  // Proven callers are issued tokens in their own name, so our keys speak for SPIFFE IDs where callers are proven.
+  // Authenticated callers get tokens in their own name, so if callers are authenticated the keys must be trusted for SPIFFE IDs.
   return {
     issuer,
     speaksFor: (iss) => isWithin(iss, issuer) || (callers.areProven && isWorkloadId(iss)) || mayName(iss),
@@ -136,7 +141,7 @@ function policyOf(
     refreshMs: keys.refreshMs,
     retention: {
       maxLifetimeSeconds,
-      // The lesser of the two would reject what a process signs that has not looked at the ledger yet.
+      // The larger of the two: with the smaller one, tokens of a process that has not read the ledger yet would be rejected.
       skewSeconds: Math.max(token.maxFutureSeconds, Math.ceil((2 * keys.refreshMs) / 1000)),
     },
     rotateAfterMs: keys.rotationHours === 0 ? undefined : keys.rotationHours * HOUR_MS,
@@ -179,7 +184,7 @@ async function openRoot(
   throw new EctError(reject('SIGNER_MISCONFIGURED', message), { cause: new Error(`the ledger names ${locator}`) });
 }
 
-/** An attempt whose failure has a sentence for callers, without the path. */
+/** Converts the failure of an attempt into an error for callers, without the path. */
 async function orForCallers(attempt: Promise<OpenSigner>, key: string): Promise<OpenSigner> {
   try {
     return await attempt;
@@ -190,7 +195,7 @@ async function orForCallers(attempt: Promise<OpenSigner>, key: string): Promise<
   }
 }
 
-/** The passphrase is for the file of the configuration; a file before it may be without. */
+/** The passphrase belongs to the configured file. An earlier file may have none. */
 async function openKeyFile(
   { passphrase: source }: SignerConfig & { kind: 'local' },
   path: string,
@@ -200,7 +205,9 @@ async function openKeyFile(
   return LocalSigner.open(await readKeyFile(path, passphrase, isDryRun));
 }
 
-/** The same file for all processes of a data directory, so that those who rotate at once make one key between them. */
+/**
+ * Creates the service's own key. All processes of a data directory use the same file name, so that concurrent rotations create one key.
+ */
 async function makeOwnKey(dir: DataDir | undefined, generation: number): Promise<RootKey> {
   if (dir === undefined) return { signer: await openFreshKey(), locator: 'memory:process' };
   const name = generation === 0 ? 'signing-key.pem' : `signing-key-${generation}.pem`;

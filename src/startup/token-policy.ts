@@ -1,4 +1,4 @@
-// What holds for every token that this service reads, out of its configuration.
+// The verification policy that follows from the configuration.
 
 import type { Config } from '../config/index.ts';
 import type { TokenPolicy } from '../token/index.ts';

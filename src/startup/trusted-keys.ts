@@ -1,14 +1,14 @@
-// Which keys verify tokens: ours, which change with the ledger, and foreign ones, which change with their issuers.
+// The keys that verify tokens: the service's own, which change with the ledger, and foreign ones, which change with their issuers.
 
 import { type FindPastKey, KeyRing, type OnMissed, type TrustedKey } from '../keys/index.ts';
 
-/** A ring whose two halves are replaced apart from each other. */
+/** A key ring of two parts that are replaced independently. */
 export class TrustedKeys {
   readonly keys: KeyRing;
   #own: readonly TrustedKey[] = [];
   #foreign: readonly TrustedKey[] = [];
 
-  /** `findPastKey` finds one of our keys that ended long ago; `onMissed` looks for a foreign one that is new. */
+  /** `findPastKey` finds one of the service's own keys that ended long ago; `onMissed` looks for a new foreign key. */
   constructor(findPastKey?: FindPastKey, onMissed?: OnMissed) {
     this.keys = new KeyRing([], findPastKey, onMissed);
   }
@@ -23,7 +23,7 @@ export class TrustedKeys {
     this.#update();
   }
 
-  /** Of several keys that fit a token the first one counts, so a foreign key never stands in front of ours. */
+  /** The first key that fits a token is used, so the service's own keys come before foreign ones. */
   #update(): void {
     this.keys.replace([...this.#own, ...this.#foreign]);
   }
