@@ -1,4 +1,4 @@
-// The CAs of the callers.
+// The CAs for the certificates of callers.
 
 import { ClientCas, type Vouchers } from '../callers/client-cas.ts';
 import { TrustBundles } from '../callers/trust-bundles.ts';
@@ -9,7 +9,7 @@ export interface FollowingCas {
   readonly follow: (next: TlsTexts | undefined) => void;
 }
 
-/** The CAs of the callers, from the TLS files or the agent, now and after each change; undefined: there are none. */
+/** Returns the CAs of the callers, from the TLS files or the agent, which follow each change; undefined if there are none. */
 export function openCas({ clientCa, bundles }: TlsTexts): FollowingCas | undefined {
   if (bundles !== undefined) {
     const cas = new TrustBundles(bundles);

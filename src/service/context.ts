@@ -1,4 +1,4 @@
-// What the procedures of the authority work with.
+// Creates the context of the procedures of the authority.
 
 import { type AuthorityContext, type Notices, Recordings, readPending } from '../authority/index.ts';
 import type { TrustedClock } from '../clock/index.ts';

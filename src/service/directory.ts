@@ -1,4 +1,4 @@
-// The data directory, and the address: what a start takes before anything else.
+// The data directory and the address, which a start takes first.
 
 import type { Config } from '../config/index.ts';
 import { type DataDir, openDataDir, StartError } from '../data-directory/data-dir.ts';
@@ -8,7 +8,7 @@ import { removeDrafts } from '../files/atomic-files.ts';
 import { unixSocketFault } from '../files/unix-socket.ts';
 import { listenFault, tryToListen } from '../startup/listen-fault.ts';
 
-/** The supervisor's part: it owns the data directory for its workers. StartError where these could not listen. */
+/** Takes ownership of the data directory for the workers of a supervisor. Throws StartError if they could not listen on the address. */
 export async function ownDirectory({ store, dataDir, listen, unix }: Config): Promise<Ownership | undefined> {
   const traces = new StartTraces(dataDir);
   const ownership = store === 'memory' ? undefined : await own(await openDataDir(dataDir), traces);
@@ -33,7 +33,7 @@ export async function own(dir: DataDir, traces: StartTraces): Promise<Ownership>
   };
 }
 
-/** Before anything is made that a rejected start would leave behind. */
+/** Checks the address before anything is created that a failed start would leave behind. */
 export async function demandAddress({ listen, unix }: Pick<Config, 'listen' | 'unix'>): Promise<void> {
   if (unix !== undefined) {
     const fault = await unixSocketFault(unix.path);

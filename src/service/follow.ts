@@ -1,4 +1,4 @@
-// What changes under the running service: files, certificates, descriptors.
+// Watches what changes while the service runs: files, certificates, file descriptors.
 
 import { ExpiryWatch } from '../config-files/expiry-watch.ts';
 import type { TlsTexts } from '../config-files/tls-files.ts';
@@ -15,18 +15,18 @@ import type { WorkloadApi } from '../workload-api/index.ts';
 import type { FollowingCas } from './client-cas.ts';
 import { type PolicyParts, replacePolicy } from './policy.ts';
 
-/** What may change, as the start has read it. */
+/** The state at the start. */
 interface Given {
   readonly signingKey: LoadedGroup<RootKey> | undefined;
   readonly trust: LoadedGroup<readonly Issuer[]> | undefined;
   readonly policy: LoadedGroup<PolicyInForce> | undefined;
   readonly tlsGroup: LoadedGroup<TlsTexts> | undefined;
   readonly workload: WorkloadApi | undefined;
-  /** What the port was opened with. */
+  /** The TLS texts that the port was opened with. */
   readonly tls: TlsTexts | undefined;
 }
 
-/** Where it takes effect. */
+/** The parts that apply a change. */
 interface Following {
   readonly server: RunningServer;
   readonly keyManager: KeyManager;
@@ -38,7 +38,7 @@ interface Following {
   readonly events: Events;
 }
 
-/** Watches descriptors, certificates and the files of the configuration, from now until the service stops. */
+/** Watches file descriptors, certificates and the files of the configuration, until the service stops. */
 export function followChanges(
   { signingKey, trust, policy, tlsGroup, workload, tls }: Given,
   { server, keyManager, issuers, policyParts, clientCas, room, nowMs, events }: Following,
@@ -65,7 +65,7 @@ export function followChanges(
   };
   if (tls !== undefined) expiry.replace(tls.terms);
   if (tlsGroup !== undefined) reloader.add(tlsGroup, onTls);
-  // It may have changed since the port was opened.
+  // The identity may have changed since the port was opened.
   if (workload !== undefined && workload.identity?.texts !== tls) onTls(workload.identity?.texts);
   workload?.follow((identity) => onTls(identity?.texts));
   reloader.start();

@@ -1,4 +1,4 @@
-// The composition root: the only room that knows every other.
+// The composition root: the only room that imports all others.
 
 export { ownDirectory } from './directory.ts';
 export { isOperatorError, type RunningService, StartStopped, startService } from './start.ts';

@@ -1,4 +1,4 @@
-// The port: the services and pages that it serves, within the limits of the process.
+// Opens the port, with its services and pages and within the limits of the process.
 
 import { adminService } from '../api/admin.ts';
 import { authorityService } from '../api/authority.ts';
@@ -26,17 +26,17 @@ import { VERSION } from '../version.ts';
 import { demandAddress } from './directory.ts';
 import { MIB } from './writes.ts';
 
-/** What the port has around it. */
+/** What the port needs from the service. */
 interface Surroundings {
   readonly tls: TlsTexts | undefined;
   readonly cas: Vouchers | undefined;
   readonly issuers: ForeignIssuers;
   readonly space: FreeSpace | undefined;
   readonly clock: TrustedClock;
-  /** What readiness shows of the stores. */
+  /** Returns the readiness of the stores. */
   readonly checks: () => Readonly<Record<string, boolean>>;
   readonly room: DescriptorRoom;
-  /** The replay guard, where it is in Redis. */
+  /** The replay guard, if it is in Redis. */
   readonly redis: { isReady(): boolean } | undefined;
 }
 
@@ -54,7 +54,7 @@ export async function listen(
   const { unix } = config;
   const { host, port } = config.listen;
   if (unix !== undefined) {
-    // A start takes a while: somebody may listen there by now.
+    // A start takes time, so another process may listen on the address by now.
     await demandAddress(config);
     removeStaleSocket(unix.path);
   }
@@ -110,12 +110,12 @@ export async function listen(
       ...createCallers({ cas, unix, nowMs: clock.nowMs, forwarded: config.callers.forwarded, jwt, wimse }),
       ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
-      // Where the stores are in files, nothing waits for another machine.
+      // With file stores no call waits for another machine.
       acceptsDeadlines: config.store === 'postgres' || config.redis !== undefined,
       jwks: () => keyManager.keySet,
       jwksMaxAgeSeconds: () => keyManager.keySetMaxAgeSeconds,
       ready: () => ({ ledger: probe.holds(), ...checks() }),
-      // Everything else goes on without a signer, without space, or while the clock is not trusted.
+      // All other methods work without a signer, without free space, and while the clock is not trusted.
       methodsReady: {
         'ect.v1.AuthorityService/Issue': canIssue,
         'ect.v1.AuthorityService/BatchIssue': canIssue,
@@ -146,13 +146,13 @@ function processLimits({ limits, unix }: Config, room: DescriptorRoom): ProcessL
   const { unread, streams } = DEFAULT_PROCESS_LIMITS;
   const heldBytes = limits.heldMib << 20;
   return {
-    // All connections of a Unix socket have the same address.
+    // All connections of a Unix socket have the same address, so they have no limit by address.
     connections: {
       maxConnections: room.connections,
       maxPerAddress: unix === undefined ? room.connectionsPerAddress : room.connections,
     },
     unread: { ...unread, maxMs: 1000 * limits.requestSeconds },
-    // A third: three callers that take all they can leave room for others.
+    // A third of the memory for each account, so that two greedy callers leave room for others.
     memory: { totalBytes: heldBytes, accountBytes: Math.floor(heldBytes / 3) },
     streams: { ...streams, maxStreams: limits.streams },
     answerMs: 1000 * limits.answerSeconds,

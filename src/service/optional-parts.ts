@@ -1,4 +1,4 @@
-// Parts whose code is loaded only where they are wanted.
+// Parts whose code is loaded only if they are needed.
 
 import type { Config } from '../config/index.ts';
 import { StartError } from '../data-directory/data-dir.ts';
@@ -9,9 +9,9 @@ import type { Events } from '../telemetry/events.ts';
 import type { WorkloadApi } from '../workload-api/index.ts';
 
 /**
- * The agent of the configuration, once it has given the service an identity. Its client is loaded only where it is wanted. `isReplacement`:
- * other workers may serve with the identity that they have, so this one waits for its own as long as it takes. To end instead would count as a
- * failed start, and some of these end the service.
+ * Returns the Workload API client after its agent has provided an identity. `isReplacement`: other workers may serve with the identity
+ * that they have, so this one waits for its own as long as it takes. If it exited instead, that would count as a failed start, and
+ * several of these stop the service.
  */
 export async function openWorkload(
   { workloadApi }: Config,
@@ -33,7 +33,7 @@ export async function openWorkload(
   return workload;
 }
 
-/** The driver of Redis is loaded only where it is wanted. */
+/** Opens the replay guard in Redis. Its driver is loaded only if needed. */
 export async function openRedis(config: Config, around: GuardSurroundings): Promise<RedisReplayGuard> {
   const { openRedisGuard } = await import('../startup/open-redis-guard.ts');
   return openRedisGuard(config, around);

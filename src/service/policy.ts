@@ -1,4 +1,4 @@
-// The policy that is in force.
+// The current policy.
 
 import { type Caller, callerName, resourceName } from '../authority/index.ts';
 import { administrators } from '../callers/administrators.ts';
@@ -7,14 +7,14 @@ import type { DocumentStore } from '../ledger/index.ts';
 import { BUILT_IN, KeptPolicies, PolicyAuthorizer, type PolicyInForce } from '../policy/index.ts';
 import type { Events } from '../telemetry/events.ts';
 
-/** The policy, and the memory of every one that has been in force. */
+/** The current policy, and the memory of all earlier ones. */
 export interface PolicyParts {
   readonly authorizer: PolicyAuthorizer;
   readonly policies: KeptPolicies;
   readonly isAdministrator: (caller: Caller) => boolean;
 }
 
-/** Says which policy is in force, keeps it beside the ledger, and tells of what it rejects. */
+/** Opens the policy: reports which one is current, stores it beside the ledger, and reports what it rejects. */
 export function openPolicy(
   config: Config,
   inForce: PolicyInForce | undefined,
@@ -41,7 +41,7 @@ export function openPolicy(
   return { authorizer, policies, isAdministrator };
 }
 
-/** Puts another policy in force. */
+/** Replaces the current policy. */
 export function replacePolicy({ authorizer, policies }: PolicyParts, next: PolicyInForce, events: Events): void {
   authorizer.replace(next);
   announce(next, policies, events);

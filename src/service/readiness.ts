@@ -1,9 +1,9 @@
-// Whether the service can do its work.
+// Whether the service is ready.
 
 import type { Ledger } from '../ledger/index.ts';
 import type { Events } from '../telemetry/events.ts';
 
-/** What readiness rests on: the files are those that were opened, and the ledger answers. */
+/** Checks what readiness needs: the files are still those that were opened, and the ledger answers. */
 export function askStorage(
   ledger: Ledger,
   replacedFile: () => string | undefined,

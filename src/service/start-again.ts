@@ -1,5 +1,5 @@
-// A start whose database is lost on the way. What had begun is ended by then, and what was written is found by the next attempt, so the
-// start begins again: its first question to the database waits until that answers, or names it to the operator.
+// Repeats a start that lost its database. The failed attempt has been undone, and the next one finds what it wrote. Its first query waits
+// until the database answers; if it does not, the error names the database.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../config/index.ts';
@@ -7,12 +7,12 @@ import { StartError } from '../data-directory/data-dir.ts';
 import { databaseOf } from '../startup/database-names.ts';
 import { DatabaseUnavailable } from '../stores/database-unavailable.ts';
 
-/** A database that is lost so often in one start does not stay. */
+/** How many times a start may lose its database. */
 const MAX_ATTEMPTS = 3;
-/** Before the second attempt; before the third it is twice as long. */
+/** The pause before the second attempt in milliseconds. Before the third it is twice as long. */
 const PAUSE_MS = 500;
 
-/** `start` ends what it has begun where it fails. StartError with the name of the database where that does not stay. */
+/** `start` must undo its work when it fails. Throws StartError with the name of the database after the last attempt. */
 export async function startWithDatabase<T>(
   { postgres }: Pick<Config, 'postgres'>,
   start: () => Promise<T>,
@@ -25,7 +25,7 @@ export async function startWithDatabase<T>(
       if (!(error instanceof DatabaseUnavailable) || postgres === undefined) throw error;
       if (attempt === MAX_ATTEMPTS) throw lost(error, databaseOf(postgres));
     }
-    // Who is told to stop meanwhile is so at the next step of the start.
+    // If the service is asked to stop meanwhile, the next step of the start notices it.
     await pause(PAUSE_MS * attempt, undefined, stop && { signal: stop }).catch(() => undefined);
   }
 }

@@ -1,4 +1,4 @@
-// The start of the service, step by step: what is opened, what is served, and what stops it again.
+// Starts the service step by step: what is opened, what is served, and what stops it again.
 
 import { followMarks } from '../authority/index.ts';
 import { followSharedTime, openClock, type TrustedClock } from '../clock/index.ts';
@@ -49,32 +49,34 @@ import { limitWrites, watchSpace } from './writes.ts';
 
 /** A service that accepts calls. */
 export interface RunningService {
-  /** `http://127.0.0.1:8080`, with the port that it really has. */
+  /** `http://127.0.0.1:8080`, with the actual port. */
   readonly url: string;
-  /** Looks at the files of the configuration, and puts in force what has changed and can be used. */
+  /** Reads the files of the configuration, and applies valid changes. */
   reload(): void;
-  /** Stops gracefully, and closes the stores: calls in flight may finish within the grace. */
+  /** Stops gracefully and closes the stores. Calls in flight may finish within `graceMs`. */
   stop(graceMs: number): Promise<void>;
-  /** Settles when only a new process can write the files again. */
+  /** Resolves when only a new process can write to the files again. */
   readonly lostFile: Promise<void>;
-  /** The metrics of this process; also after it has stopped. */
+  /** Returns the metrics of this process, also after it has stopped. */
   snapshot(): Promise<MetricsSnapshot>;
 }
 
-/** After an unexplained step of the clock expiring data is kept longer here, but another replica may delete it sooner. */
+/** After an unexplained step of the clock this process keeps expiring data longer, but another replica may delete it sooner. */
 const TIMELY_MS = 60_000;
 
-/** A database that does not answer delays the end of an attempt to start by some 10 s. */
+/**
+ * How long to wait for the release of the data directory after a failed start. A database that does not answer delays it by about 10 s.
+ */
 const RELEASE_MS = 30_000;
 
-/** It was asked to stop before it took calls. What had begun is ended. */
+/** The service was asked to stop before it accepted calls. Everything that was started has been undone. */
 export class StartStopped extends Error {
   override readonly name = 'StartStopped';
 }
 
 /**
- * Builds the service from its configuration and starts it, as one of several workers if it has a worker context.
- * StartError or KeyFileError where something is missing, StartStopped once `stop` is aborted.
+ * Builds the service from its configuration and starts it; with a worker context it is one of several workers. Throws StartError or
+ * KeyFileError if something is missing, and StartStopped when `stop` is aborted.
  */
 export function startService(config: Config, worker?: WorkerContext, stop?: AbortSignal): Promise<RunningService> {
   return startWithDatabase(config, () => startOnce(config, worker, stop), stop);
@@ -87,12 +89,12 @@ async function startOnce(config: Config, worker?: WorkerContext, stop?: AbortSig
     shutdown.at('log', () => events.close());
     const traces = new StartTraces(config.dataDir);
     const dir = config.store === 'memory' ? undefined : await openDataDir(config.dataDir);
-    // Before anything in the directory is read.
+    // Own the directory before anything in it is read.
     const ownership = dir && (worker === undefined ? await own(dir, traces) : joinOwner(dir));
     shutdown.at('directory', () => ownership?.release());
     return await startIn(dir, ownership, worker, config, events, shutdown, () => rejectStopped(stop));
   } catch (error) {
-    // Why it could not start is said, whatever fails then.
+    // The error of the start is reported, whatever fails during the shutdown.
     await shutdown.run(0).catch(() => undefined);
     // The next attempt needs the data directory, and a database that does not answer may delay its release.
     if (error instanceof DatabaseUnavailable) await shutdown.finished(RELEASE_MS);
@@ -119,7 +121,7 @@ async function startIn(
   const keyFile = signingKeyFile(config);
   const signingKey = keyFile === undefined ? undefined : await loadGroup(keyFile);
   let clock: TrustedClock | undefined;
-  // The start judges by the clock of the machine, as TLS itself does at each handshake.
+  // The start uses the clock of the machine, as TLS does at each handshake.
   const nowMs = () => clock?.nowMs() ?? Date.now();
   const tlsGroup = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls, nowMs));
   const workload = await openWorkload(config, worker?.isReplacement === true, nowMs, events, shutdown);
@@ -129,16 +131,16 @@ async function startIn(
   const policyGroup = policyFiles(config.policy);
   const policy = policyGroup && (await loadGroup(policyGroup));
   if (worker === undefined) await demandAddress(config);
-  // What takes the place of a worker that signs must be able to, too.
+  // A worker that replaces one which can sign must be able to sign too.
   const mayWait = worker?.isSuccessor !== true;
   const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events, mayWait));
   shutdown.at('keys', () => {
     if (!('attempt' in configured)) configured.signer.close();
-    // It may still be opened, after a start that ended before anything else could close it.
+    // The key may still be opened after the start has failed, when nothing else would close it.
     else void configured.attempt.then((signer) => signer.close()).catch(() => undefined);
   });
   goOn();
-  // Where the ledger is in a database, the directory is for what belongs to this replica alone.
+  // With a ledger in a database, the directory contains only files of this replica.
   const files = config.store === 'postgres' ? undefined : dir;
   const key = await readLedgerKey(config, files);
   if (files !== undefined) rejectMoved(files);
@@ -169,7 +171,7 @@ async function startIn(
   });
   clock = time.clock;
   shutdown.at('clock', time.stop);
-  // Before anything is dated: the replica whose clock is wrong is the one that stops.
+  // Before anything gets a date: if the clock of this replica is wrong, it must stop.
   const shared = stores.readSharedTime && (await followSharedTime(clock, stores.readSharedTime));
   shutdown.at('clock', () => shared?.stop());
   const redis = config.redis && (await openRedis(config, { nowMs: clock.nowMs, isNew: head === undefined, events }));
@@ -179,7 +181,7 @@ async function startIn(
   goOn();
   const scrubs = worker === undefined || worker.number === 1;
   if (files !== undefined && health !== undefined) {
-    // Each worker by itself: what another has found is known by a file beside, and a disk that fails may not take that.
+    // Each worker checks by itself. Damage that another worker found is stored in a file beside, which may be lost when a disk fails.
     const checked = await checkFiles(files, key, health);
     if (scrubs) events.ledgerChecked(checked);
   }
@@ -235,7 +237,7 @@ async function startIn(
   shutdown.at('watches', () => health?.stop());
   await issuers.start();
   goOn();
-  // From here on calls are taken.
+  // From here on calls are accepted.
   const clientCas = tls && openCas(tls);
   const checks = () => ({
     ...stores.checks(),
@@ -259,19 +261,22 @@ async function startIn(
   };
 }
 
-/** The key of a shared ledger is given; otherwise it is in the data directory, and made there by the first start. */
+/**
+ * Returns the ledger key. The key of a shared ledger is configured; otherwise it is in the data directory, where the first start creates
+ * it.
+ */
 async function readLedgerKey({ ledger }: Config, files: DataDir | undefined): Promise<LedgerKey> {
   if (ledger.keyFile !== undefined) return readGivenLedgerKey(ledger.keyFile);
   return files === undefined ? openLedgerKey(freshLedgerKey()) : readOrCreateLedgerKey(files);
 }
 
-/** Whichever worker is asked for the metrics answers those of all. */
+/** Opens the events. Any worker that is asked for metrics returns those of all workers. */
 function openEvents({ logLevel: level }: Config, worker: WorkerContext | undefined): Events {
   if (worker === undefined) return createEvents({ level });
   return { ...createEvents({ level, worker: worker.number }), metrics: worker.metricsOfAll };
 }
 
-/** Whether an error tells the operator what to fix, so that a stack trace would only distract. */
+/** Whether an error tells the operator what to correct, so that a stack trace would only distract. */
 export function isOperatorError(error: unknown): error is Error {
   return error instanceof StartError || error instanceof KeyFileError || error instanceof KmsKeyError;
 }
