@@ -1,4 +1,4 @@
-// The settings of authorization: who administers, and what callers may do.
+// The settings of authorization: the administrators, and what callers may do.
 
 import { isWorkloadId } from '../token/index.ts';
 import type { CallersConfig } from './callers.ts';
@@ -27,7 +27,7 @@ export const AUTHORIZATION_SETTINGS = {
   },
 } satisfies Settings;
 
-/** SPIFFE IDs of those who may call what is for administrators, or `anonymous`. */
+/** Returns the SPIFFE IDs of the administrators, or `anonymous`. */
 export function administratorsOf(
   { ECT_ADMINS: named = [] }: ValuesOf<typeof AUTHORIZATION_SETTINGS>,
   { problem }: Rules,

@@ -1,14 +1,14 @@
-// The settings of browsers: which pages may call.
+// The settings for browsers: which web pages may call the service.
 
 import type { Settings, ValuesOf } from './setting.ts';
 import { list } from './types.ts';
 
 export interface BrowsersConfig {
-  /** Origins whose pages may call. */
+  /** The origins whose pages may call. */
   readonly allowedOrigins: readonly string[];
   /** Whether pages of other origins are rejected. */
   readonly rejectsOthers: boolean;
-  /** Names under which the service is reached, beside those of loopback; undefined: any. */
+  /** The host names of the service, in addition to those of loopback; undefined: any. */
   readonly allowedHosts: readonly string[] | undefined;
 }
 
@@ -33,7 +33,7 @@ export const BROWSER_SETTINGS = {
   },
 } satisfies Settings;
 
-/** Who can reach the service, and whether they prove who they are. */
+/** Who can reach the service, and whether callers authenticate. */
 interface Exposure {
   readonly isOnLoopback: boolean;
   readonly provesCallers: boolean;

@@ -5,13 +5,13 @@ import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { choice, either, list } from './types.ts';
 
 export interface CallersConfig {
-  /** Whether callers prove who they are. Otherwise everyone is anonymous. */
+  /** Whether callers must authenticate. Otherwise every caller is anonymous. */
   readonly areProven: boolean;
-  /** Whether a JWT of an issuer in the trust file proves a caller. */
+  /** Whether a JWT of an issuer in the trust file authenticates a caller. */
   readonly byJwt: boolean;
-  /** Whether a Workload Identity Token of such an issuer does, with a proof of its key. */
+  /** Whether a Workload Identity Token of such an issuer, with a proof of its key, authenticates a caller. */
   readonly byWit: boolean;
-  /** Proxies that say by a header for whom they call, by their SPIFFE IDs. */
+  /** The SPIFFE IDs of proxies that name their caller in a header. */
   readonly forwarded:
     | { readonly proxies: readonly string[]; readonly header: 'x-forwarded-client-cert' | 'l5d-client-id' }
     | undefined;
@@ -64,7 +64,7 @@ interface Surroundings {
   readonly hasTls: boolean;
   /** The setting that makes callers authenticate with certificates; undefined: none. */
   readonly provedBy: string | undefined;
-  /** Everybody on the Unix socket is the workload of this SPIFFE ID. */
+  /** The SPIFFE ID of every caller on the Unix socket. */
   readonly unixCaller: string | undefined;
   readonly hasTrustFile: boolean;
   readonly hasPublicUrl: boolean;

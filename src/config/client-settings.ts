@@ -1,5 +1,5 @@
-// Settings of the command line client, which may be set in the environment of the service. The service does not read them. It warns
-// of them, because an operator who confuses ECT_CERT with ECT_TLS_CERT would get a service without TLS.
+// Settings of the command line client, which may be present in the environment of the service. The service does not read them. It warns
+// about them, because an operator who confuses ECT_CERT with ECT_TLS_CERT would get a service without TLS.
 
 export const CLIENT_SETTINGS: ReadonlySet<string> = new Set([
   'ECT_URL',

@@ -20,7 +20,7 @@ import { type UnixConfig, unixConfig } from './unix-socket.ts';
 import { unknownInEnvironment } from './unknown-setting.ts';
 import { type WorkloadApiConfig, workloadApiConfig } from './workload-api.ts';
 
-/** A configuration that cannot be used. It names keys and rules, never values: a value may be a secret. */
+/** An invalid configuration. The message names settings and rules, never values, because a value may be a secret. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly string[];
@@ -35,38 +35,38 @@ export class ConfigError extends Error {
 
 export interface Config {
   readonly listen: Address;
-  /** A Unix socket instead of that. */
+  /** A Unix socket instead of host and port. */
   readonly unix: UnixConfig | undefined;
   readonly tls: TlsConfig | undefined;
-  /** The agent that gives certificate, key and CAs, instead of files. */
+  /** The agent that provides certificate, key and CAs, instead of files. */
   readonly workloadApi: WorkloadApiConfig | undefined;
   readonly callers: CallersConfig;
-  /** Whether callers need no identity, also off loopback and without client certificates. */
+  /** Whether callers may be anonymous even off loopback and without client certificates. */
   readonly allowAnonymous: boolean;
-  /** Processes behind the port; `auto`: one for each core. */
+  /** The number of worker processes; `auto`: one for each core. */
   readonly workers: number | 'auto';
-  /** The implementation of HTTP/2: our engine, or Node's server. */
+  /** The implementation of HTTP/2: that of this project, or that of Node. */
   readonly http2: 'engine' | 'node';
   readonly dataDir: string;
   readonly store: 'sqlite' | 'postgres' | 'memory';
-  /** Where the ledger is, with the store `postgres`. */
+  /** The database of the ledger, with the store `postgres`. */
   readonly postgres: PostgresConfig | undefined;
-  /** Where uses of tokens are remembered, with the replay guard `redis`. */
+  /** The Redis server that stores uses of tokens, with the replay guard `redis`. */
   readonly redis: RedisConfig | undefined;
   readonly signer: SignerConfig;
   readonly keys: KeysConfig;
   readonly limits: LimitsConfig;
   readonly browsers: BrowsersConfig;
   readonly issuer: string;
-  /** SPIFFE IDs of those who may call what is for administrators, or `anonymous`. */
+  /** The SPIFFE IDs of the administrators, or `anonymous`. */
   readonly administrators: readonly string[];
-  /** What callers may do, where it is not what is built in. */
+  /** The files of the policy and its limits, if it is not the built-in one. */
   readonly policy: { readonly policyFile: string | undefined; readonly limitsFile: string | undefined };
   readonly graph: GraphConfig;
   readonly ledger: LedgerConfig;
   readonly token: TokenConfig;
   readonly levels: LevelsConfig;
-  /** A file of foreign issuers and their keys. */
+  /** The file with foreign issuers and their keys. */
   readonly trustFile: string | undefined;
   readonly replay: ReplayConfig;
   readonly writes: WritesConfig;
@@ -75,16 +75,19 @@ export interface Config {
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** What settings say. With problems, `config` has the defaults in the places of what is wrong. */
+/** The result of reading the settings. If there are problems, `config` has the defaults of invalid settings. */
 export interface ExaminedConfig {
   readonly config: Config;
   readonly problems: readonly string[];
-  /** Those that break a rule of their own. */
+  /** The names of settings that violate their own rule. */
   readonly wrong: ReadonlySet<string>;
   readonly settings: readonly Effective[];
 }
 
-/** Reads the settings named ECT_… and reports every mistake at once. An empty value counts as unset; the environment wins. */
+/**
+ * Reads the settings named ECT_… and reports all faults at once. An empty value counts as unset. The environment has precedence over the
+ * file. Throws ConfigError.
+ */
 export function readConfig(env: Env, file?: ConfigFile): Config {
   const { config, problems } = examineConfig(env, file);
   if (problems.length > 0) throw new ConfigError(problems);
@@ -92,8 +95,8 @@ export function readConfig(env: Env, file?: ConfigFile): Config {
 }
 
 /**
- * The same for `ect config check`: it returns a configuration despite mistakes, so that the files can be checked too. `configOption` is
- * the path of the file if `--config` named it.
+ * Reads the settings for `ect config check`. It returns a configuration despite faults, so that the files can be checked too.
+ * `configOption` is the path of the file if `--config` named it.
  */
 export function examineConfig(env: Env, file?: ConfigFile, configOption?: string): ExaminedConfig {
   const given = (name: string): Given | undefined => {
@@ -113,7 +116,7 @@ export function examineConfig(env: Env, file?: ConfigFile, configOption?: string
   return { config: deepFreeze(config), problems, wrong: new Set(mistakes.keys()), settings };
 }
 
-/** A setting in whose place another one counts has no value of its own. */
+/** Marks a setting that another setting replaces: it has no value of its own. */
 function replaced(setting: Effective, given: (name: string) => Given | undefined): Effective {
   const cacheSize = 'ECT_JTI_REPLAY_CACHE_SIZE';
   if (setting.name !== 'ECT_REPLAY' || given(cacheSize) === undefined) return setting;
@@ -123,7 +126,7 @@ function replaced(setting: Effective, given: (name: string) => Given | undefined
 function configOf(values: ValuesOf<typeof SETTINGS>, rules: Rules): Config {
   const { ECT_LISTEN: where, ECT_STORE: store, ECT_WORKERS: workers, ECT_PUBLIC_URL: publicUrl } = values;
   const unix = unixConfig(values, rules, { path: 'path' in where ? where.path : undefined, workers });
-  // Only processes of this machine can reach a Unix socket.
+  // Only processes of this machine can connect to a Unix socket.
   const listen = 'path' in where ? { host: 'localhost', port: 0 } : where;
   const isOnLoopback = isLoopback(listen.host);
   const tls = tlsConfig(values, rules);

@@ -1,8 +1,8 @@
-// Which part of its rule the text of a setting breaks.
+// Describes which part of its rule the text of a setting violates.
 
 import type { BaseIssue } from 'valibot';
 
-/** A clause without a full stop, and without the text, which may be a secret in the wrong place. */
+/** A clause without a full stop. It does not contain the text, which may be a misplaced secret. */
 export class Fault {
   readonly clause: string;
 
@@ -11,7 +11,7 @@ export class Fault {
   }
 }
 
-/** What a type says about the text; undefined where it says nothing. The messages of valibot itself show the text. */
+/** Returns what a type says about the text; undefined if it says nothing. The messages of valibot itself contain the text. */
 export function clauseOf(issues: readonly BaseIssue<unknown>[]): string | undefined {
   const own = issues.find(({ type }) => type === 'raw_transform');
   if (own !== undefined && own.message !== '') return own.message;

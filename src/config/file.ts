@@ -1,5 +1,5 @@
-// The configuration file: a YAML mapping of settings, with the names of the environment. Every scalar is read as text,
-// so that `00`, `yes` and `1e3` mean what they mean in the environment.
+// The configuration file: a YAML mapping of settings, with the names of the environment variables. Every scalar is read as text, so that
+// `00`, `yes` and `1e3` have the same meaning as in the environment.
 
 import {
   isAlias,
@@ -17,15 +17,15 @@ import { SETTINGS } from './table.ts';
 import { unknownInFile } from './unknown-setting.ts';
 
 export interface ConfigFile {
-  /** By name; what is empty counts as unset. */
+  /** The settings by name. An empty value counts as unset. */
   readonly settings: ReadonlyMap<string, Given>;
-  /** What is wrong with the file itself. */
+  /** The faults of the file itself. */
   readonly problems: readonly string[];
 }
 
 const NAMES = Object.keys(SETTINGS);
 
-/** The faults that YAML has a code for, in words without a text of the file. */
+/** The faults for which YAML has a code, in words that do not quote the file. */
 const FAULTS: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'the file must have one document; a second one begins here.',
   TAB_AS_INDENT: 'this line is indented with a tab: YAML allows only spaces.',
@@ -34,11 +34,11 @@ const FAULTS: Readonly<Record<string, string>> = {
 type Mapping = YAMLMap<Node, Node | null>;
 type Place = (at: number | undefined) => string;
 
-/** `path`: what mistakes call the file. They name lines and keys, and show nothing else of it. */
+/** Reads the file. `path` is the name of the file in messages, which name lines and keys, and quote nothing else. */
 export function readConfigFile(path: string, text: string): ConfigFile {
   const lines = new LineCounter();
   const place: Place = (at = 0) => `${path}:${lines.linePos(at).line}: `;
-  // A key that occurs twice is found below, with the other mistakes: the parser would read nothing then.
+  // Duplicate keys are reported below with the other faults. The parser would stop at them.
   const options = { schema: 'failsafe', uniqueKeys: false, prettyErrors: false, lineCounter: lines } as const;
   const { contents, errors } = parseDocument(text, options);
   if (errors.length > 0) {
@@ -71,7 +71,7 @@ function settingsOf({ items }: Mapping, place: Place): ConfigFile {
   return { settings, problems };
 }
 
-/** Only plain scalars: with an alias, a tag or a merge key the value would not be what a reader of the file sees. */
+/** Only plain scalars are allowed: with an alias, a tag or a merge key the value would differ from what a reader of the file sees. */
 function faultOf(name: string, { value }: Pair<Node, Node | null>): string | undefined {
   if (name === 'ECT_CONFIG') return 'ECT_CONFIG is for the environment: a file names no other.';
   if (!NAMES.includes(name)) return unknownInFile(name, NAMES);

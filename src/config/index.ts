@@ -1,4 +1,4 @@
-// The settings of the service: a table of them, and the configuration that they make.
+// The settings of the service: their table, and the configuration that is read from them.
 
 export { type Config, ConfigError, type Env, examineConfig, readConfig } from './config.ts';
 export type { ConfigFile } from './file.ts';

@@ -1,4 +1,4 @@
-// The settings of key rotation: how signing keys change, and how long verifiers may cache the key set.
+// The settings of key rotation: when signing keys change, and how long verifiers may cache the key set.
 
 import { hasSpiffeScheme, isSpiffeId } from '../token/index.ts';
 import type { Rules, Settings, ValuesOf } from './setting.ts';
@@ -8,14 +8,14 @@ import { choice, list, parsed, whole } from './types.ts';
 export interface KeysConfig {
   /** How long verifiers may cache the key set. */
   readonly setMaxAgeSeconds: number;
-  /** How often the ledger is asked for changes of keys. */
+  /** How often the ledger is read for changes of keys. */
   readonly refreshMs: number;
-  /** Age at which the service replaces the signing key; 0: never by itself. */
+  /** The age at which the service replaces the signing key; 0: it never does so by itself. */
   readonly rotationHours: number;
-  /** `direct`: the root key signs tokens. `two-tier`: a short-lived key does, which the root key certifies. */
+  /** `direct`: the root key signs tokens. `two-tier`: a short-lived key signs tokens, and the root key certifies it. */
   readonly signing: 'direct' | 'two-tier';
   readonly delegatedHours: number;
-  /** What the root key signs itself in two tiers. */
+  /** What the root key signs itself with `two-tier`. */
   readonly direct: { readonly issuers: readonly string[]; readonly actions: readonly string[] };
   /** The public base URL of the service; undefined: the address that it listens on. */
   readonly publicUrl: string | undefined;
@@ -24,14 +24,14 @@ export interface KeysConfig {
 const NAME = /^[^\p{Cc}\p{Cs}]{1,2048}$/u;
 
 const TWO_TIER_SETTINGS = {
-  // key-manager/key-start.ts relies on these limits: no delegated key ends later than nine days after its announcement.
+  // key-manager/key-start.ts relies on these limits: a delegated key ends at most nine days after its announcement.
   ECT_DELEGATED_KEY_HOURS: { type: whole(1, 168), default: '1', meaning: 'two-tier: lifetime of a delegated key' },
   ECT_DIRECT_ACTS: {
     type: list('list of exec_act', 'names of actions separated by commas', NAME),
     meaning: 'two-tier: `exec_act` whose tokens the root key signs directly',
   },
   ECT_DIRECT_ISSUERS: {
-    // An issuer that no token can have would match nothing.
+    // Only names that a token can have: any other issuer would match nothing.
     type: list(
       'list of issuers',
       'issuers separated by commas',

@@ -6,15 +6,15 @@ import { whole } from './types.ts';
 export interface LimitsConfig {
   readonly connections: number;
   readonly connectionsPerAddress: number;
-  /** Requests that have not arrived whole, and answers that are not read. */
+  /** The memory for incomplete requests and unread responses. */
   readonly heldMib: number;
-  /** From the headers of a request to its last byte. */
+  /** The maximum time from the headers of a request to its last byte. */
   readonly requestSeconds: number;
-  /** For which an answer may wait for its reader. */
+  /** How long a response may wait for a peer that does not read. */
   readonly answerSeconds: number;
-  /** A connection without a call. */
+  /** How long a connection without a call stays open. */
   readonly idleSeconds: number;
-  /** Streams that stay open. */
+  /** The maximum number of long-lived streams. */
   readonly streams: number;
 }
 

@@ -11,23 +11,26 @@ import { isPath } from './types.ts';
 const MAX_FILE_BYTES = 64 * 1024;
 const OTHERS_WRITE = 0o002;
 
-/** Never throws for what an operator can fix: the problems say it. */
+/** Opens and reads the file. Faults that an operator can correct are returned as problems, not thrown. */
 export async function openConfigFile(path: string): Promise<ConfigFile> {
   const read = isPath(path) ? await readText(path) : { fault: 'give its path, not its content' };
   if ('fault' in read) {
     return { settings: new Map(), problems: [`The configuration file cannot be used: ${read.fault}.`] };
   }
-  // A start without a file does not wait for the YAML parser to load.
+  // Without a file the YAML parser is not loaded, which makes the start faster.
   const { readConfigFile } = await import('./file.ts');
   return readConfigFile(path, read.text);
 }
 
-/** For readers of the environment: the workers of a service, and commands with options of the same names. The environment has precedence. */
+/**
+ * Adds the settings to the environment, for code that reads it: the workers of a service, and commands with options of the same names.
+ * The environment has precedence.
+ */
 export function addToEnvironment(env: NodeJS.ProcessEnv, { settings }: ConfigFile): void {
   for (const [name, { text }] of settings) if ((env[name] ?? '') === '') env[name] = text;
 }
 
-/** An empty setting, of the service or of the client, is not set: readers of an environment that goes through here cannot differ in that. */
+/** Removes empty settings of the service and the client, so that all readers of this environment treat them as unset. */
 export function dropEmptySettings(env: NodeJS.ProcessEnv): void {
   for (const name of [...Object.keys(SETTINGS), ...CLIENT_SETTINGS]) if (env[name] === '') delete env[name];
 }

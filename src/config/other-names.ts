@@ -1,7 +1,8 @@
-// Names that other programs use for the same settings. ECT_PORT is not a misspelling of ECT_LISTEN, so the list names the pair.
+// Names that other programs use for the same settings. ECT_PORT is not a misspelling of ECT_LISTEN, so this list connects the two.
 
 /**
- * By setting, without ECT_.
+ * The other names of each setting, without ECT_.
+ *
  * @internal Exported because a test compares it with the settings.
  */
 export const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
@@ -46,7 +47,7 @@ const MEANT = new Map(
   Object.entries(OTHER_NAMES).flatMap(([name, others]) => others.map((other) => [`ECT_${other}`, name])),
 );
 
-/** The setting that has this name elsewhere. */
+/** Returns the setting that other programs call `key`. */
 export function meantByOtherName(key: string): string | undefined {
   return MEANT.get(key);
 }

@@ -1,22 +1,22 @@
-// The URL of a PostgreSQL database, as libpq reads it: `postgres://user@host:port,host:port/database`.
+// Parses the URL of a PostgreSQL database as libpq does: `postgres://user@host:port,host:port/database`.
 
 import { isIPv4 } from 'node:net';
 import { Fault } from './fault.ts';
 
-/** Where a server listens. */
+/** The address of a server. */
 export interface ServerAddress {
-  /** A name, an address, or the directory of a Unix socket. */
+  /** A host name, an IP address, or the directory of a Unix socket. */
   readonly host: string;
   readonly port: number;
 }
 
-/** What a URL says. */
+/** The parts of a URL. */
 export interface PostgresPlace extends ServerAddress {
-  /** Further servers: the primary is looked for among all of them, in this order. */
+  /** Further servers. The primary is searched for among all servers, in this order. */
   readonly others: readonly ServerAddress[];
   readonly database: string;
   readonly user: string;
-  /** Empty where there is none. */
+  /** Empty if there is none. */
   readonly password: string;
   /** Whether connections are encrypted; then the certificate of the server is verified. */
   readonly isEncrypted: boolean;
@@ -32,14 +32,14 @@ export const POSTGRES_URL_RULE =
 const PARAMETERS: readonly string[] = ['host', 'user', 'sslmode', 'target_session_attrs'];
 const DEFAULT_PORT = 5432;
 
-/** The authority is matched separately, because the URL standard has no list of hosts. */
+/** Matches the authority separately, because the URL standard has no list of hosts. */
 const PARTS = /^(postgres(?:ql)?:\/\/)(?:([^/?#@]*)@)?([^/?#@]*)((?:[/?#].*)?)$/su;
 
-/** A fault, or undefined, for what breaks the rule. No parameter is taken whose meaning would be guessed. */
+/** Parses the URL. Returns a fault, or undefined, if it is invalid. Unknown parameters are rejected, not guessed. */
 export function readPostgresUrl(text: string): PostgresPlace | Fault | undefined {
   const [, scheme, userInfo, hosts = '', rest = ''] = PARTS.exec(text) ?? [];
   if (scheme === undefined) return new Fault('it does not begin with postgres://');
-  // The other parts are parsed with the first host only.
+  // The other parts are parsed together with the first host.
   const parsed = parse(`${scheme}${userInfo === undefined ? '' : `${userInfo}@`}${hosts.split(',')[0] ?? ''}${rest}`);
   if (parsed === undefined) return new Fault('a host or a port is not one');
   if (parsed.hash !== '') return undefined;
@@ -62,7 +62,7 @@ export function readPostgresUrl(text: string): PostgresPlace | Fault | undefined
   if (database === '') return new Fault('the database is missing');
   if (!user || !database || secret === undefined || database.includes('/')) return undefined;
   if (searchParams.has('user') && username !== '') return undefined;
-  // `primary` means the same, because this service never uses a standby.
+  // `primary` has the same meaning here, because this service never uses a standby.
   if (!['read-write', 'primary', null].includes(searchParams.get('target_session_attrs'))) return undefined;
   const isEncrypted = readEncryption(searchParams.get('sslmode'), [first, ...others]);
   if (isEncrypted === undefined)
@@ -88,7 +88,7 @@ function readDirectories(text: string): readonly ServerAddress[] | undefined {
   return servers.every(isSocket) ? servers : undefined;
 }
 
-/** Each server once. Sockets and hosts together would be encrypted in part. */
+/** Whether all servers differ. A mixture of sockets and hosts is rejected, because only some connections would be encrypted. */
 function isList(servers: readonly ServerAddress[]): boolean {
   const names = new Set(servers.map(({ host, port }) => `${host}:${port}`));
   const isMixed = servers.some(isSocket) && !servers.every(isSocket);

@@ -1,17 +1,17 @@
-// The settings of the PostgreSQL database: where it is, and how it is reached.
+// The settings of the PostgreSQL database: its address and how to connect to it.
 
 import { POSTGRES_URL_RULE, type PostgresPlace, readPostgresUrl } from './postgres-url.ts';
 import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { parsed, path, whole } from './types.ts';
 
-/** Where the password is. It is behind a function, so that nothing that prints a Config shows it. */
+/** The source of the password. It is a function, so that a printed Config does not show it. */
 export type PasswordSource = { readonly file: string } | { readonly reveal: () => string };
 
 export interface PostgresConfig extends Omit<PostgresPlace, 'password'> {
   readonly password: PasswordSource | undefined;
-  /** PEM: the CA of the server, where it is none that Node.js trusts. */
+  /** The CA of the server in PEM, if Node.js does not trust it by default. */
   readonly caFile: string | undefined;
-  /** Connections of one process, at most. */
+  /** The maximum number of connections of one process. */
   readonly pool: number;
 }
 
@@ -35,7 +35,7 @@ export const POSTGRES_SETTINGS = {
   ECT_POSTGRES_POOL: { type: whole(2, 200), default: '8', meaning: 'connections of one process to the database' },
 } satisfies Settings;
 
-/** Undefined where no database is named. `isWanted`: whether the store is in one. */
+/** Returns the configuration; undefined if no database is named. `isWanted`: whether the store is in a database. */
 export function postgresConfig(
   values: ValuesOf<typeof POSTGRES_SETTINGS>,
   { problem, needs }: Rules,
@@ -61,7 +61,7 @@ export function postgresConfig(
   return { ...where, password: passwordOf(passwordFile, inUrl), caFile, pool: values.ECT_POSTGRES_POOL };
 }
 
-/** A file before what a URL says. */
+/** Returns the source of the password. The file has precedence over the URL. */
 export function passwordOf(file: string | undefined, inUrl: string): PasswordSource | undefined {
   if (file !== undefined) return { file };
   return inUrl === '' ? undefined : { reveal: () => inUrl };

@@ -1,24 +1,24 @@
-// The URL of a Redis server: `redis://user@host:port/number`, or `rediss://` for TLS.
+// Parses the URL of a Redis server: `redis://user@host:port/number`, or `rediss://` for TLS.
 
 import { Fault } from './fault.ts';
 
 export const REDIS_URL_RULE =
   'redis://user@host:port/number, or rediss:// for TLS, without parameters; with ECT_REDIS_SENTINELS the host is the name of the master';
 
-/** What a URL says. */
+/** The parts of a URL. */
 export interface RedisUrl {
   readonly host: string;
   readonly port: number | undefined;
   /** The number of the database. */
   readonly database: number;
   readonly user: string | undefined;
-  /** Empty where there is none. */
+  /** Empty if there is none. */
   readonly password: string;
   /** Whether the connection is encrypted; then the certificate of the server is verified. */
   readonly isEncrypted: boolean;
 }
 
-/** A fault, or undefined, for what breaks the rule. No parameter is taken whose meaning would be guessed. */
+/** Parses the URL. Returns a fault, or undefined, if it is invalid. Unknown parameters are rejected, not guessed. */
 export function readRedisUrl(text: string): RedisUrl | Fault | undefined {
   if (!/^rediss?:\/\//i.test(text)) return new Fault('it does not begin with redis:// or rediss://');
   if (!URL.canParse(text)) return new Fault('the host or the port is not one');

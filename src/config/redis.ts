@@ -1,4 +1,4 @@
-// The settings of Redis, where uses of tokens may be remembered.
+// The settings of Redis, which may store the uses of tokens.
 
 import { type PasswordSource, passwordOf } from './postgres.ts';
 import { REDIS_URL_RULE, type RedisUrl, readRedisUrl } from './redis-url.ts';
@@ -6,15 +6,15 @@ import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { type Address, either, entriesOf, isLoopback, parsed, path, readAddress, text } from './types.ts';
 
 export interface RedisConfig extends Pick<RedisUrl, 'database' | 'user' | 'isEncrypted'> {
-  /** One server; any node of a cluster; or the master of that name, which Sentinels know. */
+  /** One server; any node of a cluster; or the name of a master that Sentinels monitor. */
   readonly place:
     | ({ readonly kind: 'server' | 'cluster' } & Address)
     | { readonly kind: 'sentinel'; readonly sentinels: readonly Address[]; readonly master: string };
   readonly password: PasswordSource | undefined;
   readonly sentinelPassword: PasswordSource | undefined;
-  /** PEM: the CA of the server, where it is none that Node.js trusts. */
+  /** The CA of the server in PEM, if Node.js does not trust it by default. */
   readonly caFile: string | undefined;
-  /** What the names of all keys begin with. */
+  /** The prefix of all keys. */
   readonly prefix: string;
 }
 
@@ -44,14 +44,14 @@ export const REDIS_SETTINGS = {
     meaning: '`yes`: `ECT_REDIS_URL` is the address of a node of a cluster',
   },
   ECT_REDIS_PREFIX: {
-    // No braces, because they determine the slot of a key.
+    // No braces: they determine the slot of a key in a cluster.
     type: text('name', '1 to 64 letters, digits, dots, colons, dashes or underscores', /^[A-Za-z0-9._:-]{1,64}$/),
     default: 'ect',
     meaning: 'prefix of all keys; services that share a Redis need different prefixes',
   },
 } satisfies Settings;
 
-/** Undefined where no Redis is named. `isWanted`: whether uses are remembered there. */
+/** Returns the configuration; undefined if no Redis is named. `isWanted`: whether the replay guard is in Redis. */
 export function redisConfig(
   values: ValuesOf<typeof REDIS_SETTINGS>,
   { problem, needs }: Rules,
@@ -96,7 +96,7 @@ export function redisConfig(
   };
 }
 
-/** Warnings for the operator at the start. */
+/** Returns warnings for the operator, which are printed at the start. */
 export function redisWarnings({ redis }: { readonly redis: RedisConfig | undefined }): readonly string[] {
   if (redis === undefined || redis.isEncrypted) return [];
   const { place } = redis;

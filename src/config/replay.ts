@@ -1,10 +1,10 @@
-// The settings of the replay guard, which remembers uses of tokens.
+// The settings of the replay guard, which stores uses of tokens.
 
 import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { choice, whole } from './types.ts';
 
 export interface ReplayConfig {
-  /** `durable`: in the store. `off`: no guard. `bounded`: in memory, at most `capacity` live tokens. `redis`: in Redis. */
+  /** `durable`: in the store. `off`: no guard. `bounded`: in memory, for at most `capacity` unexpired tokens. `redis`: in Redis. */
   readonly guard: 'durable' | 'off' | 'bounded' | 'redis';
   readonly capacity: number;
   readonly ttlSeconds: number;
@@ -63,7 +63,7 @@ export function replayConfig(
   return { guard: guardOf(values), capacity: size ?? 0, ttlSeconds: 60 * values.ECT_JTI_REPLAY_TTL_MIN };
 }
 
-/** Which guard two settings ask for together: the size of the cache is that of the reference implementations. */
+/** Returns the guard that the two settings select together. The size of the cache is a setting of the reference implementations. */
 function guardOf({ ECT_REPLAY: where, ECT_JTI_REPLAY_CACHE_SIZE: size }: Values): ReplayConfig['guard'] {
   if (where === 'redis') return 'redis';
   if (where === 'off' || size === 0) return 'off';

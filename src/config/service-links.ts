@@ -1,11 +1,14 @@
-// Variables that Kubernetes puts into every container for every Service of its namespace. A Service called `ect-authority` gives
-// ECT_AUTHORITY_SERVICE_HOST, ECT_AUTHORITY_PORT and five more, which look like settings and are none.
+// Environment variables that Kubernetes adds to every container for each Service of its namespace. For a Service named `ect-authority` it
+// adds ECT_AUTHORITY_SERVICE_HOST, ECT_AUTHORITY_PORT and five more, which look like settings.
 
 import { isIP } from 'node:net';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** The names of all service links in `env` that begin with ECT_. Exact in name and value: a misspelled setting is none of them. */
+/**
+ * Returns the names of all service links in `env` that begin with ECT_. Names and values are matched exactly, so a misspelled setting is
+ * not a service link.
+ */
 export function serviceLinks(env: Env): ReadonlySet<string> {
   const links = new Set<string>();
   for (const key of Object.keys(env)) {
@@ -15,7 +18,10 @@ export function serviceLinks(env: Env): ReadonlySet<string> {
   return links;
 }
 
-/** Those of one Service. The three that are always there must agree, so that nothing else passes for one. */
+/**
+ * Returns the service links of one Service. Three of them always exist and must agree with each other; otherwise they are not service
+ * links.
+ */
 function linksOf(prefix: string, env: Env): readonly string[] {
   const host = env[`${prefix}_SERVICE_HOST`] ?? '';
   const port = env[`${prefix}_SERVICE_PORT`] ?? '';

@@ -1,4 +1,4 @@
-// The settings of the process: where it listens, what it calls itself, and where its data is.
+// The settings of the process: its address, its issuer name and its data directory.
 
 import { canBeAbove } from '../token/index.ts';
 import { Fault } from './fault.ts';
@@ -61,8 +61,8 @@ function readListen(value: string): Address | { readonly path: string } | Fault 
 }
 
 /**
- * A name below which others are formed: it ends in a name itself, and has nothing that two readers of URIs could resolve to
- * different places (a query or fragment, `%`, `;`, dot segments, empty segments); of the scheme spiffe it is a SPIFFE ID.
+ * Whether names can be formed below this issuer: it ends with a name, and contains nothing that two URI libraries could resolve
+ * differently (query, fragment, `%`, `;`, dot segments, empty segments). With the scheme spiffe it must be a SPIFFE ID.
  */
 function isIssuer(value: string): boolean {
   const uri = /^[A-Za-z][A-Za-z0-9+.-]*:(?:\/\/)?[A-Za-z0-9\-._~:/@!$&'()*+,=]+$/;

@@ -1,34 +1,34 @@
-// What a setting is: the schema of its text, its default, and its description. The parser, `ect serve --help`, the
-// README's table and `ect config check` all come from such a table.
+// A setting: the schema of its text, its default and its description. The parser, `ect serve --help`, the table in README.md and `ect
+// config check` use the same table of settings.
 
 import * as v from 'valibot';
 import { clauseOf } from './fault.ts';
 
-/** Reads the text of a setting. Its title is the short name of the type, its description the rule that a mistake names. */
+/** Parses the text of a setting. Its title is the short name of the type; its description is the rule that error messages state. */
 export type SettingType<Value = unknown> = v.GenericSchema<string, Value>;
 
 export interface Setting<Value = unknown> {
   readonly type: SettingType<Value>;
-  /** The text that counts where none is given. Without one the value is then undefined. */
+  /** The text that is used if the setting is not given. Without a default the value is then undefined. */
   readonly default?: string;
-  /** What counts instead of a default. */
+  /** Describes what applies if the setting is not given and has no default. */
   readonly unset?: string;
-  /** One line for people, in Markdown; the full stop is left out. */
+  /** One line of Markdown for users, without a full stop. */
   readonly meaning: string;
-  /** If it is present, the value is a secret and is never shown. */
+  /** If present, the value is a secret and is never shown. */
   readonly secret?: Secret<Value>;
 }
 
 interface Secret<Value> {
-  /** That it is one, and when: `a secret`. */
+  /** When the value is a secret: `a secret`. */
   readonly says: string;
   /** The setting that names a file with the secret. */
   readonly fileSetting: string;
-  /** Whether this value has a secret in it. */
+  /** Whether this value contains a secret. */
   isIn(value: Value): boolean;
 }
 
-/** A table of settings, or a part of it. */
+/** A table of settings, or a part of one. */
 export type Settings = Readonly<Record<string, Setting>>;
 
 /** The values of a table. */
@@ -40,33 +40,33 @@ export type ValuesOf<S> = {
     : never;
 };
 
-/** Where a text comes from. `option`: of the command line. */
+/** Where a text comes from. `option`: an option of the command line. */
 export type Source = 'environment' | 'file' | 'option' | 'default';
 
-/** A text as it was given. `at`: what its mistakes begin with, `ect.yaml:3: ` for one. */
+/** A text as it was given. `at` is the prefix of its error messages, for example `ect.yaml:3: `. */
 export interface Given {
   readonly text: string;
   readonly source: Exclude<Source, 'default'>;
   readonly at: string;
 }
 
-/** One setting as it counts. */
+/** One setting with its effective value. */
 export interface Effective {
   readonly name: string;
-  /** `(set)` for a secret. */
+  /** The text of the value; `(set)` for a secret. */
   readonly value: string;
   readonly source: Source;
 }
 
 export interface Read<S> {
-  /** With the default instead of what breaks its rule. */
+  /** The values, with the defaults of invalid settings. */
   readonly values: ValuesOf<S>;
   readonly effective: readonly Effective[];
-  /** The settings that break their rules, with a sentence for each. It has no value in it: that may be a secret in the wrong place. */
+  /** The invalid settings, with a sentence for each. The sentence does not contain the value, which may be a misplaced secret. */
   readonly mistakes: ReadonlyMap<string, string>;
 }
 
-/** Reads every setting of a table. `given`: the text of a setting; undefined where there is none. */
+/** Reads all settings of a table. `given` returns the text of a setting; undefined if it is not given. */
 export function readSettings<const S extends Settings>(table: S, given: (name: string) => Given | undefined): Read<S> {
   const values: Record<string, unknown> = {};
   const effective: Effective[] = [];
@@ -92,15 +92,15 @@ export function typeName({ type }: Setting): string {
   return v.getTitle(type) ?? '';
 }
 
-/** What counts where a setting is not given, as one would write it. */
+/** Returns what applies if a setting is not given, in the form in which one would write it. */
 export function defaultOf({ default: text, unset }: Setting): string {
   return text ?? unset ?? 'none';
 }
 
 interface Reading {
-  /** Undefined for what breaks the rule. */
+  /** Undefined if the text is invalid. */
   readonly value: unknown;
-  /** Which part of the rule it breaks, to be put after the rule. */
+  /** Which part of the rule the text violates; it is appended to the rule. */
   readonly clause?: string;
 }
 
@@ -122,12 +122,12 @@ function effectiveOf(name: string, setting: Setting, given: Given | undefined): 
   return { name, value: setting.secret === undefined ? given.text : '(set)', source: given.source };
 }
 
-/** Rules between settings. */
+/** Checks rules between settings. */
 export interface Rules {
-  /** Whether a setting is given, rightly or not. */
+  /** Whether a setting is given, valid or not. */
   isGiven(name: string): boolean;
   problem(sentence: string): void;
-  /** Notes each of these that is given although it changes nothing without `setting`. */
+  /** Reports each of `names` that is given although it has no effect without `setting`. */
   needs(names: Iterable<string>, setting: string): void;
 }
 

@@ -1,9 +1,9 @@
-// The settings of the signing key: where tokens are signed, and with what.
+// The settings of the signing key.
 
 import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { choice, entriesOf, parsed, path, text, whole } from './types.ts';
 
-/** Where the passphrase of a key file is. It is behind a function, so that nothing that prints a Config shows it. */
+/** The source of the passphrase of a key file. It is a function, so that a printed Config does not show it. */
 export type PassphraseSource = { readonly file: string } | { readonly reveal: () => string };
 
 export type SignerConfig =
@@ -15,7 +15,7 @@ export type SignerConfig =
   | {
       readonly kind: 'kms';
       readonly key: string;
-      /** In order of preference, one at least. */
+      /** At least one, in order of preference. */
       readonly regions: readonly string[];
       readonly endpoint: string | undefined;
       readonly requestsPerSecond: number;
@@ -122,7 +122,7 @@ function readRegions(value: string): readonly string[] | undefined {
   return areRegions && new Set(regions).size === regions.length && regions.length <= 8 ? regions : undefined;
 }
 
-/** Requests carry a session token, so they cross no network in the clear. */
+/** Whether the URL is https or on loopback: requests carry a session token, so they must not cross a network unencrypted. */
 function isEndpoint(value: string): boolean {
   if (!URL.canParse(value)) return false;
   const { protocol, hostname, pathname, search, hash, username, password } = new URL(value);

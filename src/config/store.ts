@@ -1,21 +1,21 @@
-// The settings of the store and of the ledger in it.
+// The settings of the store and of the ledger.
 
 import type { Rules, Settings, ValuesOf } from './setting.ts';
 import type { SignerConfig } from './signer.ts';
 import { choice, path, text, whole } from './types.ts';
 
 export interface LedgerConfig {
-  /** The key of a ledger that several processes share; undefined: one is made in the data directory. */
+  /** The file with the key of a ledger that several processes share; undefined: the service creates a key in the data directory. */
   readonly keyFile: string | undefined;
   readonly audience: string;
-  /** Entries that are read again and examined; 0: none. */
+  /** How many entries the scrub examines per second; 0: none. */
   readonly scrubEntriesPerSecond: number;
 }
 
 export interface WritesConfig {
-  /** What a caller may have written; 0: anything. */
+  /** How much a caller may have stored per hour; 0: no limit. */
   readonly callerMibPerHour: number;
-  /** Below that much free space nothing is written for callers; undefined: a part of the file system. */
+  /** With less free space nothing is written for callers; undefined: a fraction of the file system. */
   readonly minFreeDiskMib: number | undefined;
 }
 
@@ -87,7 +87,7 @@ export function ledgerConfig(
   };
 }
 
-/** Keys that a process makes for itself are no keys of the others: each would sign what they call forged. */
+/** Replicas must share their keys. If each created its own, each would reject the tokens and checkpoints of the others. */
 function sharedKeyProblems(signer: SignerConfig, ledgerKeyFile: string | undefined): readonly string[] {
   const problems: string[] = [];
   if (signer.kind === 'local' && signer.keyFile === undefined) {

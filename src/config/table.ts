@@ -1,4 +1,4 @@
-// The table of all settings. Reading, the help of `ect serve`, the README's table and `ect config check` come from it.
+// The table of all settings. The parser, the help of `ect serve`, the table in README.md and `ect config check` use it.
 
 import { AUTHORIZATION_SETTINGS } from './authorization.ts';
 import { BROWSER_SETTINGS } from './browsers.ts';
@@ -49,14 +49,14 @@ const GROUPS: readonly (readonly [heading: string, settings: Settings])[] = [
   ['Limits', LIMIT_SETTINGS],
 ];
 
-/** A setting for people. */
+/** A setting for display. */
 export interface SettingRow {
   readonly name: string;
   readonly type: string;
   readonly default: string;
-  /** Whether `default` is a value, and not a word for what counts in its place. */
+  /** Whether `default` is a value rather than a description of what applies. */
   readonly hasDefault: boolean;
-  /** Markdown. */
+  /** In Markdown. */
   readonly meaning: string;
 }
 
@@ -65,7 +65,7 @@ export interface SettingGroup {
   readonly rows: readonly SettingRow[];
 }
 
-/** All settings under headings. */
+/** Returns all settings, grouped under headings. */
 export function settingGroups(): readonly SettingGroup[] {
   return GROUPS.map(([heading, settings]) => ({
     heading,

@@ -8,16 +8,16 @@ import type { WorkloadApiConfig } from './workload-api.ts';
 /** The CAs of one trust domain. */
 export interface BundleFile {
   readonly trustDomain: string;
-  /** PEM. */
+  /** In PEM. */
   readonly file: string;
 }
 
 export interface TlsConfig {
   readonly certFile: string;
   readonly keyFile: string;
-  /** CAs that vouch for callers of every trust domain. */
+  /** The CAs for callers of all trust domains. */
   readonly clientCaFile: string | undefined;
-  /** Those of each trust domain, in its place. */
+  /** The CAs for each trust domain, instead of `clientCaFile`. */
   readonly clientBundles: readonly BundleFile[];
 }
 
@@ -45,7 +45,7 @@ export const TLS_SETTINGS = {
 
 type Values = ValuesOf<typeof TLS_SETTINGS>;
 
-/** Undefined without a certificate. */
+/** Returns the configuration; undefined without a certificate. */
 export function tlsConfig(values: Values, { problem }: Rules): TlsConfig | undefined {
   const { ECT_TLS_CERT: certFile, ECT_TLS_KEY: keyFile, ECT_TLS_CLIENT_CA: clientCaFile } = values;
   const clientBundles = values.ECT_TLS_CLIENT_BUNDLES ?? [];
@@ -62,7 +62,7 @@ export function tlsConfig(values: Values, { problem }: Rules): TlsConfig | undef
   return certFile === undefined ? undefined : { certFile, keyFile: keyFile ?? '', clientCaFile, clientBundles };
 }
 
-/** The setting by which callers prove who they are with certificates. */
+/** Returns the setting that makes callers authenticate with certificates. */
 export function provingSetting(values: Values, workloadApi: WorkloadApiConfig | undefined): string | undefined {
   return workloadApi === undefined ? provingFiles(values) : 'ECT_WORKLOAD_API';
 }

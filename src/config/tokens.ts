@@ -7,24 +7,24 @@ export interface TokenConfig {
   readonly defaultTtlSeconds: number;
   readonly maxAgeSeconds: number;
   readonly maxFutureSeconds: number;
-  /** The drafts that are read. */
+  /** The accepted drafts. */
   readonly drafts: readonly ('00' | '01')[];
-  /** The signature algorithms that are verified; ES256, which signs, always. */
+  /** The accepted signature algorithms. ES256, with which the service signs, is always accepted. */
   readonly algorithms: readonly string[];
   /** Whether `jti`, `wid` and `pred` must be UUIDs. */
   readonly ids: 'uuid' | 'text';
 }
 
-/** What verifiers take at least, unless a caller asks for more. */
+/** The levels that verifiers require, unless a caller requires a higher one. */
 export interface LevelsConfig {
   readonly minimum: Level;
-  /** Other minima, by `exec_act`. */
+  /** The required level for some values of `exec_act`. */
   readonly byAction: Readonly<Record<string, Level>>;
 }
 
 export interface GraphConfig {
   readonly predecessorPolicy: boolean;
-  /** The `exec_act` that count as a human review. */
+  /** The values of `exec_act` that count as a human review. */
   readonly reviewActions: readonly string[];
 }
 
@@ -34,7 +34,7 @@ type Level = (typeof LEVELS)[number];
 export const TOKEN_SETTINGS = {
   ECT_DRAFTS: { type: someOf('00', '01'), default: '00,01', meaning: 'versions of the draft that are accepted' },
   ECT_ALGORITHMS: {
-    // Neither `none` nor an HMAC is a choice: with an HMAC each verifier could also sign.
+    // `none` and HMAC cannot be chosen. With HMAC each verifier could also sign.
     type: someOf('ES256', 'ES384', 'EdDSA', 'Ed25519', 'PS256'),
     default: 'ES256',
     meaning: 'allowed signature algorithms; those other than `ES256` are for foreign issuers',
@@ -91,7 +91,7 @@ export function tokenConfig(values: Values, { problem }: Rules): TokenConfig {
   };
 }
 
-/** `exec_act=level` pairs. The name goes up to the last `=`; it may not have a comma. */
+/** Parses pairs `exec_act=level`. The name ends at the last `=` and cannot contain a comma. */
 function readLevels(value: string): Readonly<Record<string, Level>> | undefined {
   const levels = new Map<string, Level>();
   for (const entry of entriesOf(value)) {

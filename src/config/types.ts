@@ -1,16 +1,16 @@
-// The types of settings. A text that does not match its type completely is a mistake; nothing is guessed.
+// The types of settings. A text must match its type completely; nothing is guessed.
 
 import { isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
 import { Fault } from './fault.ts';
 import type { SettingType } from './setting.ts';
 
-/** `title`: what the tables of settings call it. `rule`: what a value must be. */
+/** `title` is the name of the type in tables of settings; `rule` says what a value must be. */
 function typed<Value>(title: string, rule: string, schema: SettingType<Value>): SettingType<Value> {
   return v.pipe(schema, v.title(title), v.description(rule));
 }
 
-/** A type whose texts are read by a function, which answers a fault, or undefined, for what breaks the rule. */
+/** Returns a type whose texts are parsed by a function. The function returns a fault, or undefined, for an invalid text. */
 export function parsed<Value>(
   title: string,
   rule: string,
@@ -28,7 +28,7 @@ export function parsed<Value>(
   return typed(title, rule, schema);
 }
 
-/** A text for which `rule` holds, by an expression or a function. */
+/** Returns the type of texts that match an expression or a predicate. */
 export function text(title: string, rule: string, holds: RegExp | ((value: string) => boolean)): SettingType<string> {
   const isRight = holds instanceof RegExp ? (value: string) => holds.test(value) : holds;
   return typed(title, rule, v.pipe(v.string(), v.check(isRight)));
@@ -39,7 +39,7 @@ export function whole(least: number, most: number): SettingType<number> {
   return typed(`${least} to ${most}`, `a whole number from ${least} to ${most}`, number);
 }
 
-/** The same, or one word. */
+/** Returns the type of whole numbers, or one word. */
 export function wholeOr<const Word extends string>(
   word: Word,
   least: number,
@@ -57,7 +57,7 @@ export function choice<const Choice extends string>(...choices: readonly Choice[
   return typed(choices.join(', '), choices.join(' or '), v.picklist(choices));
 }
 
-/** A word for true, and one for false. */
+/** Returns the type of booleans: one word for true and one for false. */
 export function either<const Yes extends string, const No extends string>(yes: Yes, no: No): SettingType<boolean> {
   return typed(
     `${yes}, ${no}`,
@@ -69,7 +69,7 @@ export function either<const Yes extends string, const No extends string>(yes: Y
   );
 }
 
-/** Entries separated by commas. Blanks around an entry are no part of it. */
+/** Returns the type of lists, with entries separated by commas. Blanks around an entry are removed. */
 export function list(
   title: string,
   rule: string,
@@ -78,7 +78,7 @@ export function list(
   return typed(title, rule, v.pipe(v.string(), v.transform(entriesOf), v.array(text(title, rule, holds))));
 }
 
-/** A list of some of the choices, each once, in any order. The value has them in the order of the choices. */
+/** Returns the type of lists with some of the choices, each at most once. The value has them in the order of `choices`. */
 export function someOf<const Choice extends string>(...choices: readonly Choice[]): SettingType<readonly Choice[]> {
   const sorted = v.pipe(
     v.string(),
@@ -90,7 +90,7 @@ export function someOf<const Choice extends string>(...choices: readonly Choice[
   return typed(`list of ${choices.join(', ')}`, `a list with commas of ${choices.join(', ')}`, sorted);
 }
 
-/** Rejects PEM text instead of a path, because the error about the missing file would show a private key. */
+/** Rejects PEM text in place of a path, because the error about the missing file would print a private key. */
 export function isPath(value: string): boolean {
   return !/\p{Cc}|-----BEGIN|^\s*\{/u.test(value);
 }
@@ -102,7 +102,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** `host:port`, IPv6 in brackets. Without a port, `port` counts where there is one. */
+/** Parses `host:port`, with IPv6 addresses in brackets. `port` is the default, if there is one. */
 export function readAddress(value: string, { least, port }: { least: number; port?: number }): Address | undefined {
   const [, ipv6, name, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?$/.exec(value) ?? [];
   const host = ipv6 === undefined ? name : isIPv6(ipv6) ? ipv6 : undefined;
@@ -111,7 +111,7 @@ export function readAddress(value: string, { least, port }: { least: number; por
   return { host, port: number };
 }
 
-/** Which part of `host:port` a text breaks that `readAddress` does not take. */
+/** Returns which part of `host:port` is invalid, for a text that `readAddress` rejects. */
 export function addressFault(value: string): Fault {
   const [, host = '', port] = /^(.*?)(?::([^:\]]*))?$/su.exec(value) ?? [];
   if (value.includes('://')) return new Fault('it is a URL: leave out the scheme and the slashes');
@@ -126,7 +126,7 @@ export function addressFault(value: string): Fault {
 
 const NO_HOST = 'the host is missing, as in 127.0.0.1:8080';
 
-/** Names are not resolved, so only `localhost` and literal loopback addresses count. */
+/** Whether a host is a loopback address. Names are not resolved, so only `localhost` and IP addresses count. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }

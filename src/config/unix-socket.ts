@@ -1,29 +1,29 @@
-// Which settings say that the service listens on a Unix socket, who may connect, and who they are.
+// The settings of a Unix socket: its path, who may connect, and who the callers are.
 
 import { isWorkloadId } from '../token/index.ts';
 import { Fault } from './fault.ts';
 import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { choice, text } from './types.ts';
 
-/** Instead of a host and a port: a socket in the file system. */
+/** A socket in the file system, instead of a host and port. */
 export interface UnixConfig {
   readonly path: string;
-  /** Rights of the socket file: who may write it may connect. */
+  /** The permissions of the socket file: who may write to it may connect. */
   readonly mode: number;
-  /** The SPIFFE ID of everybody who connects; undefined: callers on the socket are anonymous. */
+  /** The SPIFFE ID of all callers; undefined: callers on the socket are anonymous. */
   readonly caller: string | undefined;
 }
 
-/** What every system allows for the path of a socket, without its end. */
+/** The maximum length of a socket path that every system supports, without the terminating zero. */
 const MAX_PATH_BYTES = 103;
 
-/** The path in `unix:/run/ect/ect.sock`; `unix:///run/ect/ect.sock` is the same. */
+/** Returns the path in `unix:/run/ect/ect.sock` or `unix:///run/ect/ect.sock`. */
 export function readUnixPath(address: string): string | undefined {
   const path = /^unix:(?:\/\/)?(\/[^\p{Cc}]*[^\p{Cc}/])$/u.exec(address)?.[1];
   return path === undefined || path.startsWith('//') || Buffer.byteLength(path) > MAX_PATH_BYTES ? undefined : path;
 }
 
-/** Why `readUnixPath` takes no path from an address that begins with `unix:`. */
+/** Returns why an address that begins with `unix:` contains no valid path. */
 export function unixPathFault(address: string): Fault {
   const path = address.slice('unix:'.length).replace(/^\/\/(?=\/)/, '');
   if (!path.startsWith('/')) return new Fault('the path is not absolute, as in unix:/run/ect/ect.sock');
@@ -47,7 +47,7 @@ export const UNIX_SETTINGS = {
   },
 } satisfies Settings;
 
-/** `path`: of the socket that the service listens on, if it does. */
+/** `path` is the path of the socket, if the service listens on one. */
 export function unixConfig(
   { ECT_UNIX_MODE: mode, ECT_UNIX_CALLER: caller }: ValuesOf<typeof UNIX_SETTINGS>,
   { isGiven, problem, needs }: Rules,

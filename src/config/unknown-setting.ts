@@ -1,14 +1,14 @@
-// A name that is no setting: most often a setting that was misspelt.
+// Error messages for unknown settings, which are usually misspelled.
 
 import { nearest } from '../spelling.ts';
 import { CLIENT_SETTINGS } from './client-settings.ts';
 import { meantByOtherName } from './other-names.ts';
 import { serviceLinks } from './service-links.ts';
 
-/** More single edits than these make another word. */
+/** With more single edits than these it is another word. */
 const MAX_EDITS = 3;
 
-/** What is wrong with each name in the environment that begins as settings do and is none. */
+/** Returns an error message for each variable that begins as settings do and is not a setting. */
 export function unknownInEnvironment(
   env: Readonly<Record<string, string | undefined>>,
   known: readonly string[],
@@ -30,14 +30,16 @@ export function unknownInFile(key: string, known: readonly string[]): string {
   return `${key} is not a setting: ${known.includes(name) ? `did you mean ${name}?` : 'names begin with ECT_, see `ect serve --help`.'}`;
 }
 
-/** Which of the `known` settings was probably meant. */
+/** Returns the message, with the one of the `known` settings that was probably meant. */
 function unknownSetting(key: string, known: readonly string[]): string {
   const meant =
     meantByOtherName(key) ?? nearest(key, known, 1) ?? sameWords(key, known) ?? nearest(key, known, MAX_EDITS);
   return `${key} is not a setting: ${meant === undefined ? 'see `ect serve --help`.' : `did you mean ${meant}?`}`;
 }
 
-/** The one name that has all words of the key and more, or whose words the key all has: ECT_TLS_CA is ECT_TLS_CLIENT_CA. */
+/**
+ * Returns the only name that contains all words of the key, or whose words the key all contains: ECT_TLS_CA matches ECT_TLS_CLIENT_CA.
+ */
 function sameWords(key: string, names: readonly string[]): string | undefined {
   const words = wordsOf(key);
   const within = (a: readonly string[], b: readonly string[]) => a.length > 0 && a.every((word) => b.includes(word));

@@ -1,27 +1,27 @@
-// Which settings say where the SPIFFE Workload API is, and which of its identities is that of the service.
+// The settings of the SPIFFE Workload API: its address, and which of its identities is that of the service.
 
 import { isIPv4, isIPv6 } from 'node:net';
 import { isWorkloadId } from '../token/index.ts';
 import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { text } from './types.ts';
 
-/** Where an agent listens. */
+/** The address of an agent. */
 export type WorkloadEndpoint =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
 
 export interface WorkloadApiConfig {
   readonly endpoint: WorkloadEndpoint;
-  /** As the setting has it. */
+  /** The address as it is written in the setting. */
   readonly address: string;
-  /** Which identity is that of the service; undefined: the first that the agent names. */
+  /** Which identity is that of the service; undefined: the first one that the agent sends. */
   readonly svid: SvidChoice | undefined;
 }
 
-/** Names one of several X.509-SVIDs. */
+/** Selects one of several X.509-SVIDs. */
 export type SvidChoice = { readonly spiffeId: string } | { readonly hint: string };
 
-/** Files that say the same as the Workload API. */
+/** Settings that the Workload API replaces. */
 const INSTEAD = ['ECT_TLS_CERT', 'ECT_TLS_KEY', 'ECT_TLS_CLIENT_CA', 'ECT_TLS_CLIENT_BUNDLES'];
 
 const ADDRESSES = 'unix:///path of a socket, or tcp://address:port of loopback';
@@ -43,14 +43,14 @@ export const WORKLOAD_API_SETTINGS = {
     unset: 'the first one',
     meaning: 'SPIFFE ID or hint of the identity that the service uses, if the agent has several',
   },
-  // Used only if ECT_WORKLOAD_API=env: in a mesh it is set for all processes.
+  // Used only with ECT_WORKLOAD_API=env, because in a mesh it is set for all processes.
   SPIFFE_ENDPOINT_SOCKET: {
     type: text('address', ADDRESSES, () => true),
     meaning: 'address of the agent, for `ECT_WORKLOAD_API=env`',
   },
 } satisfies Settings;
 
-/** Undefined where the Workload API is not used, or where it is cannot be read. */
+/** Returns the configuration; undefined if the Workload API is not used or its address is invalid. */
 export function workloadApiConfig(
   values: ValuesOf<typeof WORKLOAD_API_SETTINGS>,
   { isGiven, problem, needs }: Rules,
@@ -77,9 +77,10 @@ function choiceOf(svid: string): SvidChoice {
 }
 
 /**
- * SPIFFE Workload Endpoint, section 4: no component but these. Off loopback the agent could not know who asks, and anybody
- * between could give the service an identity.
- * @internal Exported because the rule is tested by itself.
+ * Parses the address of an agent (SPIFFE Workload Endpoint, section 4): no other components are allowed. Beyond loopback the agent could
+ * not identify its caller, and an attacker in between could give the service an identity.
+ *
+ * @internal Exported because the rule has tests of its own.
  */
 export function readEndpoint(address: string): WorkloadEndpoint | undefined {
   const path = /^unix:(?:\/\/)?(\/[^\p{Cc}?#%]+)$/u.exec(address)?.[1];
