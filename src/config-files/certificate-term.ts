@@ -1,9 +1,9 @@
-// How long a certificate is valid, and when its end is near. Pure.
+// The validity period of a certificate, and when its end is near. Pure functions.
 
 import type { X509Certificate } from 'node:crypto';
 
 export interface CertificateTerm {
-  /** Which one, as metrics and events name it. */
+  /** The certificate's name in metrics and events. */
   readonly certificate: 'server' | 'client-ca';
   readonly path: string;
   /** Milliseconds since the epoch. */
@@ -13,7 +13,7 @@ export interface CertificateTerm {
 
 type Term = Pick<CertificateTerm, 'notBeforeMs' | 'notAfterMs'>;
 
-/** Clocks of issuers may be ahead of ours by so much. */
+/** Clocks of issuers may be ahead by this much. */
 const SKEW_MS = 5 * 60_000;
 const LONGEST_NOTICE_MS = 14 * 24 * 3_600_000;
 
@@ -26,8 +26,8 @@ export function isInForce({ notBeforeMs, notAfterMs }: Term, nowMs: number): boo
 }
 
 /**
- * The state of a certificate at this time. Renewals happen at two thirds of the lifetime or before (cert-manager at 2/3, ACME
- * clients at 2/3, SPIRE at 1/2), so with a sixth left a renewal has failed.
+ * Returns the state of a certificate at this time. Certificates are usually renewed after two thirds of their lifetime or earlier
+ * (cert-manager and ACME clients at 2/3, SPIRE at 1/2), so if only a sixth is left, the renewal has failed.
  */
 export function phaseOf({ notBeforeMs, notAfterMs }: Term, nowMs: number): 'valid' | 'ending' | 'expired' {
   if (nowMs > notAfterMs) return 'expired';

@@ -1,11 +1,11 @@
-// Says when certificates end: always as a metric, as a warning while there is time, and as an error when it is too late.
+// Reports when certificates expire: in a metric, with a warning some time before, and with an error afterwards.
 
 import { type CertificateTerm, phaseOf } from './certificate-term.ts';
 
 export interface ExpiryEvents {
-  /** These certificates are in force. */
+  /** The service now uses this certificate. */
   certificateInForce(term: CertificateTerm): void;
-  /** The certificate has not been replaced, and expires soon; `expired`: it has expired. */
+  /** The certificate expires soon and has not been replaced. `expired`: it has expired. */
   certificateEnding(term: CertificateTerm, expired: boolean): void;
 }
 
@@ -16,7 +16,7 @@ export class ExpiryWatch {
   readonly #nowMs: () => number;
   readonly #timer: NodeJS.Timeout;
   #terms: readonly CertificateTerm[] = [];
-  /** What has been said of each; every phase is said once. */
+  /** The last reported phase of each certificate. Each phase is reported once. */
   #said = new Map<CertificateTerm, string>();
 
   constructor(events: ExpiryEvents, nowMs: () => number = Date.now) {
@@ -25,7 +25,7 @@ export class ExpiryWatch {
     this.#timer = setInterval(() => this.check(), CHECK_MS).unref();
   }
 
-  /** From now on these certificates are in force, and no others. */
+  /** Watches these certificates instead of the previous ones. */
   replace(terms: readonly CertificateTerm[]): void {
     this.#terms = terms;
     this.#said = new Map();

@@ -1,4 +1,4 @@
-// The policy and the limits of the operator, from their files: read as one, compared with the schema, and put in force as one.
+// The files of the policy and its limits. They are read, checked against the schema and applied together.
 
 import { StartError } from '../data-directory/data-dir.ts';
 import {
@@ -17,7 +17,7 @@ export interface PolicyPaths {
   readonly limitsFile: string | undefined;
 }
 
-/** The files as a group; undefined where none is configured. Its StartError names every mistake by its place. */
+/** Returns the files as a group; undefined if none is configured. `parse` throws StartError with every fault and its position. */
 export function policyFiles({ policyFile, limitsFile }: PolicyPaths): FileGroup<PolicyInForce> | undefined {
   const paths = [policyFile, limitsFile].filter((path) => path !== undefined);
   if (paths.length === 0) return undefined;

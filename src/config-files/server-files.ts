@@ -1,4 +1,4 @@
-// What a database server is reached with and what is in files: passwords, and the certificate of its CA.
+// Reads the files that a connection to a database needs: the password and the certificate of the CA.
 
 import type { PasswordSource } from '../config/postgres.ts';
 import { StartError } from '../data-directory/data-dir.ts';
@@ -6,7 +6,10 @@ import { readPrivateFile } from '../files/atomic-files.ts';
 import { readSmallFile } from '../files/bounded-read.ts';
 import { fileFault } from '../files/system-faults.ts';
 
-/** The password that a setting leads to; undefined: none is set. StartError names setting and path. `isDryRun`: the rights of the file stay as they are. */
+/**
+ * Returns the configured password; undefined if none is set. Throws StartError, which names the setting and the path. `isDryRun`: the
+ * permissions of the file are not changed.
+ */
 export async function readPassword(
   setting: string,
   source: PasswordSource | undefined,
@@ -24,7 +27,7 @@ export async function readPassword(
   return password;
 }
 
-/** A certificate in PEM. StartError names setting and path. */
+/** Reads a certificate in PEM. Throws StartError, which names the setting and the path. */
 export async function readCa(setting: string, file: string): Promise<string> {
   try {
     const text = (await readSmallFile(file, 'file or pipe')).toString('utf8');

@@ -1,5 +1,5 @@
-// The certificate, the key and the client CA from the operator's files. What would only fail later, or reject every
-// caller, stops the start, and never takes the place of files that can be used.
+// The operator's files with certificate, key and client CA. Files that would fail later or reject every caller stop the start, and never
+// replace valid files.
 
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
@@ -9,15 +9,15 @@ import type { Content, FileGroup } from '../reload/index.ts';
 import { type CertificateTerm, isInForce, termOf } from './certificate-term.ts';
 import { bytesOf } from './setting-file.ts';
 
-/** PEM texts that fit together. */
+/** PEM texts that belong together. */
 export interface TlsTexts {
   readonly cert: string;
   readonly key: string;
-  /** All CAs that are trusted for callers. */
+  /** The CAs for callers of all trust domains. */
   readonly clientCa?: string;
-  /** The CAs of each trust domain, where each has its own. */
+  /** The CAs for each trust domain. */
   readonly bundles?: ReadonlyMap<string, string>;
-  /** When these certificates end. */
+  /** The validity periods of these certificates. */
   readonly terms: readonly CertificateTerm[];
 }
 
@@ -26,7 +26,7 @@ interface Certificates {
   readonly chain: readonly X509Certificate[];
 }
 
-/** The TLS files as one group. Its StartError names every setting that is wrong, a line each, never what is in a file. */
+/** Returns the TLS files as a group. `parse` throws StartError with a line for every faulty setting; it never quotes a file. */
 export function tlsFiles(tls: NonNullable<Config['tls']>, nowMs: () => number = Date.now): FileGroup<TlsTexts> {
   const { certFile, keyFile, clientCaFile, clientBundles } = tls;
   const isBundled = clientBundles.length > 0;
@@ -59,7 +59,7 @@ export function tlsFiles(tls: NonNullable<Config['tls']>, nowMs: () => number = 
   };
 }
 
-/** What `read` answers; undefined, and a problem more, where it rejects. */
+/** Returns the result of `read`. If it throws a StartError, adds it to `problems` and returns undefined. */
 function noting<T>(problems: string[], read: () => T): T | undefined {
   try {
     return read();
@@ -70,7 +70,7 @@ function noting<T>(problems: string[], read: () => T): T | undefined {
   }
 }
 
-/** A file of CAs that vouch for callers: of one trust domain, or of all. */
+/** A file of CAs for callers: of one trust domain, or of all. */
 interface CaFile {
   readonly setting: string;
   readonly file: string;
@@ -88,18 +88,18 @@ function readPem(setting: string, path: string, content: Content | undefined): s
   return text;
 }
 
-/** TLS passes over what it cannot read in a CA file, and would then trust nobody. */
+/** Reads the certificates of a CA file and rejects unreadable ones. TLS would ignore them, and would then trust nobody. */
 function readCertificates(setting: string, path: string, content: Content | undefined): Certificates {
   const text = readPem(setting, path, content);
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   const begun = text.match(/-----BEGIN CERTIFICATE-----/g) ?? [];
   try {
-    // A file that is half written ends within a block.
+    // A partly written file ends inside of a block.
     if (blocks.length > 0 && blocks.length === begun.length) {
       return { text, chain: blocks.map((block) => new X509Certificate(block)) };
     }
   } catch {
-    // Said below, once for all ways to be wrong.
+    // Reported below with the other faults.
   }
   throw new StartError(`The file of ${setting} must have one or more sound certificates as PEM: ${path}.`);
 }
@@ -113,7 +113,7 @@ function checkKey(cert: string, key: string, path: string): void {
   }
 }
 
-/** That of the whole chain. The first certificate is the service's own; every client would reject it out of its time. */
+/** Returns the validity period of the whole chain. Clients reject the service's certificate outside of its period. */
 function serverTerm(chain: readonly X509Certificate[], path: string, nowMs: number): CertificateTerm {
   const terms = chain.map(termOf);
   const own = terms[0]!;
@@ -125,7 +125,10 @@ function firstToEnd<Term extends { readonly notAfterMs: number }>(terms: readonl
   return terms.reduce((least, term) => (term.notAfterMs < least.notAfterMs ? term : least));
 }
 
-/** That of the CA which ends first. One that has ended is passed over: a bundle may hold it beside the one that follows it. */
+/**
+ * Returns the validity period of the CA that expires first. Expired CAs are ignored, because a bundle may contain one beside its
+ * successor.
+ */
 function clientCaTerm(setting: string, cas: readonly X509Certificate[], path: string, nowMs: number): CertificateTerm {
   const terms = cas.map(termOf).sort((a, b) => a.notAfterMs - b.notAfterMs);
   const first = terms.find((term) => isInForce(term, nowMs));

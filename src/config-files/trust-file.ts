@@ -1,11 +1,13 @@
-// The trust file: which foreign issuers are trusted, for what, and where their keys come from.
+// The trust file: which foreign issuers are trusted for what, and where their keys come from.
 
 import { StartError } from '../data-directory/data-dir.ts';
 import type { Content, FileGroup } from '../reload/index.ts';
 import { type Issuer, KeySetFault, readLocalFiles, readTrust, type TrustSurroundings } from '../trust/index.ts';
 import { bytesOf } from './setting-file.ts';
 
-/** A trust file as a group of one file. Its StartError names every mistake by its place: `issuers[0].jwks.keys[2]`. */
+/**
+ * Returns the trust file as a group of one file. `parse` throws StartError with every fault and its position: `issuers[0].jwks.keys[2]`.
+ */
 export function trustFile(path: string, around: Partial<TrustSurroundings> = {}): FileGroup<readonly Issuer[]> {
   return { name: 'trust', paths: [path], parse: ([content]) => parseTrust(path, content, around) };
 }
@@ -30,7 +32,7 @@ function decode(bytes: Buffer, path: string): string {
   }
 }
 
-/** What is on this machine has to be there, a key file with a key that can be used; a server elsewhere may come later. */
+/** Checks that files on this machine exist and contain a usable key. A remote server may become available later. */
 async function faultInFile({ iss, source }: Issuer): Promise<string | undefined> {
   if (source.kind === 'inline') return undefined;
   try {
