@@ -1,4 +1,4 @@
-// Whether the ledger in a backup is the one that the backup speaks of. What is called for a restore is then what was restored.
+// Checks that the ledger in a backup is the one that its manifest describes, so that a restore reports what it restored.
 
 import { type DataDir, readLedgerKey } from '../data-directory/data-dir.ts';
 import { EctError } from '../errors.ts';
@@ -8,7 +8,10 @@ import { SqliteLedgerStore } from '../stores/sqlite/index.ts';
 import { damaged, type Manifest } from './manifest.ts';
 import { LEDGER, LEDGER_KEY, MANIFEST, MARK } from './names.ts';
 
-/** The key of the ledger in `stage`, where files of `backup` are. Rejected where key, ledger, mark and manifest contradict each other. */
+/**
+ * Returns the key of the ledger in `stage`, which contains the files of `backup`. Throws if key, ledger, mark and manifest contradict
+ * each other.
+ */
 export async function checkFacts(backup: string, stage: DataDir, stated: Manifest['ledger']): Promise<LedgerKey> {
   const key = await readLedgerKey(stage).catch(() => undefined);
   if (key === undefined) throw damaged(backup, LEDGER_KEY, 'it holds no key of a ledger');
@@ -32,7 +35,7 @@ export async function checkFacts(backup: string, stage: DataDir, stated: Manifes
   return key;
 }
 
-/** What the ledger's key signed of the ledger. */
+/** Returns the signed head of the ledger. */
 async function headIn(backup: string, stage: DataDir, verifierKey: string) {
   let store: SqliteLedgerStore | undefined;
   try {

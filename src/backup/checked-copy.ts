@@ -1,4 +1,4 @@
-// Copies a file of a backup, and returns whether it is what was backed up. The copy is on the disk then.
+// Copies a file of a backup to the disk, and checks it against its checksum.
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -7,14 +7,14 @@ import { fileFault } from '../files/system-faults.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 
-/** What a file must be. */
+/** The expected size and checksum of a file. */
 export interface Expected {
   readonly bytes: number;
   /** In hex. */
   readonly sha256: string;
 }
 
-/** Copies `from` to the new file `to` (mode 0600). Undefined, or what is wrong with what was read; throws where `to` cannot be written. */
+/** Copies `from` to the new file `to` (mode 0600). Returns undefined, or what is wrong with `from`. Throws if `to` cannot be written. */
 export async function copyChecked(from: string, to: string, { bytes, sha256 }: Expected): Promise<string | undefined> {
   let source: FileHandle;
   try {
@@ -43,7 +43,7 @@ export async function copyChecked(from: string, to: string, { bytes, sha256 }: E
   }
 }
 
-/** Empty at the end; undefined where the disk fails. */
+/** Returns the next part, which is empty at the end; undefined if reading fails. */
 async function readPart(source: FileHandle, chunk: Buffer): Promise<Buffer | undefined> {
   try {
     const { bytesRead } = await source.read(chunk, 0, CHUNK_BYTES, null);

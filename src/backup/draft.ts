@@ -1,5 +1,5 @@
-// The directory in which a backup is made: beside its place, under another name, until it is whole and verified. Whatever ends
-// the work before that leaves nothing under the name of the backup.
+// The directory in which a backup is made. It is beside the final directory and has another name until the backup is complete and
+// verified. If the work ends before that, nothing exists under the name of the backup.
 
 import { constants, lstatSync, readdirSync, rmSync, type Stats } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
@@ -13,7 +13,7 @@ const MARKER_FLAGS =
   constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Disposed of, it is gone, unless it was published. */
+/** When it is disposed of, the directory is removed unless it was published. */
 export class Draft implements AsyncDisposable {
   readonly target: string;
   readonly path: string;
@@ -27,7 +27,7 @@ export class Draft implements AsyncDisposable {
     for (const signal of SIGNALS) process.on(signal, this.#endBy);
   }
 
-  /** Makes the directory beside `directory`, which must be missing or empty. What a killed backup left there is removed. */
+  /** Creates the directory beside `directory`, which must be missing or empty. Removes what an interrupted backup left. */
   static async begin(directory: string): Promise<Draft> {
     const target = resolve(directory);
     const path = `${target}.new`;
@@ -47,13 +47,13 @@ export class Draft implements AsyncDisposable {
     }
   }
 
-  /** Gives it its name. When this answers, it is on the disk under that name. */
+  /** Renames the directory to its final name. When this returns, the backup is durable under that name. */
   async publish(): Promise<void> {
     try {
       for (const name of await readdir(this.path)) await sync(join(this.path, name));
       await sync(this.path);
       await rm(join(this.path, UNFINISHED));
-      // From here on it is a backup.
+      // From here on the backup exists.
       await rename(this.path, this.target);
       this.#isPublished = true;
       await sync(this.target);
@@ -71,10 +71,10 @@ export class Draft implements AsyncDisposable {
     this.#ownership.release();
   }
 
-  /** It holds private keys: a command that is interrupted takes them away, and ends as it would have. */
+  /** Removes the directory, which contains private keys, when the command is interrupted, and then lets the signal end the process. */
   #endBy = (signal: NodeJS.Signals): void => {
     try {
-      // A copy that is under way may make a file meanwhile.
+      // A copy that is still running may create a file meanwhile.
       if (!this.#isPublished) rmSync(this.path, { recursive: true, force: true, maxRetries: 50, retryDelay: 10 });
     } finally {
       for (const each of SIGNALS) process.off(each, this.#endBy);
@@ -91,7 +91,7 @@ async function rejectTaken(target: string, directory: string): Promise<void> {
   throw rejection('backup_exists', message, 'Name a directory that is not there yet: one for each backup.');
 }
 
-/** Not made: where a disk is not mounted, its directory is missing too. */
+/** Rejects a missing parent directory instead of creating it: if a disk is not mounted, its directory is missing too. */
 function rejectWithoutParent(target: string): void {
   const parent = dirname(target);
   if (lstatSync(parent, { throwIfNoEntry: false }) !== undefined) return;
@@ -112,17 +112,17 @@ async function makeOrTakeOver(path: string): Promise<void> {
       const message = `${path} exists already, and is not what an unfinished backup left.`;
       throw rejection('backup_exists', message, 'Move it away, or name another directory for the backup.');
     }
-    // Of this directory, and not of one that a link in its place leads to.
+    // Opens this directory itself, not the target of a link that has replaced it.
     await using directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
     rejectForeign(path, await directory.stat());
-    // Private keys come into it.
+    // The directory will contain private keys.
     await directory.chmod(0o700);
   }
   await using marker = await open(join(path, UNFINISHED), MARKER_FLAGS, 0o600);
   await marker.sync();
 }
 
-/** Its owner could read what is written into it, whatever its mode. */
+/** Rejects a directory of another user, who could read what is written into it whatever its mode. */
 function rejectForeign(path: string, { uid }: Stats): void {
   if (uid === process.geteuid?.()) return;
   const message = `${path} exists already, and belongs to another user (${uid}), who could read the keys.`;
@@ -146,7 +146,7 @@ async function empty(path: string): Promise<void> {
   await Promise.all(names.map((name) => rm(join(path, name), { recursive: true, force: true })));
 }
 
-/** A file, or the names in a directory. */
+/** Flushes a file, or the names in a directory, to the disk. */
 async function sync(path: string): Promise<void> {
   await using handle = await open(path, 'r');
   await handle.sync();

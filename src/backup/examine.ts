@@ -1,5 +1,5 @@
-// Whether a copy is whole: each entry of the ledger is hashed and found through each index, the head is compared with the
-// checkpoint that the ledger's key signed, SQLite checks every page, and the key files open the keys that the ledger names.
+// Examines a copy: each entry of the ledger is hashed and found in each index, the head is compared with the checkpoint that the ledger's
+// key signed, SQLite checks every page, and the key files are compared with the keys that the ledger names.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,14 +26,14 @@ import {
 import { isSigningKey } from './names.ts';
 import { rejection } from './rejections.ts';
 
-/** Called periodically with the number of examined entries and the total. */
+/** Called repeatedly with the number of examined entries and their total. */
 export type OnExamined = (done: number, total: number) => void;
 
-/** A ledger that was found whole. */
+/** The result for an intact ledger. */
 export interface ExaminedLedger {
   readonly checkpoint: LedgerCheckpoint;
   readonly newestMs: number;
-  /** Where its signing keys are, other than in the directory: they are not in the backup. */
+  /** The locations of signing keys outside of the directory. They are not in the backup. */
   readonly keysElsewhere: readonly string[];
 }
 
@@ -42,8 +42,8 @@ const ENTRIES_AT_ONCE = 500;
 const ROWS_AT_ONCE = 1_000;
 
 /**
- * Examines the copies in `path`. `shown` is what the mark of the source said before the ledger was copied: a source that has lost
- * entries is rejected, since a backup of it would hide that.
+ * Examines the copies in `path`. `shown` is the mark of the source, which was read before the ledger was copied. A source that has lost
+ * entries is rejected, because its backup would hide the loss.
  */
 export async function examineCopies(
   path: string,
@@ -68,7 +68,7 @@ export async function examineCopies(
   }
 }
 
-/** The ledger is that of the key, and holds what was shown of it. */
+/** Checks that the ledger belongs to the key and contains all published entries. */
 async function rejectOtherHistory(
   store: SqliteLedgerStore,
   { verifierKey }: LedgerKey,
@@ -81,14 +81,14 @@ async function rejectOtherHistory(
     await checkHistory(store, shown, verifierKey);
   } catch (error) {
     if (error instanceof HistoryLost) throw lostHistory(error, source);
-    // What else is wrong is named by the examination.
+    // Other faults are found by the examination.
     if (!(error instanceof EctError)) throw error;
   }
   if (identity !== undefined) return;
   throw rejection('no_ledger', `${source.ledger} holds nothing yet.`, 'Start the service once.');
 }
 
-/** A backup of it would be whole, and say nothing of what is missing. */
+/** The error for a source that has lost entries: its backup would be intact, and would hide the loss. */
 export function lostHistory(lost: HistoryLost, source: DataDir): Error {
   return rejection('history_lost', describeLoss(lost, source), 'A backup would hide the loss: none was made.');
 }
@@ -135,7 +135,7 @@ async function rejectDamagedOnce(path: string, source: DataDir): Promise<void> {
   throw rejection('ONCE_CORRUPT', message, next);
 }
 
-/** The faults of an `once.db`. `isAtRest`: it has no write-ahead file. */
+/** Returns the faults of an `once.db`. `isAtRest`: it has no write-ahead file. */
 export async function onceFaults(path: string, isAtRest: boolean): Promise<readonly string[]> {
   const faults: string[] = [];
   let examiner: ExpiringKeyExaminer | undefined;
@@ -157,7 +157,7 @@ export async function onceFaults(path: string, isAtRest: boolean): Promise<reado
   return faults;
 }
 
-/** Each key that the service made and that may still sign is opened. Returns where the other ones are. */
+/** Opens each key that the service created and that may still sign. Returns the locations of the other keys. */
 async function checkSigningKeys(ledger: Ledger, path: string): Promise<readonly string[]> {
   const elsewhere: string[] = [];
   for (const { kid, locator } of await rootKeysInUse(ledger)) {

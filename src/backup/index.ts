@@ -1,4 +1,4 @@
-// Public interface of backups.
+// The public interface of backups.
 
 import type { Backups } from '../cli/backup.ts';
 import { makeBackup } from './make-backup.ts';
@@ -8,7 +8,10 @@ import { restoreBackup } from './restore.ts';
 export { onceFaults } from './examine.ts';
 export { isBackup } from './names.ts';
 
-/** What `ect backup` and `ect restore` do. `env`: where the settings are, since a ledger in a database is copied by its own tools. */
+/**
+ * Returns the operations of `ect backup` and `ect restore`. `env` contains the settings; a ledger in a database is rejected, because it
+ * is backed up with the tools of the database.
+ */
 export function backupsOf(env: Readonly<Record<string, string | undefined>>): Backups {
   if (env['ECT_STORE'] !== 'postgres') return { make: makeBackup, restore: restoreBackup };
   return { make: rejectDatabase, restore: rejectDatabase };

@@ -1,5 +1,5 @@
-// Whether the ledger of a backup may take the place of what a data directory holds: it is the same ledger, and lacks nothing that
-// was shown of it.
+// Decides whether the ledger of a backup may replace the contents of a data directory: it must be the same ledger, and contain all
+// published entries.
 
 import { existsSync } from 'node:fs';
 import { LOSS_SCOPE } from '../authority/index.ts';
@@ -19,12 +19,12 @@ import { MarkFile } from '../stores/mark-file.ts';
 import { SqliteLedgerStore } from '../stores/sqlite/index.ts';
 import { rejection } from './rejections.ts';
 
-/** Each is stated by hand, once. */
+/** A limit for the search; each loss is stated by an operator, once. */
 const MAX_LOSSES = 1_000;
 
 /**
- * Holds the ledger of the backup against what this directory has shown. Returns the newest checkpoint that it does not hold, where
- * that is accepted; undefined where nothing is missing.
+ * Compares the ledger of the backup with what this directory has published. Returns the newest checkpoint that the backup does not
+ * contain, if that loss is accepted; undefined if nothing is missing. Throws otherwise.
  */
 export async function judge(
   dir: DataDir,
@@ -48,8 +48,8 @@ export async function judge(
 }
 
 /**
- * What is lost, with what the ledger that is replaced states to have lost itself, in entries that the backup lacks: to restore the same
- * backup twice must not make the loss of the first time forgotten.
+ * Returns the greatest loss, including losses that the replaced ledger states in entries which the backup lacks. So a second restore of
+ * the same backup does not hide the loss of the first.
  */
 async function greatestLoss(
   dir: DataDir,
@@ -67,7 +67,7 @@ async function greatestLoss(
   return [shown, ...stated].reduce((greatest, one) => (one.size > greatest.size ? one : greatest));
 }
 
-/** The checkpoint that the statement of a loss holds; empty where it holds none. */
+/** Returns the checkpoint in the statement of a loss; empty if it has none. */
 function checkpointIn(content: Uint8Array | null): string {
   try {
     const { checkpoint } = JSON.parse(Buffer.from(content ?? []).toString('utf8')) as Readonly<Record<string, unknown>>;
@@ -77,14 +77,19 @@ function checkpointIn(content: Uint8Array | null): string {
   }
 }
 
-/** The mark of the directory, and the head of its ledger as far as that can be read: the mark may be missing, or behind. */
+/**
+ * Returns the mark of the directory and the head of its ledger, as far as they can be read. The mark may be missing or behind the head.
+ */
 async function shownIn(dir: DataDir, verifierKey: string): Promise<readonly KeptCheckpoint[]> {
   const kept = MarkFile.read(dir.mark);
   const head = await readLedger(dir, (store) => store.head());
   return head !== undefined && openCheckpoint(head.checkpoint, verifierKey).ok ? [...kept, head] : kept;
 }
 
-/** The key beside the files that are there, and the one that the ledger itself names. One that cannot be read says nothing. */
+/**
+ * Rejects the backup of another ledger. Compares the key in the directory and the key that its ledger states; an unreadable one is
+ * ignored.
+ */
 async function rejectOtherLedger(dir: DataDir, verifierKey: string): Promise<void> {
   const key = existsSync(dir.ledgerKey) ? await readLedgerKey(dir).catch(() => undefined) : undefined;
   const names = [key?.verifierKey, await readLedger(dir, (store) => store.identity())];
@@ -95,7 +100,7 @@ async function rejectOtherLedger(dir: DataDir, verifierKey: string): Promise<voi
   throw rejection('other_ledger', message, 'Restore the backup into a directory of its own.');
 }
 
-/** Undefined where no ledger is there. What is damaged says nothing: that may be why a backup is restored. */
+/** Reads the existing ledger. Returns undefined if there is none or if it is damaged, which may be the reason for the restore. */
 async function readLedger<T>(
   dir: DataDir,
   question: (store: SqliteLedgerStore) => Promise<T | undefined>,

@@ -1,5 +1,5 @@
-// Makes a backup of a data directory, also beside the service that uses it. The order of the copies is what makes them fit: the
-// ledger first, then everything that may be newer than it and must not be older.
+// Makes a backup of a data directory, also while a service uses it. The order of copying makes the files consistent: first the ledger,
+// then everything that may be newer than the ledger but must not be older.
 
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { open, readdir, statfs, writeFile } from 'node:fs/promises';
@@ -42,7 +42,7 @@ import {
 import { isWithin, realPlace } from './places.ts';
 import { noSpace, rejection, writeRejection } from './rejections.ts';
 
-/** Makes a backup of `dataDir` in `directory`, which is there only if all of it is whole and on the disk. */
+/** Makes a backup of `dataDir` in `directory`, which exists only if the whole backup is intact and durable. */
 export async function makeBackup(dataDir: string, directory: string, onExamined: OnExamined): Promise<BackupFacts> {
   const source = await demandLedger(dataDir);
   rejectInside(source.path, directory);
@@ -51,7 +51,7 @@ export async function makeBackup(dataDir: string, directory: string, onExamined:
   await using draft = await Draft.begin(directory);
   try {
     await rejectSmallDisk(source, draft);
-    // The mark is never ahead of the ledger, so a mark that is read first contradicts only a ledger that lost entries.
+    // The mark is never ahead of the ledger. So a mark that is read first contradicts the ledger only if the ledger has lost entries.
     const shown = readMark(source);
     const names = await copyAll(source, draft.path);
     const copiedMs = Math.round(performance.now() - startedMs);
@@ -86,7 +86,7 @@ export async function makeBackup(dataDir: string, directory: string, onExamined:
   }
 }
 
-/** A backup is lost with the directory that it is in, and would be in the next one. */
+/** Rejects a backup inside of the data directory: it would be lost with it, and would be part of the next backup. */
 function rejectInside(dataDir: string, directory: string): void {
   const target = realPlace(directory);
   if (!isWithin(target, realPlace(dataDir))) return;
@@ -97,7 +97,7 @@ function rejectInside(dataDir: string, directory: string): void {
   );
 }
 
-/** What a backup begins with: a ledger that this user may read, and its key. */
+/** Checks that the directory has a readable ledger and its key. */
 async function demandLedger(dataDir: string): Promise<DataDir> {
   const source = filesIn(resolve(dataDir));
   const { path, ledger } = source;
@@ -134,7 +134,7 @@ async function demandLedger(dataDir: string): Promise<DataDir> {
 
 const NAME_IT = 'Name the data directory of a service that was started once, with --data-dir.';
 
-/** Said before long copying, as far as it can be known: pages of the write-ahead files may come on top. */
+/** Checks the free space before copying. It is an estimate: the write-ahead files may grow. */
 async function rejectSmallDisk(source: DataDir, { path }: Draft): Promise<void> {
   const needed = bytesOf(source.ledger) + bytesOf(source.once);
   const { bavail, bsize } = await statfs(path);
@@ -142,7 +142,7 @@ async function rejectSmallDisk(source: DataDir, { path }: Draft): Promise<void> 
   throw noSpace(dirname(path), `: ${mib(needed)} MiB are needed, ${mib(bavail * bsize)} MiB are free`);
 }
 
-/** The newest checkpoint that the source has shown. */
+/** Returns the newest published checkpoint of the source. */
 function readMark(source: DataDir): readonly KeptCheckpoint[] {
   try {
     return MarkFile.read(source.mark);
@@ -152,23 +152,23 @@ function readMark(source: DataDir): readonly KeptCheckpoint[] {
   }
 }
 
-/** Copies what a restore needs into `path`, and returns the names. */
+/** Copies the files that a restore needs into `path`. Returns their names. */
 async function copyAll(source: DataDir, path: string): Promise<readonly string[]> {
-  // Before the ledger: a recording that is pending now may be completed, and deleted, before its file is copied.
+  // Before the ledger: a recording that is pending now may be completed and deleted before its file is copied.
   const open = openRecordingsIn(source.once);
   await makeEmptyFile(join(path, LEDGER));
-  // The moment that the backup is of: each entry that was acknowledged before is in it.
+  // This is the time of the backup: it contains each entry that was acknowledged before.
   await copyLedger(source.ledger, join(path, LEDGER));
   const names = [LEDGER];
-  // After the ledger. An issued token is remembered before it is recorded, so no entry is without its request id; and a use, or a
-  // key, that is newer than the ledger does no harm.
+  // After the ledger: a request id is stored before the token is recorded, so no entry lacks its request id. Uses and keys that are newer
+  // than the ledger do no harm.
   if (existsSync(source.once)) {
     await makeEmptyFile(join(path, ONCE));
     await copyOnce(source.once, join(path, ONCE));
     addOpenRecordings(join(path, ONCE), open);
     names.push(ONCE);
   }
-  // A key file is made before its key is announced, and never changes: no announced key is without its file.
+  // A key file is created before its key is announced and never changes, so no announced key lacks its file.
   const keys = [LEDGER_KEY, KMS_KEY, CLOCK, ...(await signingKeysIn(source.path))];
   for (const name of keys.filter((file) => existsSync(join(source.path, file)))) {
     await copyFile(join(source.path, name), join(path, name));
@@ -182,13 +182,13 @@ function openRecordingsIn(once: string): OpenRecordings {
   try {
     return existsSync(once) ? readOpenRecordings(once) : [];
   } catch (error) {
-    // The copy is examined, and that says what is damaged.
+    // The examination of the copy reports the damage.
     if (error instanceof EctError && error.reason === 'ONCE_CORRUPT') return [];
     throw error;
   }
 }
 
-/** A mark of exactly this copy, so that a start notices whatever it loses later. */
+/** Writes a mark for exactly this copy, so that a start detects any later loss. */
 async function writeMark(path: string): Promise<void> {
   const store = SqliteLedgerStore.openReadOnly(join(path, LEDGER), true);
   try {
@@ -209,12 +209,12 @@ async function copyFile(from: string, to: string): Promise<void> {
   await writeFile(to, bytes, { mode: 0o600, flag: 'wx' });
 }
 
-/** Created here, because SQLite would create it readable for all users. */
+/** SQLite would create the file readable for all users. */
 async function makeEmptyFile(path: string): Promise<void> {
   await (await open(path, 'wx', 0o600)).close();
 }
 
-/** What the directory has beside that, and the operator may want to keep: an old ledger, for one. */
+/** Returns the other files of the directory, which the operator may want to keep: an old ledger, for example. */
 async function leftOut({ path }: DataDir, names: readonly string[]): Promise<readonly string[]> {
   const others = (await readdir(path)).filter((name) => !names.includes(name) && !mayHold(name) && !isOfTheRun(name));
   return others.filter((name) => name !== 'lost+found').map((name) => join(path, name));

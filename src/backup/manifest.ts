@@ -1,5 +1,5 @@
-// What a backup says of itself, in two files: `backup.json` for people and tools, and `SHA256SUMS`, which covers every file
-// beside it and is what coreutils read.
+// The description of a backup in two files: `backup.json` for people and tools, and `SHA256SUMS` with the checksums of all other files,
+// in the format of coreutils.
 
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
@@ -11,11 +11,11 @@ import { CHECKSUMS, MANIFEST, mayHold, REQUIRED, UNFINISHED } from './names.ts';
 import { rejection } from './rejections.ts';
 
 export interface Manifest {
-  /** Raised when an older release could not read it. */
+  /** Increased when older releases cannot read the backup. */
   readonly format: number;
   /** The release that made the backup. */
   readonly version: string;
-  /** When it was begun, RFC 3339. What was recorded before is in it. */
+  /** When the backup was begun, in RFC 3339. It contains everything that was recorded before. */
   readonly createdAt: string;
   readonly ledger: {
     readonly origin: string;
@@ -30,16 +30,16 @@ export interface Manifest {
   readonly files: readonly { readonly name: string; readonly bytes: number }[];
 }
 
-/** A manifest that was read, with the SHA-256 of each file in hex. */
+/** A manifest that was read, with the SHA-256 of each file in hexadecimal. */
 export interface CheckedManifest extends Manifest {
   readonly sha256: ReadonlyMap<string, string>;
 }
 
 const FORMAT = 1;
-/** Two spaces and no path: `sha256sum` in text mode. */
+/** Two spaces and no path: the format of `sha256sum` in text mode. */
 const LINE = /^([0-9a-f]{64}) {2}([A-Za-z0-9.-]+)$/;
 
-/** Writes both files into `directory`; `names` are those of the others in it. */
+/** Writes both files into `directory`. `names` are the other files in it. */
 export async function writeManifest(
   directory: string,
   names: readonly string[],
@@ -54,7 +54,7 @@ export async function writeManifest(
   return manifest;
 }
 
-/** Reads both files of a backup and holds the one against the other. The other files are only named: `copyChecked` reads them. */
+/** Reads both files of a backup and compares them. The other files are not read; `copyChecked` does that. */
 export async function readManifest(directory: string): Promise<CheckedManifest> {
   rejectUnfinished(directory);
   const sha256 = new Map<string, string>();
@@ -79,14 +79,14 @@ export async function readManifest(directory: string): Promise<CheckedManifest> 
   return { ...manifest, sha256 };
 }
 
-/** All of its files may be there, and none be verified. */
+/** Rejects a backup that was interrupted: all files may exist without having been verified. */
 function rejectUnfinished(directory: string): void {
   if (!existsSync(join(directory, UNFINISHED))) return;
   const message = `${directory} was never finished, so it is not verified.`;
   throw rejection('backup_incomplete', message, 'Name the directory that `ect backup` made, or another backup.');
 }
 
-/** Checksums are no signatures: it may say anything. */
+/** Parses the manifest. Checksums are not signatures, so its content is untrusted. */
 function parse(directory: string, text: string): Manifest {
   const json = parseObject(text);
   const format = json?.['format'];
@@ -118,7 +118,7 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What a manifest of this format lacks. */
+/** Returns which member of the manifest is missing or invalid. */
 function faultOf({ version, createdAt, ledger, files }: Json): string | undefined {
   if (typeof version !== 'string') return 'it does not say which release made it';
   if (!isTime(createdAt)) return 'it does not say when it was made';
@@ -134,7 +134,7 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
-/** RFC 3339, as it is written. */
+/** Whether the value is a time in RFC 3339, as this program writes it. */
 function isTime(value: unknown): value is string {
   const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
   return Number.isFinite(time) && new Date(time).toISOString() === value;

@@ -1,9 +1,9 @@
-// Resolves paths through links, to decide whether two paths name the same directory.
+// Resolves links in paths, to decide whether two paths name the same directory.
 
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 
-/** The path without links; of what is not there yet, where it would be made. */
+/** Returns the path without links. If it does not exist, returns where it would be created. */
 export function realPlace(path: string): string {
   const whole = resolve(path);
   try {
@@ -14,7 +14,7 @@ export function realPlace(path: string): string {
   }
 }
 
-/** Whether `path` is the directory or in it. Both without links. */
+/** Whether `path` is the directory or inside of it. Neither path may have links. */
 export function isWithin(path: string, directory: string): boolean {
   return path === directory || path.startsWith(`${directory}/`);
 }

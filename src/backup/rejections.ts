@@ -1,4 +1,4 @@
-// Why a backup or a restore failed, and the next step.
+// Error messages of backup and restore, with their remedies.
 
 import { Rejected, STORE_REMEDY } from '../cli/exit.ts';
 import { StartError } from '../data-directory/data-dir.ts';
@@ -6,7 +6,7 @@ import { DirectoryInUse } from '../data-directory/ownership.ts';
 import { EctError } from '../errors.ts';
 import { writeFault } from '../files/system-faults.ts';
 
-/** Reasons of these two commands. Those in capitals are of the service's own vocabulary. */
+/** The reasons of these two commands. Those in capitals are reasons of the service. */
 export type BackupReason =
   | 'backup_exists'
   | 'backup_running'
@@ -33,7 +33,7 @@ export function rejection(reason: BackupReason, message: string, remedy: string)
   return new Rejected({ reason, message, remedy, metadata: {} });
 }
 
-/** What was thrown while something was written below `directory`, as a rejection. */
+/** Converts an error that occurred while writing below `directory` into a rejection. */
 export function writeRejection(directory: string, error: unknown): Error {
   if (error instanceof Rejected) return error;
   if (isFullError(error)) return noSpace(directory);

@@ -1,5 +1,5 @@
-// Puts a backup in place as a data directory. Everything is copied, checked and judged beside what is there before anything of
-// that is touched; then the files change places in an order in which a start in between is rejected.
+// Restores a backup as a data directory. Everything is copied and checked first, beside the existing files. Then the files are exchanged
+// in an order that makes every start in between fail.
 
 import { existsSync, lstatSync, statSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
@@ -24,18 +24,18 @@ import { isWithin, realPlace } from './places.ts';
 import { rejection, writeRejection } from './rejections.ts';
 import { swapIn } from './swap.ts';
 
-/** Copies are written here, inside the data directory, because a mounted volume cannot be renamed. */
+/** The directory of the copies. It is inside of the data directory, because a mounted volume cannot be renamed. */
 const STAGE = 'restore.new';
-/** Restores the backup. Rejects if acknowledged entries would be lost, unless the request accepts that. */
+/** Restores the backup. Throws if published entries would be lost, unless the request accepts that. */
 export async function restoreBackup(request: RestoreRequest): Promise<RestoreFacts> {
-  // Links in the data directory may go before everything is read.
+  // Links in the data directory may be removed before everything is read.
   const backup = realPlace(request.backup);
   rejectOverlap(backup, realPlace(request.dataDir));
   const manifest = await readManifest(backup);
   try {
     rejectRoot(request.dataDir);
     const dir = await openDataDir(request.dataDir);
-    // No service would start over what is restored.
+    // The restored files would be of no use, because no service starts in a moved directory.
     rejectMoved(dir);
     await using owned = new AsyncDisposableStack();
     const ownership = await takeOwnership(dir);
@@ -48,7 +48,7 @@ export async function restoreBackup(request: RestoreRequest): Promise<RestoreFac
   }
 }
 
-/** A backup in the directory of the copies would be removed before it is read. */
+/** Rejects a backup in the directory of the copies, which is emptied first. */
 function rejectOverlap(backup: string, dataDir: string): void {
   if (backup === dataDir) {
     const message = `${backup} is both the backup and the data directory.`;
@@ -60,7 +60,7 @@ function rejectOverlap(backup: string, dataDir: string): void {
   throw rejection('directory_unusable', message, 'Move it out of the data directory, and restore it from there.');
 }
 
-/** Files that root makes in the directory of another user keep that user's service from starting. */
+/** Rejects root in the directory of another user: that user's service could not read files of root. */
 function rejectRoot(dataDir: string): void {
   const owner = statSync(dataDir, { throwIfNoEntry: false })?.uid;
   if (process.geteuid?.() !== 0 || owner === undefined || owner === 0) return;
@@ -96,11 +96,12 @@ async function restoreInto(
   }
   const key = await checkFacts(backup, stage, manifest.ledger);
   const loss = await judge(dir, stage, key, { size: manifest.ledger.size, lossNote });
-  // Before anything is changed: the loss is dated by the clock of the directory.
+  // Before anything changes, because the clock of the directory dates the loss.
   const clock = loss && clockForLoss(dir);
   if (loss !== undefined) await MarkFile.replace(stage.mark, loss);
   const { stayed, onceFault } = await whatStays(dir);
-  // What stays need not know what the backup knows: it may be younger than the backup, or of another ledger. More rows only reject more.
+  // A file that is kept may lack keys of the backup: it may be newer than the backup, or belong to another ledger. Additional keys only
+  // reject more.
   const added = stayed.includes(ONCE) && existsSync(stage.once) ? await addMissingKeys(dir.once, stage.once) : 0;
   for (const name of stayed) await rm(join(stage.path, name), { force: true });
   const isStaying = (name: string) => stayed.some((file) => name === file || name.startsWith(`${file}-`));
@@ -111,7 +112,7 @@ async function restoreInto(
   );
   const { ledger, createdAt } = manifest;
   const { origin, verifierKey, size, rootHash } = ledger;
-  // Until the loss is stated a start is rejected, since the mark says what had been shown.
+  // Until the loss is stated every start fails, because the mark contains the published checkpoint.
   const stated = clock === undefined || lossNote === undefined ? undefined : await recordLoss(dir, lossNote, clock);
   const files = { directory: dir.path, keptIn, stayed, added, onceFault };
   return { ...files, origin, verifierKey, size, rootHash, createdAt, loss: stated };
@@ -123,7 +124,7 @@ async function namesBefore(dir: DataDir): Promise<readonly string[]> {
   return (await readdir(dir.path)).filter((name) => !ignored.includes(join(dir.path, name))).sort();
 }
 
-/** Only what a restore left there that was killed is removed. */
+/** Removes the directory only if an interrupted restore left it. */
 async function rejectForeignStage(path: string): Promise<void> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return;
@@ -133,7 +134,7 @@ async function rejectForeignStage(path: string): Promise<void> {
   throw rejection('directory_unusable', message, 'Move it out of the data directory.');
 }
 
-/** Copies the backup into `path`, and holds each file against its checksum. */
+/** Copies the backup into `path`, and checks each file against its checksum. */
 async function stageFiles(backup: string, { files, sha256 }: CheckedManifest, path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });
   await mkdir(path, { mode: 0o700 });
@@ -145,7 +146,7 @@ async function stageFiles(backup: string, { files, sha256 }: CheckedManifest, pa
   }
 }
 
-/** What this release cannot read is not put in place: a start would reject it. */
+/** Rejects files that this release cannot read, because a start would reject them. */
 function rejectNewer(backup: string, { version }: CheckedManifest, stage: DataDir): void {
   const ages = [
     [LEDGER, ledgerAge(stage.ledger, true)],
@@ -157,14 +158,14 @@ function rejectNewer(backup: string, { version }: CheckedManifest, stage: DataDi
   throw rejection('backup_newer', message, `Restore it with release ${version} or a later one.`);
 }
 
-/** Of the files that are there: those that know more than the backup, and do no harm beside an older ledger. */
+/** Returns the existing files that are kept: they are newer than the backup, and compatible with an older ledger. */
 async function whatStays(dir: DataDir): Promise<{ stayed: readonly string[]; onceFault: string | undefined }> {
   const onceFault = existsSync(dir.once) ? await whyOnceGoes(dir) : undefined;
   const staysOnce = existsSync(dir.once) && onceFault === undefined;
   return { stayed: [...(staysOnce ? [ONCE] : []), ...(existsSync(dir.clock) ? [CLOCK] : [])], onceFault };
 }
 
-/** Why the file of uses cannot stay; undefined where it can. One of an older release is brought up to date, as by a start. */
+/** Returns why the file of uses cannot be kept; undefined if it can. A file of an older release is migrated, as at a start. */
 async function whyOnceGoes({ once, onceDamage }: DataDir): Promise<string | undefined> {
   if (existsSync(onceDamage)) return 'it was found damaged before';
   const isAtRest = () => !existsSync(`${once}-wal`);
