@@ -1,4 +1,4 @@
-// What a copy begins with: the head of the source, and what the target holds already.
+// The beginning of a copy: the head of the source, and the entries that the target already has.
 
 import { type Head, headFault, openCheckpoint } from '../ledger/index.ts';
 import { isUnfinishedCopy, unfinishedHead } from '../stores/unfinished-copy.ts';
@@ -11,7 +11,7 @@ const NOTHING: TreeRead = { size: 0, frontier: [], recordedAtMs: 0 };
 
 export const START_ANEW = 'Make the target anew, and repeat the copy.';
 
-/** The head of the source, which its own key has signed. */
+/** Returns the head of the source, which its key has signed. */
 export async function headOf({ name, store, key }: CopySource): Promise<Head> {
   const [head, identity] = [await store.head(), await store.identity()];
   if (head === undefined || identity === undefined) {
@@ -35,7 +35,7 @@ function otherLedger(name: string, identity: string, what: string) {
   return rejection('other_ledger', message, 'Name the right places, or give the key of that ledger.');
 }
 
-/** What was promised for tokens that have left is known where the ledger is, and would be forgotten. */
+/** Rejects a source with pending recordings: they are stored beside the ledger and would be lost. */
 export function rejectOpenRecordings({ name, openRecordings }: CopySource): void {
   if (openRecordings === 0) return;
   const tokens = openRecordings === 1 ? 'A token that has left waits' : `${openRecordings} tokens that have left wait`;
@@ -44,7 +44,7 @@ export function rejectOpenRecordings({ name, openRecordings }: CopySource): void
   throw rejection('entries_to_come', `In ${name}: ${tokens} for an entry (asynchronous L3).`, remedy);
 }
 
-/** Begins an empty target, or answers how far one has come that holds the same ledger. */
+/** Prepares an empty target, or returns the head of an interrupted copy of the same ledger. */
 export async function begin({ key }: CopySource, target: CopyTarget, head: Head): Promise<Head> {
   const { store, name } = target;
   const identity = await store.identity();
@@ -69,7 +69,7 @@ export async function begin({ key }: CopySource, target: CopyTarget, head: Head)
   return there;
 }
 
-/** Holds the first `size` entries of both against each other, and returns their tree. */
+/** Compares the first `size` entries of both, and returns their tree. */
 export async function compare(
   source: CopySource,
   { store, name }: CopyTarget,

@@ -1,6 +1,5 @@
-// The copy of a ledger from one store into another: every entry with its content, under the same indexes, to the same signed
-// checkpoint. What the target holds before the last entry has a head that no key has signed, so nothing starts over it; a copy that
-// was interrupted goes on from there.
+// Copies a ledger from one store into another: every entry with its content and index, to the same signed checkpoint. Until the last
+// entry the target has an unsigned head, so no service starts with it. An interrupted copy can be continued.
 
 import {
   growTree,
@@ -23,25 +22,28 @@ import { NAME_TAKEN, readPages, type TreeRead } from './source-pages.ts';
 
 const ROWS_AT_ONCE = 500;
 
-/** Called periodically with the number of entries in the target and the total. */
+/** Called repeatedly with the number of entries in the target and the total. */
 export type OnCopied = (done: number, total: number) => void;
 
-/** What was copied. */
+/** The result of a copy. */
 export interface CopiedLedger {
   readonly head: Head;
   readonly root: Uint8Array;
-  /** Entries that were in the target before. */
+  /** The number of entries that the target had before. */
   readonly before: number;
   /** Rows of expiring keys; undefined if the source has lost them. */
   readonly once: Readonly<Record<ExpiringKeyKind, number>> | undefined;
 }
 
-/** Copies everything, and returns when it is in its place. Nothing of the source changes but that it is retired at the end. */
+/**
+ * Copies everything, and returns when the target is complete and durable. The source is not changed, except that it is retired at the
+ * end.
+ */
 export async function copyLedger(source: CopySource, target: CopyTarget, onCopied: OnCopied): Promise<CopiedLedger> {
   const head = await headOf(source);
   rejectOpenRecordings(source);
   const before = await begin(source, target, head);
-  // A tree that the target has already is compared entry by entry, because its origin is unknown.
+  // Existing entries of the target are compared one by one, because their origin is unknown.
   const compared = await compare(source, target, before.size, (done) => onCopied(done, head.size));
   const last = Math.max(before.size, head.size - 1);
   let tree = await addEntries(source, target, compared, last, (done) => onCopied(done, head.size));
@@ -56,7 +58,7 @@ export async function copyLedger(source: CopySource, target: CopyTarget, onCopie
     throw damagedSource(source.name, undefined, 'its leaves do not lead to the root that its checkpoint signs');
   }
   await source.retire(target.name);
-  // The commit point: with this entry the copy has its signed head, and a service can start over it.
+  // The commit point: with this entry the copy has its signed head, and a service can start with it.
   if (final.batch !== undefined) await commit(source, target, final.batch.records, { ...final.batch, head });
   const fault = await headFault(target.store, source.key.verifierKey);
   if (fault !== undefined) throw rejection('target_differs', `${target.name}: ${fault}`, START_ANEW);
@@ -65,7 +67,7 @@ export async function copyLedger(source: CopySource, target: CopyTarget, onCopie
   return { head, root, before: before.size, once };
 }
 
-/** Copies the entries from the tree that is there to before `to`. */
+/** Copies the entries after `tree` to before `to`. */
 async function addEntries(
   source: CopySource,
   target: CopyTarget,
@@ -83,7 +85,7 @@ async function addEntries(
   return tree;
 }
 
-/** The last entry, if it is not there yet, and the tree with it. */
+/** Returns the last entry, if the target does not have it yet, with the tree that includes it. */
 async function lastPage(source: CopySource, tree: TreeRead, size: number) {
   for await (const page of readPages(source, tree, size)) {
     const batch = batchOf(tree, page);
@@ -92,7 +94,7 @@ async function lastPage(source: CopySource, tree: TreeRead, size: number) {
   return { tree, batch: undefined };
 }
 
-/** Extends a tree by these records, under an unsigned head. */
+/** Extends a tree by these records, with an unsigned head. */
 function batchOf(tree: TreeRead, records: readonly LedgerRecord[]): SealedBatch {
   const { size, frontier, nodes } = growTree(
     tree,
@@ -108,7 +110,7 @@ async function commit(
   batch: SealedBatch,
 ): Promise<void> {
   const [first] = records;
-  // The leaves are those of the records, so none is written here.
+  // The leaves of the records are used unchanged.
   const candidates = records.map((record) => ({
     ...record,
     content: record.content ?? new Uint8Array(0),
@@ -128,7 +130,7 @@ async function commit(
   });
 }
 
-/** What entries name by digest. A reader computes the digest of the content and compares it. */
+/** Copies the documents that entries name by digest. Every reader of a document checks its digest. */
 async function copyDocuments({ store: from }: CopySource, { store: to }: CopyTarget): Promise<void> {
   for (const digest of await from.documents()) {
     const document = await from.document(digest);

@@ -1,4 +1,4 @@
-// A PostgreSQL database as an end of a copy.
+// A PostgreSQL database as the source or target of a copy.
 
 import { postgresTarget } from '../config-files/postgres-target.ts';
 import type { LedgerKey } from '../ledger/index.ts';
@@ -10,13 +10,13 @@ import { directoryRejection, rejection } from './rejections.ts';
 const NAME = 'the database';
 const CONNECTIONS = 2;
 
-/** Opens the database that the settings name, where no service is connected to it. */
+/** Opens the database that the settings name. Throws if a service is connected to it. */
 async function openEnd(env: Readonly<Record<string, string | undefined>>) {
   const settings = databaseSettings(env);
   const target = await postgresTarget(settings).catch((error: unknown) => {
     throw directoryRejection(error);
   });
-  // Other copies do not need the driver.
+  // Other copies do not load the driver.
   const {
     countOpenRecordings,
     countServices,
@@ -62,7 +62,7 @@ async function closeAll(
   await database.close();
 }
 
-/** Opens the database whose ledger is copied. */
+/** Opens a database as the source of a copy. */
 export async function openDatabaseSource(
   env: Readonly<Record<string, string | undefined>>,
   key: LedgerKey,
@@ -71,7 +71,7 @@ export async function openDatabaseSource(
   return { name: NAME, key, retire: (target) => moved.goTo(target), ...end };
 }
 
-/** Opens the database that a ledger is copied into. With the last entry it is in its place. */
+/** Opens a database as the target of a copy. The last entry completes the copy. */
 export async function openDatabaseTarget(env: Readonly<Record<string, string | undefined>>): Promise<CopyTarget> {
   const { moved, store, once, close } = await openEnd(env);
   return { name: NAME, store, once, close, finish: () => moved.comeBack() };

@@ -1,4 +1,4 @@
-// A data directory, or a backup, as an end of a copy.
+// A data directory or a backup as the source or target of a copy.
 
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -21,14 +21,14 @@ import {
 import type { CopySource, CopyTarget } from './ends.ts';
 import { directoryRejection, isCorrupt, rejection } from './rejections.ts';
 
-/** Opens a directory whose ledger is copied: one that no service uses, or a backup. Its files are only read. */
+/** Opens a directory as a source: a backup, or one that no service uses. Its files are only read. */
 export async function openDirectorySource(path: string): Promise<CopySource> {
   const dir = filesIn(path);
   rejectOtherFiles(dir);
   const isOfBackup = isBackup(dir.path);
   let ownership: Ownership | undefined;
   try {
-    // A backup may be on a disk that cannot be written.
+    // A backup may be on a read-only disk.
     ownership = isOfBackup ? undefined : await takeOwnership(dir);
     const key = await readLedgerKey(dir);
     if (key === undefined) throw noLedger(dir, 'its key is missing');
@@ -51,7 +51,7 @@ function noLedger({ path }: DataDir, why: string) {
 }
 
 async function openSource(dir: DataDir, key: LedgerKey, isOfBackup: boolean, release: () => void): Promise<CopySource> {
-  // Where a service was killed there are pages beside the file.
+  // If a service was killed, some pages are in the write-ahead file.
   const isAtRest = (file: string) => !existsSync(`${file}-wal`);
   const store = SqliteLedgerStore.openReadOnly(dir.ledger, isAtRest(dir.ledger));
   try {
@@ -82,24 +82,24 @@ async function openSource(dir: DataDir, key: LedgerKey, isOfBackup: boolean, rel
   }
 }
 
-/** A copy of what is left would hide the loss. */
+/** Rejects a source that has lost entries, because its copy would hide the loss. */
 async function rejectLoss(dir: DataDir, store: SqliteLedgerStore, { verifierKey }: LedgerKey): Promise<void> {
   try {
     await checkHistory(store, MarkFile.read(dir.mark), verifierKey);
   } catch (error) {
-    // The examination of the head names what else is wrong.
+    // Other faults are found by the examination of the head.
     if (isCorrupt(error)) return;
     if (!(error instanceof HistoryLost)) throw error;
     throw rejection('history_lost', describeLoss(error, dir), 'A copy would hide the loss: none was made.');
   }
 }
 
-/** How the names end under which the files are made. */
+/** The suffix of files that are not complete. */
 const DRAFT = '.copy';
 
 /**
- * Opens a directory that a ledger is copied into: an empty one, or one that an interrupted copy has left. `keyFile`: the key of the
- * ledger, which comes into its place last, so that no service starts before.
+ * Opens a directory as a target: an empty one, or one that an interrupted copy has left. `keyFile` is the key of the ledger. It is added
+ * last, so that no service starts before.
  */
 export async function openDirectoryTarget(path: string, keyFile: string): Promise<CopyTarget> {
   let ownership: Ownership | undefined;
@@ -128,7 +128,7 @@ async function rejectFull(dir: DataDir): Promise<void> {
 }
 
 function openTarget(dir: DataDir, keyFile: string, ownership: Ownership): CopyTarget {
-  // Without a draft they may have their names already: then only the key is missing.
+  // Without a draft the files may already have their final names; then only the key is missing.
   const [ledger, once] = [dir.ledger, dir.once].map((file) => (existsSync(file) ? file : `${file}${DRAFT}`));
   const store = SqliteLedgerStore.open(ledger!);
   const rows = SqliteExpiringKeyRows.open(once!);

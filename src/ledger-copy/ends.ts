@@ -1,30 +1,30 @@
-// The two ends of a copy: where a ledger comes from, and where it goes to.
+// The source and the target of a copy.
 
 import type { DocumentStore, Head, LedgerKey, LedgerStore } from '../ledger/index.ts';
 import type { ExpiringKeyRows } from '../stores/expiring-keys.ts';
 
-/** A ledger that is copied. No process writes to it meanwhile. */
+/** A ledger to copy. No process writes to it meanwhile. */
 export interface CopySource {
-  /** For messages: a directory, or `the database`. */
+  /** The name in messages: a directory, or `the database`. */
   readonly name: string;
   readonly store: LedgerStore & DocumentStore;
-  /** Uses of tokens and request ids; undefined where they are lost. */
+  /** Uses of tokens and request ids; undefined if they are lost. */
   readonly once: ExpiringKeyRows | undefined;
-  /** Tokens that have left and whose entries are still to come. */
+  /** The number of pending recordings. */
   readonly openRecordings: number;
-  /** The key of the ledger, which the operator has and the store may not. */
+  /** The key of the ledger. The operator has it; the store may not. */
   readonly key: LedgerKey;
-  /** Called before the copy can be used: from then on the source must not be continued, or there were two histories. */
+  /** Called before the copy can be used. From then on the source must not be continued, because that would create a second history. */
   retire(target: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Where the copy is made. What is there before `finish` starts no service. */
+/** The target of a copy. Before `finish` no service can start with it. */
 export interface CopyTarget {
   readonly name: string;
   readonly store: LedgerStore & DocumentStore;
   readonly once: ExpiringKeyRows;
-  /** The ledger is whole, and its head is signed: puts it in its place, durably. */
+  /** Called when the ledger is complete and its head is signed. Makes it usable, durably. */
   finish(head: Head): Promise<void>;
   close(): Promise<void>;
 }

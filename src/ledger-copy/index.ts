@@ -1,4 +1,4 @@
-// Public interface of copies: from a directory into a database, and back.
+// The public interface of copies: from a directory into a database, and back.
 
 import type { CopyFacts, LedgerCopier } from '../cli/ledger-copy.ts';
 import { readGivenLedgerKey } from '../data-directory/data-dir.ts';
@@ -13,7 +13,7 @@ import { directoryRejection } from './rejections.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** What `ect ledger copy` does. `env`: where the settings of the database are. */
+/** Returns the operations of `ect ledger copy`. `env` contains the settings of the database. */
 export function ledgerCopier(env: Env): LedgerCopier {
   return {
     toDatabase: async (directory, onCopied) => {

@@ -1,12 +1,12 @@
-// Whether a store holds what was copied into it: everything is read again, and the tree computed from the leaves that come back.
+// Verifies a copy: reads everything again from the target, and computes the tree from these leaves.
 
 import { growTree, type LedgerRecord, type LedgerStore, leafHash, type TreeState } from '../ledger/index.ts';
 import { isCorrupt, rejection } from './rejections.ts';
 import { PAGE_ENTRIES } from './source-pages.ts';
 
 /**
- * Reads the entries from `from.size` to before `size` with the hashes that the store keeps of them, and returns the tree that their leaves
- * lead to. Rejected where a hash is another one than follows from the leaves.
+ * Reads the entries from `from.size` to before `size` with their stored hashes. Returns the tree that follows from their leaves. Throws
+ * if a stored hash differs from that of its leaf.
  */
 export async function readBack(store: LedgerStore, name: string, from: TreeState, size: number): Promise<TreeState> {
   let tree: TreeState = from;
@@ -33,7 +33,7 @@ function lost(name: string, index: number) {
   return rejection('target_differs', message, 'Look at the disk of the target, make it anew, and repeat the copy.');
 }
 
-/** Whether two records are one entry. Erased content is equal to erased content only. */
+/** Whether two records are the same entry. Erased content equals only erased content. */
 export function isSameRecord(a: LedgerRecord, b: LedgerRecord): boolean {
   return (
     a.index === b.index &&

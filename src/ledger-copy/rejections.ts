@@ -1,11 +1,11 @@
-// Why a copy came to nothing, and the next step.
+// Error messages of a copy, with their remedies.
 
 import { Rejected } from '../cli/exit.ts';
 import { StartError } from '../data-directory/data-dir.ts';
 import { DirectoryInUse } from '../data-directory/ownership.ts';
 import { EctError } from '../errors.ts';
 
-/** Reasons of this command. Those in capitals are of the service's own vocabulary. */
+/** The reasons of this command. Those in capitals are reasons of the service. */
 export type CopyReason =
   | 'database_in_use'
   | 'database_unusable'
@@ -26,7 +26,7 @@ export function rejection(reason: CopyReason, message: string, remedy: string): 
   return new Rejected({ reason, message, remedy, metadata: {} });
 }
 
-/** The source holds what cannot be. `index`: of the entry. */
+/** The error for a damaged source. `index` is the index of the entry. */
 export function damagedSource(name: string, index: number | undefined, fault: string): Rejected {
   return new Rejected({
     reason: 'LEDGER_CORRUPT',
@@ -36,7 +36,7 @@ export function damagedSource(name: string, index: number | undefined, fault: st
   });
 }
 
-/** What was thrown while a directory was opened, as a rejection. */
+/** Converts an error that occurred while a directory was opened into a rejection. */
 export function directoryRejection(error: unknown): unknown {
   if (error instanceof DirectoryInUse) {
     return rejection('directory_in_use', error.fact, `${error.firstStep}, or copy from a backup.`);
@@ -47,7 +47,7 @@ export function directoryRejection(error: unknown): unknown {
   return error;
 }
 
-/** Whether a store found something that cannot be. */
+/** Whether an error means that a store is damaged. */
 export function isCorrupt(error: unknown): error is EctError {
   return error instanceof EctError && error.reason === 'LEDGER_CORRUPT';
 }

@@ -1,17 +1,20 @@
-// The entries of a ledger that is copied, a page at a time. Each is compared with its own leaf and against the tree before it goes on.
+// Reads the entries of the source in pages. Each entry is checked against its leaf and the tree before it is copied.
 
 import { recordFault } from '../authority/index.ts';
 import { contentFault, type Head, type LedgerRecord, leafHash } from '../ledger/index.ts';
 import type { CopySource } from './ends.ts';
 import { damagedSource, isCorrupt } from './rejections.ts';
 
-/** Entries in memory at once. A token has 16 KiB at most. */
+/** The number of entries in memory. A token has at most 16 KiB. */
 export const PAGE_ENTRIES = 200;
 
-/** A tree that was read, and the time of its newest entry. */
+/** A tree, and the time of its newest entry. */
 export type TreeRead = Pick<Head, 'size' | 'frontier' | 'recordedAtMs'>;
 
-/** Pages of the entries behind a tree to before `to`. Rejected at the first entry that contradicts itself, the tree, or those before it. */
+/**
+ * Yields the pages of the entries after `tree` to before `to`. Throws at the first entry that contradicts itself, the tree or earlier
+ * entries.
+ */
 export async function* readPages(
   source: CopySource,
   from: TreeRead,
@@ -45,7 +48,7 @@ function faultOf(record: LedgerRecord, stored: Uint8Array | undefined): string |
   return recordFault(record) ?? contentFault(record);
 }
 
-/** Exactly the entries that were asked for. */
+/** Returns exactly the requested entries. */
 async function readPage({ store, name }: CopySource, from: number, limit: number): Promise<readonly LedgerRecord[]> {
   const page = await namingDamage(name, from, limit, (start, count) =>
     store.list({ startIndex: start, limit: count, withContent: true }),
@@ -62,7 +65,7 @@ function readLeafHashes({ store, name }: CopySource, from: number, limit: number
   );
 }
 
-/** Reads all at once, and where that meets damage one by one, to say which it is. */
+/** Reads all at once. If that finds damage, reads one at a time to determine which entry is damaged. */
 async function namingDamage<T>(
   name: string,
   from: number,
