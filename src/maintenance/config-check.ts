@@ -1,5 +1,5 @@
-// `ect config check`: everything that a start would check, all mistakes at once, and nothing changed by it. No file is
-// made, no rights are taken away, no port is kept, and nobody is called unless that is asked for.
+// `ect config check`: checks everything that a start would check, reports all faults at once, and changes nothing. It creates no file,
+// changes no permissions, keeps no port, and makes no network call unless requested.
 
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -30,22 +30,24 @@ import { problemsOf } from './config-problems.ts';
 import { checkDataDir } from './data-dir-check.ts';
 
 export interface ConfigReport {
-  /** One sentence or more for each mistake. Empty: a start would succeed, as far as this machine can tell. */
+  /** One or more sentences for each fault. Empty: a start would succeed, as far as this machine can tell. */
   readonly problems: readonly string[];
-  /** What may be meant so, or may be over by the time of the start. */
+  /** What may be intended, or may have changed by the time of the start. */
   readonly warnings: readonly string[];
-  /** Every setting with the value that counts; secrets are only said to be set. Empty where there are problems. */
+  /** Every setting with its effective value, without secrets. Empty if there are problems. */
   readonly settings: readonly Effective[];
 }
 
 interface CheckedOptions {
   readonly callKms: boolean;
   readonly file?: ConfigFile | undefined;
-  /** The path of `file`, where an option named it. */
+  /** The path of `file`, if an option named it. */
   readonly configOption?: string | undefined;
 }
 
-/** Checks the settings in `env` and `file`, and the files that they name. `callKms`: asks AWS KMS for the key and for a signature too. */
+/**
+ * Checks the settings in `env` and `file`, and the files that they name. `callKms`: also requests the key and a signature from AWS KMS.
+ */
 export async function checkConfig(env: Env, { callKms, file, configOption }: CheckedOptions): Promise<ConfigReport> {
   const { config, problems, wrong, settings } = examineConfig(env, file, configOption);
   const checks = [
@@ -68,11 +70,11 @@ export async function checkConfig(env: Env, { callKms, file, configOption }: Che
   const all = [...problems, ...found.flat(), ...[address.problem, agent.problem].filter((line) => line !== undefined)];
   const ofSettings = [...clientSettingWarnings(env, config), ...redisWarnings(config)];
   const warnings = [...ofSettings, few, address.warning, agent.warning].filter((line) => line !== undefined);
-  // A value that breaks its rule may be a secret in the wrong place.
+  // An invalid value may be a misplaced secret.
   return { problems: all, warnings, settings: all.length === 0 ? settings : [] };
 }
 
-/** The key that signs tokens. One that the service makes is read where it is there; none is made. */
+/** Checks the key that signs tokens. A key of the service itself is read if it exists; none is created. */
 async function checkSigningKey(config: Config, callKms: boolean): Promise<void> {
   const { signer, store, dataDir } = config;
   if (signer.kind === 'kms') {
@@ -87,12 +89,15 @@ async function checkSigningKey(config: Config, callKms: boolean): Promise<void> 
   if (store !== 'sqlite') return;
   const first = filesIn(dataDir).signingKey;
   if (existsSync(first) || linkToNothing(first) !== undefined) await readOwnKeyFile(first, true);
-  // Which of them signs is known to the ledger; one that cannot be read could be that.
+  // Only the ledger knows which of them signs, so each must be readable.
   const names = await readdir(dataDir).catch((): string[] => []);
   for (const name of names.filter(isOwnSigningKey)) await readOwnKeyFile(join(dataDir, name), true);
 }
 
-/** Who asks for this wants to know whether tokens can be issued: a key that a start would go on without is a problem here. */
+/**
+ * Checks the key in AWS KMS. The caller wants to know whether tokens can be issued, so a key without which a start would continue is a
+ * problem here.
+ */
 async function askKms(signer: SignerConfig & { kind: 'kms' }, keys: KeysConfig): Promise<void> {
   try {
     (await openKmsKey(signer, keys)).close();
@@ -117,18 +122,18 @@ async function checkPolicy({ policy }: Config): Promise<void> {
 }
 
 async function checkTls({ tls }: Config): Promise<void> {
-  // That both go together was said with the settings.
+  // That one is missing was reported with the settings.
   if (tls === undefined || tls.certFile === '' || tls.keyFile === '') return;
   try {
     await loadGroup(tlsFiles(tls));
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    // A line a mistake.
+    // One line for each fault.
     throw new AggregateError(error.message.split('\n').map((line) => new StartError(line)));
   }
 }
 
-/** The agent may start later than this check, and is not called: it would identify this command as a workload. */
+/** Checks the address of the agent. The agent is not called: it may start later, and it would identify this command as a workload. */
 function lookAtAgent({ workloadApi }: Config): AddressFault {
   if (workloadApi?.endpoint.kind !== 'unix') return {};
   const { path } = workloadApi.endpoint;
@@ -148,7 +153,7 @@ interface AddressFault {
   readonly warning?: string;
 }
 
-/** Takes the port as a start would, and gives it back at once. The service itself may be running there. */
+/** Listens on the address as a start would, and stops at once. The service itself may be running there. */
 async function tryAddress({ listen, unix }: Config): Promise<AddressFault> {
   if (unix !== undefined) {
     const fault = await unixSocketFault(unix.path);

@@ -1,18 +1,18 @@
-// What a check of the configuration found, as sentences for the operator. What is no mistake of his is thrown on.
+// Converts the errors of a configuration check into sentences for the operator. Other errors are thrown.
 
 import { StartError } from '../data-directory/data-dir.ts';
 import { EctError } from '../errors.ts';
 import { KmsKeyError } from '../signers/aws-kms/index.ts';
 import { KeyFileError } from '../signers/local/index.ts';
 
-/** The mistakes that end a check: none, one, or as many as it collected. */
+/** Returns the faults that ended a check: none, one, or all that it collected. */
 export async function problemsOf(check: Promise<unknown>): Promise<readonly string[]> {
   try {
     await check;
     return [];
   } catch (error) {
     if (error instanceof AggregateError) return error.errors.map(messageOf);
-    // A line a mistake.
+    // One line for each fault.
     return error instanceof KeyFileError ? error.message.split('\n') : [messageOf(error)];
   }
 }

@@ -1,4 +1,4 @@
-// Everything that is wrong with a data directory, at once. Nothing is made or changed in it.
+// Finds all faults of a data directory at once, without changing it.
 
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -18,17 +18,17 @@ import {
 } from '../stores/sqlite/index.ts';
 import { problemsOf } from './config-problems.ts';
 
-/** The directory, the key of the ledger and the two databases, as far as they are there. */
+/** Checks the directory, the key of the ledger and the two databases, as far as they exist. */
 export async function checkDataDir({ store, dataDir }: Config): Promise<void> {
   if (store === 'memory') return;
   const faults = directoryFaults(resolve(dataDir)).map((fault) => `ECT_DATA_DIR: ${fault}`);
   const hasLedger = store === 'sqlite' && existsSync(dataDir);
-  // Whose file it is may be all that is wrong with one: the others are looked at all the same.
+  // The only fault of a file may be its owner, so the other files are checked anyway.
   const problems = [...faults, ...(hasLedger ? await problemsIn(filesIn(dataDir), faults) : [])];
   if (problems.length > 0) throw new AggregateError(problems.map((problem) => new StartError(problem)));
 }
 
-/** What keeps this process from using the directory, or from making it where it is not there. Full sentences. */
+/** Returns why this process cannot use or create the directory, in full sentences. */
 function directoryFaults(path: string): readonly string[] {
   const faults = dataDirFaults(path);
   if (faults.length > 0 || existsSync(path)) return faults;
@@ -36,7 +36,7 @@ function directoryFaults(path: string): readonly string[] {
   return fault === undefined ? [] : [fault];
 }
 
-/** What keeps this process from making `path` in the first directory above it that is there. */
+/** Returns why this process cannot create `path` in the nearest existing directory above it. */
 function makingFault(path: string, above: string): string | undefined {
   if (!existsSync(above)) return makingFault(path, dirname(above));
   try {
@@ -47,7 +47,7 @@ function makingFault(path: string, above: string): string | undefined {
   }
 }
 
-/** `known`: faults that were found already. A file that one of them names is not opened. */
+/** `known` are the faults that were found before. A file that they name is not opened. */
 async function problemsIn(dir: DataDir, known: readonly string[]): Promise<readonly string[]> {
   const mayOpen = (file: string) => existsSync(file) && !known.some((fault) => fault.includes(resolve(file)));
   const [ledger, once] = [mayOpen(dir.ledger), mayOpen(dir.once)];
@@ -57,7 +57,7 @@ async function problemsIn(dir: DataDir, known: readonly string[]): Promise<reado
     problemsOf(checkKind(once, dir.once, expiringKeyKindFault)),
   ]);
   const problems = found.flat();
-  // Whether key and ledger are of each other can only be said of two that are sound.
+  // Whether key and ledger belong together can be checked only if both are intact.
   if (problems.length > 0 || known.length > 0) return problems;
   const lost = await problemsOf(checkHistory(dir, ledger));
   if (lost.length > 0) return lost;
@@ -71,7 +71,7 @@ async function checkKind(isThere: boolean, path: string, kindFault: (path: strin
   if (fault !== undefined) throw new StartError(`${fault}.`);
 }
 
-/** `isThere`: the ledger, which may be missing although its key has signed for it. */
+/** `isThere`: whether the ledger exists. It may be missing although its key has signed checkpoints. */
 async function checkHistory(dir: DataDir, isThere: boolean): Promise<void> {
   if (isThere) await checkIdentity(dir);
   const key = await readLedgerKey(dir);
@@ -90,7 +90,7 @@ async function checkIdentity(dir: DataDir): Promise<void> {
 
 const RESTORE = 'Restore a backup with `ect restore --replace`.';
 
-/** What a start would find: it would serve what can be proven, and write nothing. */
+/** Reports damage that a start would find. The service would then serve what can be verified, and write nothing. */
 async function checkLedger({ ledger, ledgerDamage }: DataDir, { verifierKey }: LedgerKey): Promise<void> {
   if (statSync(ledger).size === 0) return;
   const { faults } = await look(ledger, (isAtRest) => checkAtStart(ledger, verifierKey, isAtRest));
@@ -101,14 +101,14 @@ async function checkLedger({ ledger, ledgerDamage }: DataDir, { verifierKey }: L
 async function checkOnce({ once, onceDamage }: DataDir): Promise<void> {
   if (statSync(once).size === 0) return;
   const faults = await look(once, async (isAtRest) =>
-    // A start brings it up to date.
+    // A start migrates it.
     onceAge(once, isAtRest) === 'older' ? [] : checkOnceAtStart(once, isAtRest),
   );
   const next = 'No use of a token would be accepted, and no request id remembered. Restore it from a backup.';
   rejectDamage(once, onceDamage, faults, next);
 }
 
-/** `mark`: of the file that says that damage was found before. */
+/** `mark` is the path of the file that states earlier damage. */
 function rejectDamage(path: string, mark: string, faults: readonly string[], next: string): void {
   const [fault, ...more] = faults;
   if (fault !== undefined) {
@@ -120,7 +120,7 @@ function rejectDamage(path: string, mark: string, faults: readonly string[], nex
   );
 }
 
-/** A database that no process has open is read as a file, so that SQLite creates no other file. */
+/** Reads a database. If no process has it open, it is read as an immutable file, so that SQLite creates no other files. */
 async function look<T>(path: string, read: (isAtRest: boolean) => Promise<T>): Promise<T> {
   const isAtRest = () => !existsSync(`${path}-wal`);
   if (!isAtRest()) return read(false);
@@ -130,7 +130,7 @@ async function look<T>(path: string, read: (isAtRest: boolean) => Promise<T>): P
   } catch (error) {
     if (isAtRest()) throw error;
   }
-  // A service has started while it was read.
+  // A service has started while the file was read.
   return read(false);
 }
 

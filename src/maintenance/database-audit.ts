@@ -1,14 +1,14 @@
-// What `ect audit` reads of a ledger in a database: the tables that the settings lead to, and no other setting.
+// Opens a ledger in a database for `ect audit`. Only the settings of the database are read.
 
 import type { LedgerDatabases } from '../cli/audit-database.ts';
 import { databaseRejected } from '../cli/db.ts';
 import { postgresTarget } from '../config-files/postgres-target.ts';
 import { databaseSettings } from './database-settings.ts';
 
-/** An audit asks one question at a time. */
+/** An audit makes one query at a time. */
 const CONNECTIONS = 1;
 
-/** `env`: where the settings are. They need not be those of a service. */
+/** `env` contains the settings. They need not be those of a service. */
 export function ledgerDatabases(env: Readonly<Record<string, string | undefined>>): LedgerDatabases {
   return {
     isNamed: (env['ECT_POSTGRES_URL'] ?? '') !== '',
@@ -16,7 +16,7 @@ export function ledgerDatabases(env: Readonly<Record<string, string | undefined>
       const target = await postgresTarget(
         databaseSettings(url === undefined ? env : { ...env, ECT_POSTGRES_URL: url }),
       );
-      // Only this needs the driver.
+      // Other audits do not load the driver.
       const { PostgresDatabase, PostgresLedgerExaminer, PostgresLedgerStore, UnfitDatabase } = await import(
         '../stores/postgres/index.ts'
       );

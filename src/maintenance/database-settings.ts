@@ -1,4 +1,4 @@
-// Commands that work on the database of a service read its settings alone, since the others need not be those of a service.
+// Reads only the settings of the database, for commands that need no others. The others need not be those of a service.
 
 import { mistakeCount, WrongUsage } from '../cli/exit.ts';
 import { examineConfig } from '../config/index.ts';
@@ -6,7 +6,7 @@ import type { PostgresConfig } from '../config/postgres.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** The database that the settings name. WrongUsage where they do not, or wrongly. */
+/** Returns the database that the settings name. Throws WrongUsage if they name none or are invalid. */
 export function databaseSettings(env: Env): PostgresConfig {
   if ((env['ECT_POSTGRES_URL'] ?? '') === '') throw new WrongUsage('ECT_POSTGRES_URL must name the database');
   const { config, problems } = examine(env);
@@ -17,7 +17,7 @@ export function databaseSettings(env: Env): PostgresConfig {
   return config.postgres;
 }
 
-/** The file that ECT_LEDGER_KEY_FILE names. WrongUsage where it names none. */
+/** Returns the path in ECT_LEDGER_KEY_FILE. Throws WrongUsage if it is not set. */
 export function ledgerKeySetting(env: Env): string {
   const { keyFile } = examine(env).config.ledger;
   if (keyFile === undefined)

@@ -1,5 +1,5 @@
-// What an operator can do about a ledger whose history is lost, beside putting a copy back: begin a new one under a new key and
-// name, or accept the loss, which the ledger then states itself. Both need a directory that no service owns.
+// The remedies for a ledger with a lost history, besides restoring a copy: begin a new ledger with a new key and name, or accept the
+// loss, which the ledger then states. Both need a directory that no service owns.
 
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -33,7 +33,7 @@ import { MarkFile } from '../stores/mark-file.ts';
 import { SqliteLedgerStore } from '../stores/sqlite/index.ts';
 import { type Env, isOverDatabase, recordSharedLoss } from './shared-ledger-recovery.ts';
 
-/** `env`: where the settings are. Only those of a replica over a database count. */
+/** `env` contains the settings. Only those of a replica with a database are used. */
 export function ledgerRecoveryOf(env: Env): LedgerRecovery {
   return {
     newOrigin: (path, origin, endsIntact) => {
@@ -52,7 +52,7 @@ const NEW_ORIGIN_IN_DATABASE =
   'A new ledger needs a database of its own (ECT_STORE=postgres): make one with `ect db init`, and a key with `ect keygen --ledger`. ' +
   'Give both to every replica, and remove ledger.mark from each data directory.';
 
-/** Runs `work` in a directory that has been used, as its owner. */
+/** Runs `work` as the owner of a directory that has been used. */
 async function asOwner<T>(path: string, work: (dir: DataDir) => Promise<T>): Promise<T> {
   const { ledgerKey, ledger, mark, once } = filesIn(path);
   if (![ledgerKey, ledger, mark, once].some((file) => existsSync(file))) {
@@ -74,7 +74,7 @@ async function newOrigin(path: string, origin: string | undefined, endsIntact: b
     const keptIn = await keptAside(dir);
     await createFileOnce(dir.ledgerKey, () => `${text}\n`);
     const key = openLedgerKey(text);
-    // A mark over nothing: this directory is to begin a ledger.
+    // A mark without entries: this directory is about to begin a ledger.
     const mark = MarkFile.open(dir.mark, 0);
     mark.raise(emptyCheckpoint(key));
     await mark.close();
@@ -90,7 +90,7 @@ function newKey(origin: string | undefined): string {
   }
 }
 
-/** There is a service that can simply be started. */
+/** Rejects an intact ledger: the service can simply be started. */
 async function rejectIntact(dir: DataDir): Promise<void> {
   const size = await intactSize(dir);
   if (size === undefined || size === 0) return;
@@ -101,7 +101,7 @@ async function rejectIntact(dir: DataDir): Promise<void> {
   );
 }
 
-/** Entries of a ledger that a service would continue; undefined where there is none. */
+/** Returns the number of entries of a ledger that a service would continue; undefined if there is none. */
 async function intactSize(dir: DataDir): Promise<number | undefined> {
   let store: SqliteLedgerStore | undefined;
   try {
@@ -129,12 +129,13 @@ async function keptAside(dir: DataDir): Promise<string> {
 }
 
 /**
- * Puts the ledger, its key and the signing keys that the service has made into a directory beside, and answers which. All of it is there, on the disk, before anything is taken away, and
- * the database goes first: a start in between is rejected, since the mark, or `once.db`, says that there was a ledger.
+ * Moves the ledger, its key and the signing keys of the service into another directory, and returns its path. All files are copied and
+ * flushed before any is removed. The database is removed first: a start in between fails, because the mark or `once.db` shows that there
+ * was a ledger.
  */
 async function keepAside(dir: DataDir): Promise<string> {
   const keptIn = join(dir.path, `old-ledger-${new Date().toISOString().replaceAll(/[^0-9TZ]/g, '')}`);
-  // Which of them have retired or were revoked is in the old ledger alone: for the new one none of them signs.
+  // Only the old ledger knows which of them are retired or revoked, so none of them signs for the new one.
   const ownKeys = readdirSync(dir.path)
     .filter(isOwnSigningKey)
     .map((name) => join(dir.path, name));
@@ -155,7 +156,7 @@ async function keepAside(dir: DataDir): Promise<string> {
   return keptIn;
 }
 
-/** The clock by which a loss is dated, for ever. StartError where the wall clock is not trusted. */
+/** Returns the clock that dates a loss in the ledger. Throws StartError if the wall clock is not trusted. */
 export function clockForLoss(dir: DataDir): TrustedClock {
   const clock = commandClock(dir.clock);
   if (clock.isTrusted) return clock;
@@ -167,7 +168,7 @@ export function clockForLoss(dir: DataDir): TrustedClock {
   );
 }
 
-/** States in the ledger what its mark knows and it does not hold. The caller owns the directory. */
+/** States in the ledger the entries that the mark contains and the ledger has lost. The caller must own the directory. */
 export async function recordLoss(dir: DataDir, note: string, clock: TrustedClock): Promise<AcceptedLossFacts> {
   const key = await readLedgerKey(dir);
   if (key === undefined) throw new StartError(`${dir.ledgerKey} is missing: restore it from a backup.`);
@@ -177,7 +178,7 @@ export async function recordLoss(dir: DataDir, note: string, clock: TrustedClock
   return record(dir, key, loss.shown, note, clock);
 }
 
-/** `size`: undefined if the size of a damaged ledger is unknown, so that its loss cannot be stated. */
+/** `size` is undefined if the size of a damaged ledger is unknown; then its loss cannot be stated. */
 function nothingLost({ path, ledger }: DataDir, size: number | undefined): StartError {
   return new StartError(
     size === undefined
@@ -197,7 +198,7 @@ async function record(
   try {
     const ledger = await Ledger.open({ store, key, nowMs: clock.steadyMs, stampMs: () => clock.stampEntryMs(0) });
     const { record } = await ledger.append(asLossCandidate(shown, note));
-    // From here on the loss is stated. Until the mark is replaced a start is rejected, and this command finds the entry.
+    // From here on the loss is stated. Until the mark is replaced a start fails, and this command finds the entry.
     const head = await store.head();
     if (head !== undefined) await MarkFile.replace(dir.mark, head);
     return { index: record.index, shownSize: shown.size, verifierKey: key.verifierKey };

@@ -1,5 +1,5 @@
-// The same for a ledger in a database that replicas share: it was restored to an earlier moment, or failed over to a standby that
-// lacked commits. Each replica knows what it has shown itself.
+// Accepts a loss of a ledger in a database that replicas share: it was restored to an earlier time, or failed over to a standby that
+// lacked commits. Each replica knows what it has published itself.
 
 import { asLossCandidate } from '../authority/index.ts';
 import type { AcceptedLossFacts } from '../cli/ledger.ts';
@@ -14,17 +14,17 @@ import { databaseSettings, ledgerKeySetting } from './database-settings.ts';
 export type Env = Readonly<Record<string, string | undefined>>;
 
 const CONNECTIONS = 2;
-/** Beyond that a replica records nothing (docs/decisions/30), so neither does this. */
+/** With a greater difference a replica records nothing (docs/decisions/30), so this command does not either. */
 const MAX_DIFFERENCE_MS = 30_000;
 
-/** Whether the settings are those of a replica over a database. */
+/** Whether the settings are those of a replica with a database. */
 export function isOverDatabase(env: Env): boolean {
   return env['ECT_STORE'] === 'postgres';
 }
 
 /**
- * States in the ledger of the database what the mark of this replica knows and the ledger does not hold. The caller owns the
- * directory. Other replicas may run: this is one of them for the time of one entry.
+ * States in the ledger of the database the entries that the mark of this replica contains and the ledger has lost. The caller must own
+ * the directory. Other replicas may run; this command acts as another replica.
  */
 export async function recordSharedLoss(
   env: Env,
@@ -34,7 +34,7 @@ export async function recordSharedLoss(
 ): Promise<AcceptedLossFacts> {
   const key = await readGivenLedgerKey(ledgerKeySetting(env));
   const target = await postgresTarget(databaseSettings(env));
-  // Only this needs the driver.
+  // Other recoveries do not load the driver.
   const { MovedLedger, PostgresDatabase, PostgresLedgerStore, readServerTime, UnfitDatabase } = await import(
     '../stores/postgres/index.ts'
   );
@@ -69,7 +69,7 @@ async function record(
   }
   const ledger = await Ledger.open({ store, key, nowMs: clock.steadyMs, stampMs: () => clock.stampEntryMs(0) });
   const { record: entry } = await ledger.append(asLossCandidate(shown, note));
-  // From here on the loss is stated. Until the mark is replaced a start is rejected, and this command finds the entry.
+  // From here on the loss is stated. Until the mark is replaced a start fails, and this command finds the entry.
   const head = await store.head();
   if (head !== undefined) await MarkFile.replace(dir.mark, head);
   return { index: entry.index, shownSize: shown.size, verifierKey: key.verifierKey };
@@ -87,7 +87,7 @@ async function findSharedLoss(store: LedgerStore, dir: DataDir, { verifierKey }:
   );
 }
 
-/** The time of the entry is there for ever. */
+/** Rejects a wrong clock, because the time of an entry cannot be changed. */
 function rejectOtherTime(differenceMs: number): void {
   if (Math.abs(differenceMs) <= MAX_DIFFERENCE_MS) return;
   const seconds = Math.round(differenceMs / 1_000);

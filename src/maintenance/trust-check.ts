@@ -1,5 +1,5 @@
-// `ect trust check`: whether a service with this configuration accepts a token or a caller's JWT, and why. It reads the
-// trust file, fetches the keys of its issuers once, and asks no service.
+// `ect trust check`: shows whether a service with this configuration accepts a token or a caller's JWT, and why. It reads the trust file,
+// fetches the keys of its issuers once, and calls no service.
 
 import { BEARER_TOKEN } from '../callers/jwt.ts';
 import { jwtVerifier } from '../callers/jwt-verifier.ts';
@@ -16,7 +16,7 @@ import { TrustedKeys } from '../startup/trusted-keys.ts';
 import { type JsonObject, readCompact, TOKEN_STEPS, verifyToken } from '../token/index.ts';
 import { ForeignIssuers, type Issuer } from '../trust/index.ts';
 
-/** `env`: the settings of the service. */
+/** `env` contains the settings of the service. */
 export function trustChecker(env: Readonly<Record<string, string | undefined>>): CheckTrust {
   return async (token, { audience, now }) => {
     const { config, issuers } = await readConfigured(env);
@@ -97,7 +97,7 @@ function callerIssuerIn(
   return issuers.find((issuer) => issuer.iss === found?.iss);
 }
 
-/** Of an identity token, without the proof that each call needs. */
+/** Checks an identity token without the proof of possession, which every call needs. */
 function judgeCaller(
   token: string,
   isIdentity: boolean,
