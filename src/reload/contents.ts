@@ -1,11 +1,14 @@
-// What files hold at one moment, as values that can be compared: bytes, or why there are none.
+// The contents of files as comparable values: the bytes, or why there are none.
 
 import { createHash } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
 import { readSmall } from '../files/bounded-read.ts';
 import { type FileType, isFile, NOT_A_FILE } from '../files/file-type.ts';
 
-/** `code`: why the file cannot be read, as the system says it (`ENOENT`); `ETOOLARGE` for a file that is too large, `ENOTFILE` for what is no file. */
+/**
+ * `code`: why the file cannot be read: the error code of the system (`ENOENT`), `ETOOLARGE` for a file that is too large, or `ENOTFILE`
+ * for a path that is not a file.
+ */
 export type Content = { readonly bytes: Buffer } | { readonly code: string };
 
 export function readContents(paths: readonly string[], type: FileType = 'file'): Promise<readonly Content[]> {
@@ -15,7 +18,7 @@ export function readContents(paths: readonly string[], type: FileType = 'file'):
 async function readContent(path: string, type: FileType): Promise<Content> {
   try {
     const found = await stat(path);
-    // Before it is opened: that waits, where it is a FIFO without a writer.
+    // Checked before it is opened, because to open a FIFO without a writer blocks.
     if (!isFile(path, found, type)) return { code: NOT_A_FILE };
     await using file = await open(path);
     return { bytes: await readSmall(file) };
@@ -24,7 +27,7 @@ async function readContent(path: string, type: FileType): Promise<Content> {
   }
 }
 
-/** Equal for equal contents, and for nothing else. Times of files say less: a link may be pointed to an older file. */
+/** Returns a digest that is equal only for equal contents. File times are not sufficient: a link may be changed to an older file. */
 export function digestOf(contents: readonly Content[]): string {
   const hash = createHash('sha256');
   for (const content of contents) {
@@ -34,7 +37,7 @@ export function digestOf(contents: readonly Content[]): string {
   return hash.digest('hex');
 }
 
-/** Whether a path is a pipe, a socket or a device, which gives its bytes once. */
+/** Whether a path is a pipe, a socket or a device, which can be read only once. */
 export async function isStream(path: string): Promise<boolean> {
   try {
     const found = await stat(path);

@@ -1,17 +1,17 @@
-// Which directories must be watched to notice that the file behind a path has changed, and for which names. Not the file itself: a watch
-// holds the file that was there, and what replaces it is another one. cert-manager, Kubernetes and ACME clients swap links on the way.
+// Determines which directories and names to watch for a change of a file. The file itself is not watched: a watch stays with the old file
+// when another replaces it. cert-manager, Kubernetes and ACME clients replace links on the path.
 
 import { readlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
-/** More links than the system follows. */
+/** More links than any system follows. */
 const MAX_LINKS = 40;
 
-/** Where a change of a file shows. */
+/** Where a change of a file is visible. */
 export interface WatchedPlaces {
-  /** The directories that hold the file, or a link on the way to it. */
+  /** The directories of the file and of all links on its path. */
   readonly directories: ReadonlySet<string>;
-  /** What the file, the links and the directories on the way are called. A change of anything else does not concern the file. */
+  /** The names of the file, the links and the directories on the path. Changes of other names are ignored. */
   readonly names: ReadonlySet<string>;
 }
 
@@ -30,7 +30,7 @@ export async function watchedPlaces(path: string): Promise<WatchedPlaces> {
   return { directories, names };
 }
 
-/** The first part of a path that is a link; `rest` comes behind it. */
+/** Returns the first part of a path that is a link. `rest` is the remaining path. */
 async function firstLink(path: string): Promise<{ at: string; leadsTo: string; rest: string } | undefined> {
   const parts = path.split('/').slice(1);
   for (let count = 1; count <= parts.length; count++) {

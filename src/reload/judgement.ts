@@ -1,11 +1,11 @@
-// What becomes of files that were read again. Pure: files that cannot be used never replace those in force, and the same
-// fault is news once.
+// Decides what to do with files that were read again. Pure functions. Invalid files never replace the current ones, and the same fault is
+// reported once.
 
-/** Where a group stands. */
+/** The state of a group. */
 export interface Standing {
-  /** The digest of the files in force. */
+  /** The digest of the current files. */
   readonly inForce: string;
-  /** What was rejected last, if that is still what the disk holds. */
+  /** The last rejected contents, if they are still on the disk. */
   readonly rejected: Rejection | undefined;
 }
 
@@ -14,17 +14,17 @@ interface Rejection {
   readonly why: string;
 }
 
-/** What reading a group again gave. */
+/** The result of reading a group again. */
 export type Seen<Value> =
   | { readonly digest: string; readonly value: Value }
   | { readonly digest: string; readonly why: string };
 
 export type Judgement<Value> =
   | { readonly kind: 'unchanged' }
-  /** What was rejected has been replaced by the files in force. */
+  /** The rejected files have been replaced with the current ones. */
   | { readonly kind: 'restored' }
   | { readonly kind: 'replaced'; readonly value: Value }
-  /** `isNews`: it has not been said before. */
+  /** `isNews`: it has not been reported before. */
   | { readonly kind: 'refused'; readonly why: string; readonly isNews: boolean };
 
 export function judge<Value>({ inForce, rejected }: Standing, seen: Seen<Value>): Judgement<Value> {
@@ -34,7 +34,7 @@ export function judge<Value>({ inForce, rejected }: Standing, seen: Seen<Value>)
   return { kind: 'refused', why: seen.why, isNews };
 }
 
-/** Where the group stands after that judgement. */
+/** Returns the state of the group after that judgement. */
 export function standingAfter<Value>(standing: Standing, seen: Seen<Value>, judgement: Judgement<Value>): Standing {
   switch (judgement.kind) {
     case 'replaced':

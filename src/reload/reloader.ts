@@ -1,5 +1,5 @@
-// Keeps what is in force equal to what the files say, as long as they can be used. Looks when a directory has changed, when it
-// is asked to (SIGHUP), and now and then.
+// Applies changes of configuration files while the service runs. It checks the files when a directory changes, on request (SIGHUP), and
+// at intervals.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { digestOf, readContents } from './contents.ts';
@@ -7,26 +7,26 @@ import type { FileGroup, LoadedGroup } from './file-group.ts';
 import { judge, type Seen, type Standing, standingAfter } from './judgement.ts';
 import { DirectoryWatcher } from './watcher.ts';
 
-/** Called for what became of files that have changed. */
+/** The results of checking changed files. */
 export interface ReloadEvents {
   filesReloaded(files: string): void;
-  /** The files on disk cannot be used; those before stay in force. */
+  /** The files on disk are invalid. The previous ones stay in use. */
   reloadRejected(files: string, why: string): void;
-  /** The files in force are on disk again. */
+  /** The files on disk are again those in use. */
   reloadRestored(files: string): void;
 }
 
 export interface ReloadTimes {
-  /** From a hint to a look: writers come in bursts. */
+  /** How long to wait after a hint: writers make several changes in a row. */
   readonly gatherMs: number;
-  /** Files that have changed count when they have stayed the same for so long: a writer may be half way through. */
+  /** Changed files are read when they have stayed the same for this long: a writer may not have finished. */
   readonly settleMs: number;
-  /** Between looks without a hint. */
+  /** The interval of checks without a hint. */
   readonly pollMs: number;
 }
 
 const TIMES: ReloadTimes = { gatherMs: 100, settleMs: 250, pollMs: 30_000 };
-/** Files that never stay the same are judged all the same after so many looks. */
+/** After this many checks, files are parsed even if they keep changing. */
 const MAX_LOOKS = 20;
 
 interface Watched {
@@ -43,7 +43,7 @@ export class Reloader {
   #watcher: DirectoryWatcher | undefined;
   #poll: NodeJS.Timeout | undefined;
   #hint: NodeJS.Timeout | undefined;
-  /** One look at a time. */
+  /** Checks run one after another. */
   #looking: Promise<void> = Promise.resolve();
 
   constructor(events: ReloadEvents, times: Partial<ReloadTimes> = {}) {
@@ -51,15 +51,15 @@ export class Reloader {
     this.#times = { ...TIMES, ...times };
   }
 
-  /** Watches a group that has been loaded. `putInForce` either takes the value as a whole or throws. */
+  /** Watches a group that has been loaded. `putInForce` must apply the whole value or throw. */
   add<Value>(loaded: LoadedGroup<Value>, putInForce: (value: Value) => void | Promise<void>): void {
     if (!loaded.isReloadable) return;
     const standing = { inForce: loaded.digest, rejected: undefined };
-    // Only values of this very group come back to it.
+    // Only values of this group are passed to it.
     this.#watched.push({ group: loaded.group, putInForce: putInForce as Watched['putInForce'], standing });
   }
 
-  /** Begins to watch. Looks at once: the files may have changed since they were loaded. */
+  /** Starts watching, and checks once, because the files may have changed since they were loaded. */
   start(): void {
     const paths = this.#watched.flatMap(({ group }) => group.paths);
     if (paths.length === 0) return;
@@ -68,17 +68,17 @@ export class Reloader {
     void this.look();
   }
 
-  /** Looks at all files. `isAsked`: an operator wants to know, so what is wrong is said again. */
+  /** Checks all files. `isAsked`: an operator has requested it, so known faults are reported again. */
   look(isAsked = false): Promise<void> {
     this.#looking = this.#looking.then(async () => {
-      // Before the files are read: what changes after that gives a hint.
+      // Before the files are read, so that later changes give a hint.
       await this.#watcher?.refresh();
       for (const watched of this.#watched) if (!this.#stopped.signal.aborted) await this.#lookAt(watched, isAsked);
     });
     return this.#looking;
   }
 
-  /** Ends the watch, and waits for a look that is under way. */
+  /** Stops watching, and waits for a running check. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     clearInterval(this.#poll);
@@ -88,7 +88,7 @@ export class Reloader {
   }
 
   #onHint(): void {
-    // Not put off by further hints, or a directory that is always busy would never be looked at.
+    // Further hints do not delay the check; otherwise a busy directory would never be checked.
     this.#hint ??= setTimeout(() => {
       this.#hint = undefined;
       void this.look();
@@ -108,7 +108,7 @@ export class Reloader {
     }
   }
 
-  /** What the files say now; put in force where it can be used and is new. Undefined: the watch has ended meanwhile. */
+  /** Reads the files again, and applies them if they are valid and new. Undefined: the watch has ended meanwhile. */
   async #see({ group, standing, putInForce }: Watched): Promise<Seen<unknown> | undefined> {
     const contents = await this.#readSettled(group.paths, standing);
     if (contents === undefined) return undefined;
@@ -127,10 +127,10 @@ export class Reloader {
     let contents = await readContents(paths);
     let digest = digestOf(contents);
     for (let looks = 1; looks < MAX_LOOKS; looks++) {
-      // What is known has been waited for before.
+      // Known contents need no further wait.
       if (digest === inForce || digest === rejected?.digest) return contents;
       const { signal } = this.#stopped;
-      await pause(this.#times.settleMs, undefined, { signal }).catch(() => {}); // Rejected when the watch ends.
+      await pause(this.#times.settleMs, undefined, { signal }).catch(() => {}); // It rejects when the watch ends.
       if (signal.aborted) return undefined;
       const before = digest;
       contents = await readContents(paths);

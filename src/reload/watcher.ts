@@ -1,12 +1,12 @@
-// Hints that files may have changed. A hint is never proof, and the lack of one proves nothing: network file systems give
-// none, a watch may fail for want of a resource, and one on a directory that was replaced stays silent forever.
+// Gives hints that files may have changed. A hint proves nothing, and neither does its absence: network file systems give none, a watch
+// may fail for lack of a resource, and the watch of a replaced directory stays silent.
 
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { watchedPlaces } from './directories.ts';
 
 interface Watch {
-  /** Device and number of the directory: another one may come under its name. */
+  /** The device and inode of the directory. Another directory may replace it under the same name. */
   readonly identity: string;
   readonly watcher: FSWatcher;
 }
@@ -23,7 +23,7 @@ export class DirectoryWatcher {
     this.#onHint = onHint;
   }
 
-  /** Watches what there is to watch now. To be called again after every change, and now and then. */
+  /** Watches the current directories. Must be called again after every change, and at intervals. */
   async refresh(): Promise<void> {
     const places = await Promise.all(this.#paths.map(watchedPlaces));
     const wanted = new Map<string, string>();
@@ -47,14 +47,14 @@ export class DirectoryWatcher {
   #begin(directory: string, identity: string): void {
     try {
       const watcher = watch(directory, { persistent: false }, (_, name) => {
-        // A database or a file of events beside the watched file changes many times a second.
+        // A database or event file beside the watched file may change many times a second.
         if (name === null || this.#names.has(name)) this.#onHint();
       });
-      // Without it the files are looked at now and then all the same.
+      // Without this watch the files are still checked at intervals.
       watcher.on('error', () => this.#end(directory));
       this.#watches.set(directory, { identity, watcher });
     } catch {
-      // The limit of watches is reached, or the directory may not be read.
+      // The limit of watches is reached, or the directory is not readable.
     }
   }
 
