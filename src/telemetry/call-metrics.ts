@@ -1,18 +1,18 @@
-// The metrics of calls: the only ones that move with every call.
+// The metrics of calls, which are the only ones that change with every call.
 
 import { Counter, Histogram, type Registry } from 'prom-client';
 
-/** Counts calls and their durations. The label sets are few, and each is looked up once. */
+/** Returns a counter of calls and their durations. There are few label sets, and each is looked up once. */
 export function createCallCounter(registers: Registry[]) {
   const known: CallSeries[] = [];
-  // By method, code and reason: names that are there already, where one that is put together would have to be hashed.
+  // Keyed by method, code and reason. These strings exist already; a combined key would have to be built and hashed for each call.
   const byMethod = new Map<string, Map<string, Map<string, CallSeries>>>();
   const calls = new Counter({
     name: 'ect_calls_total',
     help: 'Calls by method, gRPC code and reason of rejection.',
     labelNames: ['method', 'code', 'reason'],
     registers,
-    // The library puts the labels together anew for each count, so calls are counted here until somebody asks.
+    // The library builds the labels anew for each increment, so calls are counted here until the metrics are read.
     collect: () => {
       for (const series of known) {
         calls.inc(series.labels, series.uncollected);
@@ -40,7 +40,7 @@ export function createCallCounter(registers: Registry[]) {
   };
 }
 
-/** The map under a name; made where there is none. */
+/** Returns the map under a name, and creates it if it does not exist. */
 function mapIn<T>(maps: Map<string, Map<string, T>>, name: string): Map<string, T> {
   let map = maps.get(name);
   if (map === undefined) {
@@ -52,7 +52,7 @@ function mapIn<T>(maps: Map<string, Map<string, T>>, name: string): Map<string, 
 
 interface CallSeries {
   readonly labels: { readonly method: string; readonly code: string; readonly reason: string };
-  /** Calls since the last time that the counter was read. */
+  /** The calls since the counter was last read. */
   uncollected: number;
   readonly duration: Histogram.Internal<'method'>;
 }

@@ -1,14 +1,14 @@
-// Writes pieces of text to a file descriptor, off the event loop and in order. What cannot be written is lost: a terminal that
-// was closed, a reader that went away and a full disk must never stop the service, or keep it from ending.
+// Writes text to a file descriptor, in order and without blocking the event loop. Text that cannot be written is dropped: a closed
+// terminal, a reader that has exited and a full disk must not stop the service, or keep it from stopping.
 
 import { write, writeSync } from 'node:fs';
 
-/** A reader that is slow makes a pipe answer EAGAIN: asked again after so long. */
+/** If a slow reader makes a pipe return EAGAIN, the write is repeated after this time. */
 const ASK_AGAIN_MS = 10;
-/** In a flush, which holds the process, asked so often. */
+/** The maximum number of attempts in a flush, which blocks the process. */
 const MAX_ATTEMPTS = 100;
 
-/** Text that may wait for a reader. Peers decide how many lines there are, so what is more is lost, and counted. */
+/** The maximum size of waiting text. Peers determine the number of lines, so text beyond this is dropped and counted. */
 const MAX_WAITING_BYTES = 8 << 20;
 
 export class EventFile {
@@ -40,14 +40,14 @@ export class EventFile {
     this.#waiting.push(piece);
   }
 
-  /** Says that lines are missing, in the place where they are. */
+  /** Returns a line that says how many lines were dropped at this position. */
   #lossLine(): string {
     const line = { level: 'warn', time: new Date().toISOString(), event: 'events-lost', pieces: this.#lostPieces };
     this.#lostPieces = 0;
     return `${JSON.stringify(line)}\n`;
   }
 
-  /** Writes or drops all waiting pieces. Does not wait for a piece that is being written. */
+  /** Writes or drops all waiting text. Does not wait for a write that is in progress. */
   flushSync(): void {
     this.#waitingBytes = 0;
     for (const piece of this.#waiting.splice(0)) this.#writeWhole(piece);

@@ -1,34 +1,34 @@
-// The text of events: one line each, whatever a caller chose as a name or a driver quotes in its message.
+// Formats events: one line each, whatever names callers choose and messages drivers produce.
 
 import { EctError, type ErrorReason } from '../errors.ts';
 
 const MAX_VALUE_BYTES = 256;
 const MAX_STACK_FRAMES = 12;
-/** Printable ASCII: what a name usually is, and what needs no cleaning. */
+/** Printable ASCII: the usual characters of a name. Such text needs no cleaning. */
 const PLAIN = /^[\x20-\x7e]*$/;
 
-/** What became of one call. */
+/** The outcome of one call. */
 export interface FinishedCall {
-  /** `ect.v1.AuthorityService/Issue`, or `unknown` for a path that is no method: never a path that a caller made up. */
+  /** `ect.v1.AuthorityService/Issue`, or `unknown` for any other path. It never contains a path that a caller invented. */
   readonly method: string;
   readonly protocol: string;
-  /** The proven name of the caller, or `anonymous`. */
+  /** The authenticated name of the caller, or `anonymous`. */
   readonly caller: string;
-  /** What proved that name, and who vouched for it. */
+  /** How the caller was authenticated, and by whom. */
   readonly proof?: { readonly method: string; readonly strength: string; readonly by: string } | undefined;
-  /** The gRPC code by name: `OK`, `INVALID_ARGUMENT`. */
+  /** The name of the gRPC code: `OK`, `INVALID_ARGUMENT`. */
   readonly code: string;
-  /** Why it was rejected. A response that is a rejection (an invalid verdict) has one under the code `OK`. */
+  /** The reason of a rejection. A response with an invalid verdict has a reason and the code `OK`. */
   readonly reason: ErrorReason | undefined;
   readonly durationMs: number;
 }
 
-/** Codes that the operator of the service must look at; the others are the caller's. */
+/** The codes that need the attention of the operator. The other codes are caused by the caller. */
 const FAULTS: ReadonlySet<string> = new Set(['UNKNOWN', 'INTERNAL', 'DATA_LOSS', 'UNAVAILABLE', 'DEADLINE_EXCEEDED']);
-/** What is rejected because there is too much, though its code is one of these. */
+/** Reasons that mean too much load, although their code is one of these. */
 const LOAD: ReadonlySet<string> = new Set<ErrorReason>(['SERVICE_OVERLOADED', 'SIGNER_BUSY']);
 
-// Many calls share a millisecond, and many in a row a caller.
+// Many calls occur within one millisecond, and many consecutive calls have the same caller.
 let lastMs = 0;
 let lastTime = '';
 let lastCaller: string | undefined;
@@ -70,8 +70,8 @@ export function round(milliseconds: number): number {
 }
 
 /**
- * An error as one value of a line: its name, a cleaned message and where it was thrown. The frames are taken apart from
- * the message, because messages of JSON and of drivers quote what they were given.
+ * Returns an error as one value of a line: its name, a cleaned message and where it was thrown. The stack frames are separated from the
+ * message, because messages of JSON and of drivers quote their input.
  */
 export function describeCause(cause: unknown, depth = 0): Readonly<Record<string, unknown>> {
   if (!(cause instanceof Error)) return { message: cleanText(String(cause)) };
@@ -85,8 +85,8 @@ export function describeCause(cause: unknown, depth = 0): Readonly<Record<string
 }
 
 /**
- * A failure of something that the service depends on, in one line: its reason, and what the error and each of its causes say, outermost
- * first. Stacks are for bugs of ours: then `cause` has them.
+ * Returns the failure of a dependency as one value: its reason, and the messages of the error and its causes, outermost first. Only a bug
+ * has stacks; for a bug it returns `cause`.
  */
 export function describeFailure(failure: unknown): Readonly<Record<string, unknown>> {
   const chain: unknown[] = [];
@@ -107,43 +107,43 @@ export function describeFailure(failure: unknown): Readonly<Record<string, unkno
 
 const MAX_CAUSES = 5;
 
-/** Our own sentences stand by themselves; of others the name says what they are. */
+/** Messages of this project are complete. For other errors the name is added. */
 function textOf({ name, message }: Error): string {
   return name === 'Error' || name === 'EctError' ? message : `${name}: ${message}`;
 }
 
-/** What only our code can throw. What Node or a driver throws of these classes has a `code` or a cause. */
+/** Whether an error can only come from this code. Errors of these classes from Node or a driver have a `code` or a cause. */
 function isBug(link: unknown): boolean {
   const isOfBugs = link instanceof TypeError || link instanceof RangeError || link instanceof ReferenceError;
   return isOfBugs && !('code' in link) && link.cause === undefined;
 }
 
-/** A task by its names, which somebody outside chose. */
+/** The names of a task, which a caller has chosen. */
 export interface TaskNames {
   readonly iss: string;
   readonly wid: string;
   readonly jti: string;
 }
 
-/** The names of a task, made safe for a line. */
+/** Returns the names of a task without characters that are unsafe in a line. */
 export function cleanTask({ iss, wid, jti }: TaskNames): TaskNames {
   return { iss: cleanText(iss), wid: cleanText(wid), jti: cleanText(jti) };
 }
 
-/** Long runs of base64url are tokens, keys or hashes. */
+/** Removes long runs of base64url, which are tokens, keys or hashes. */
 function withoutTokens(message: string): string {
   return message.replace(/[A-Za-z0-9_-]{24,}/g, '[removed]');
 }
 
-/** At most 256 bytes without control characters, line separators or marks that reorder text on a screen. */
+/** Returns at most 256 bytes of a text, without control characters, line separators and marks that reorder text on a screen. */
 export function cleanText(text: string): string {
   if (text.length <= MAX_VALUE_BYTES && PLAIN.test(text)) return text;
   const bytes = Buffer.from(text.slice(0, MAX_VALUE_BYTES));
   let end = Math.min(bytes.length, MAX_VALUE_BYTES);
-  // Never cut inside a character: bytes 10xxxxxx continue one.
+  // Never cut inside of a character: bytes 10xxxxxx continue one.
   while (end < bytes.length && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
   return bytes.toString('utf8', 0, end).replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, '?');
 }
 
-/** A trust file may have thousands of mistakes. */
+/** A trust file may have thousands of faults. */
 export const MAX_WHY_LENGTH = 2_000;

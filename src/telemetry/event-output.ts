@@ -1,23 +1,23 @@
-// Where the lines of events go. A write for each line would cost more than the line, so lines are gathered into pieces.
+// The output of event lines. A write for each line would cost more than the line itself, so lines are gathered into chunks.
 
 import { EventFile } from './event-file.ts';
 
 const LINE_ENDS = /(?<=\n)/;
 
-/** What takes pieces of text and writes them in order. */
+/** Writes text in order. */
 export interface Output {
   write(text: string): unknown;
-  /** Returns when all that was taken has been written. */
+  /** Returns when all text has been written. */
   flushSync(): void;
 }
 
-/** A piece leaves when the next line does not fit into it, or when so much time has passed. */
+/** A chunk is written when the next line does not fit into it, or after this time. */
 const PIECE_BYTES = 8_192;
 const FLUSH_MS = 100;
-/** What Linux writes to a pipe in one piece, so that the lines of several processes do not tear each other. */
+/** Linux writes a chunk of this size to a pipe atomically, so lines of several processes are not mixed. */
 const WHOLE_BYTES = 4_096;
 
-/** Standard error; standard output is for what a person asked to see. `isShared`: other processes write there too. */
+/** Returns the output to standard error; standard output is for results. `isShared`: other processes write there too. */
 export function standardError(isShared: boolean): GatheredLines {
   const pieceBytes = isShared ? WHOLE_BYTES : PIECE_BYTES;
   const lines = new GatheredLines(new EventFile(2), pieceBytes, FLUSH_MS);
@@ -25,7 +25,7 @@ export function standardError(isShared: boolean): GatheredLines {
   return lines;
 }
 
-/** Gathers lines. */
+/** Gathers lines into chunks. */
 export class GatheredLines implements Output {
   readonly #output: Output;
   readonly #pieceBytes: number;
@@ -56,7 +56,7 @@ export class GatheredLines implements Output {
     if (this.#text === '') return;
     const text = this.#text;
     this.#text = '';
-    // Characters were counted. Where some have several bytes, the lines leave one by one.
+    // The length was counted in characters. If some have several bytes, the lines are written one by one.
     if (Buffer.byteLength(text) <= this.#pieceBytes) this.#output.write(text);
     else for (const line of text.split(LINE_ENDS)) this.#output.write(line);
   }

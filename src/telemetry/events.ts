@@ -1,5 +1,5 @@
-// The events worth keeping. Each has one function, which writes its line and moves its metrics, so that the two
-// cannot drift apart. Tokens, messages and keys never come in; text that a caller chose is cleaned and cut.
+// The events of the service. Each has one function, which writes its line and updates its metrics, so that the two always agree. Events
+// contain no tokens, messages or keys; text that a caller chose is cleaned and shortened.
 
 import { callerEvents } from './events/callers.ts';
 import { callEvents } from './events/calls.ts';
@@ -23,7 +23,7 @@ export type { MetricsSnapshot } from './metrics.ts';
 
 export type Events = ReturnType<typeof createEvents>;
 
-/** The events of one service. Call `close` when it ends. */
+/** Returns the events of one service. Call `close` at its end. */
 export function createEvents(options: EventsOptions) {
   const sink = openSink(options);
   const { metrics } = sink;
@@ -42,12 +42,12 @@ export function createEvents(options: EventsOptions) {
     ...storageEvents(sink),
     ...clockEvents(sink),
 
-    /** The metrics as data. */
+    /** Returns the metrics as data. */
     snapshot(): Promise<MetricsSnapshot> {
       return metrics.registry.getMetricsAsJSON();
     },
 
-    /** The metrics in the Prometheus text format. */
+    /** Returns the metrics in the Prometheus text format. */
     metrics(): Promise<string> {
       return metrics.registry.metrics();
     },

@@ -1,12 +1,12 @@
-// Whether something that the service depends on answers, asked over and over so that readiness never has to wait.
+// Checks at intervals whether a dependency answers, so that readiness never has to wait.
 
 export interface HealthProbe {
-  /** Whether the last question was answered. */
+  /** Whether the last check succeeded. */
   holds(): boolean;
   stop(): void;
 }
 
-/** Asks every `intervalMs`. One question at a time: while one hangs, the response is no. */
+/** Calls `ask` every `intervalMs`, never twice at the same time. While a call does not return, `holds` is false. */
 export function startHealthProbe(ask: () => Promise<unknown>, intervalMs = 1000): HealthProbe {
   let answered = true;
   let asking = false;

@@ -1,4 +1,4 @@
-// Lines that a peer could cause as often as it likes: one in a while, with how many were left out.
+// Limits lines that a peer could cause at will: one in each interval, with the number of omitted lines.
 
 export class LineRateLimit {
   readonly #pauseMs: number;
@@ -11,7 +11,7 @@ export class LineRateLimit {
     this.#nowMs = nowMs;
   }
 
-  /** How many were left out since the last one, where it is time for another; undefined: it is left out. */
+  /** Returns how many lines were omitted since the last one; undefined if this line must be omitted. */
   next(): number | undefined {
     if (this.#nowMs() - this.#lastMs < this.#pauseMs) {
       this.#leftOut++;
@@ -24,7 +24,7 @@ export class LineRateLimit {
   }
 }
 
-/** Lines of which each says something of its own: so many a second, and how many were left out before the next one. */
+/** Limits lines of which each has its own information: a number per second, then the number of omitted lines. */
 export class LineRate {
   readonly #perSecond: number;
   readonly #nowMs: () => number;
@@ -37,7 +37,7 @@ export class LineRate {
     this.#nowMs = nowMs;
   }
 
-  /** How many were left out since the last one; undefined: this one is left out. */
+  /** Returns how many lines were omitted since the last one; undefined if this line must be omitted. */
   next(): number | undefined {
     const now = this.#nowMs();
     if (now - this.#sinceMs >= 1_000) [this.#sinceMs, this.#written] = [now, 0];

@@ -1,4 +1,4 @@
-// The metrics of one process, in a registry of its own: no global state, and labels that stay few.
+// The metrics of one process, in a registry of its own, without global state.
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
@@ -8,12 +8,12 @@ import { createQuotaGauges } from './quota-metrics.ts';
 
 export type { ReadQuotas } from './quota-metrics.ts';
 
-/** What the metrics of a process were at some moment, for adding up those of several. */
+/** The metrics of a process at one time, in a form that can be added to those of others. */
 export type MetricsSnapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** The metrics of one service in a registry of its own. Labels are bounded: none holds what a caller made up. */
+/** Returns the metrics of one service. Label values are bounded: none is text that a caller chose. */
 export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
@@ -24,7 +24,7 @@ export function createMetrics() {
     name: 'ect_build_info',
     help: 'Always 1; the labels say which release runs, and on which Node.',
     labelNames: ['version', 'node'],
-    // Of several workers: the fact, not their number.
+    // The value is a fact that is the same for all workers, so it is not added up.
     aggregator: 'max',
     registers,
   }).set({ version: VERSION, node: process.versions.node }, 1);

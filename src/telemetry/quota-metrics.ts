@@ -1,8 +1,8 @@
-// The metrics of the write quotas of callers, read when somebody asks for them.
+// The metrics of the write quotas of callers. The quotas are read when the metrics are read.
 
 import { Gauge, type Registry } from 'prom-client';
 
-/** What the quotas of callers say when they are asked. */
+/** Returns the state of the write quotas. */
 export type ReadQuotas = () => { readonly callers: number; readonly used: number };
 
 export function createQuotaGauges(registers: Registry[]) {

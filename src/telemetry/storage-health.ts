@@ -1,5 +1,5 @@
-// Whether the files of the service can be written and are sound, from what really happened to them: their writes, a write that
-// changes nothing where there was none for a while, and what the scrub has found.
+// Whether the files of the service are writable and undamaged. It follows from actual events: writes, a write without effect if there was
+// none for a while, and the results of the scrub.
 
 import {
   type Damage,
@@ -16,40 +16,40 @@ import type { Events } from './events.ts';
 import { type HealthProbe, startHealthProbe } from './health-probe.ts';
 
 export interface StorageHealthOptions {
-  /** The files that say that another one was found damaged. */
+  /** The files that state that a store is damaged. */
   readonly ledgerMark: string;
   readonly onceMark: string;
   readonly events: Events;
 }
 
-/** What is watched once the stores are open. */
+/** What is watched after the stores have been opened. */
 export interface WatchedStorage {
   readonly stores: readonly WritableStore[];
-  /** Whether there is more free space than the floor. */
+  /** Whether there is more free space than the reserve. */
   readonly hasRoom: () => boolean;
-  /** What to scrub; undefined if another process scrubs, or if there is no scrub. */
+  /** The options of the scrub; undefined if another process scrubs, or if there is no scrub. */
   readonly scrub: ScrubOptions | undefined;
 }
 
-/** The same fault may be met by every read. */
-const MAX_TOLD_FAULTS = 100;
+/** The maximum number of remembered faults. Every read can find the same fault. */
+const MAX_REPORTED_FAULTS = 100;
 
 export class StorageHealth implements StorageWatch {
   readonly #events: Events;
   readonly #marks: ReadonlyMap<string, DamageMark>;
   readonly #reportedFaults = new Set<string>();
-  /** By file and stage: failures that were reported and have not ended. */
+  /** The reported failures that have not ended, by file and stage. */
   readonly #failing = new Set<string>();
   readonly #lost = Promise.withResolvers<void>();
   #stores: readonly WritableStore[] = [];
   #probe: HealthProbe | undefined;
   #scrub: LedgerScrub | undefined;
   #isScrubbing = false;
-  /** Whether the scrub could not read a file when it last tried. */
+  /** Whether the scrub could not read a file in its last attempt. */
   #isUnreadable = false;
-  /** What is known of damage of the ledger. */
+  /** The known damage of the ledger. */
   readonly ledgerDamage: DamageMark;
-  /** The same for `once.db`. */
+  /** The known damage of `once.db`. */
   readonly onceDamage: DamageMark;
 
   constructor({ ledgerMark, onceMark, events }: StorageHealthOptions) {
@@ -62,12 +62,12 @@ export class StorageHealth implements StorageWatch {
     ]);
   }
 
-  /** Settles when a file can be written again by a new process only. */
+  /** Resolves when a file can be written again by a new process only. */
   get lostFile(): Promise<void> {
     return this.#lost.promise;
   }
 
-  /** Begins to ask, every second, and to scrub. */
+  /** Starts checking, every second, and scrubbing. */
   watch({ stores, hasRoom, scrub }: WatchedStorage): void {
     this.#stores = stores;
     this.#probe = startHealthProbe(() => this.#ask(hasRoom));
@@ -87,7 +87,7 @@ export class StorageHealth implements StorageWatch {
     if (this.#isAnyDamaged()) this.#scrub.hurry();
   }
 
-  /** What readiness shows: whether files can be written, and whether they are sound. */
+  /** Returns the readiness: whether files are writable, and whether they are undamaged. */
   checks(): { readonly storage: boolean; readonly integrity: boolean } {
     const isWritable = this.#stores.every((store) => store.isWritable()) && this.#probe?.holds() !== false;
     return { storage: isWritable && !this.#isUnreadable, integrity: !this.#isAnyDamaged() };
@@ -124,7 +124,7 @@ export class StorageHealth implements StorageWatch {
     return [...this.#marks.values()].some((mark) => mark.isFound());
   }
 
-  /** One after the other: two connections to one file would wait for each other's lock. */
+  /** One file after another, because two connections to one file would wait for each other's lock. */
   async #ask(hasRoom: () => boolean): Promise<void> {
     for (const mark of this.#marks.values()) await mark.look();
     if (!hasRoom() && this.#stores.some((store) => store.isFull())) throw new Error('the disk is full');
@@ -144,10 +144,10 @@ export class StorageHealth implements StorageWatch {
 
   #reportDamage(file: ScrubbedFile, damage: Damage): void {
     const { index, fault } = damage;
-    // What the scrub has found itself makes its own pass count for nothing.
+    // After damage was found elsewhere, the current pass of the scrub does not count as clean.
     if (!this.#isScrubbing) this.#scrub?.distrust();
     const text = `${file} ${index} ${fault}`;
-    if (this.#reportedFaults.has(text) || this.#reportedFaults.size >= MAX_TOLD_FAULTS) return;
+    if (this.#reportedFaults.has(text) || this.#reportedFaults.size >= MAX_REPORTED_FAULTS) return;
     this.#reportedFaults.add(text);
     this.#events.storageDamaged(file, damage);
   }

@@ -1,4 +1,4 @@
-// What callers may do: the policy, and their quotas.
+// Events about permissions: the policy and the write quotas of callers.
 
 import type { ErrorReason } from '../../errors.ts';
 import { cleanText } from '../event-lines.ts';
@@ -12,24 +12,24 @@ export interface PolicyRejectionLine {
   readonly action: string;
   readonly resource: string;
   readonly policies: readonly string[];
-  /** Policies that could not be evaluated. */
+  /** The policies that could not be evaluated. */
   readonly errors: readonly string[];
   readonly digest: string;
 }
 
-/** Each names a caller and what it asked for; a batch can have a thousand of them. */
+/** Each line names a caller and its request. One batch can cause a thousand of them. */
 const POLICY_LINES_PER_SECOND = 100;
 
 export function callerEvents({ lines, metrics }: EventSink) {
   const policyLines = new LineRate(POLICY_LINES_PER_SECOND);
   return {
-    /** The policy by which callers are permitted what they ask for: at the start, and when it has changed. */
+    /** The current policy: reported at the start, and after each change. */
     policyInForce(digest: string): void {
       metrics.policyRejections.inc(0);
       lines.info({ event: 'policy-in-force', digest });
     },
 
-    /** A caller was rejected by the policy. `policies`: those that forbid it; none where nothing permits it. */
+    /** The policy rejected a caller. `policies` are those that forbid the request; empty if none permits it. */
     policyRejected(rejection: PolicyRejectionLine): void {
       metrics.policyRejections.inc();
       const leftOut = policyLines.next();
@@ -49,17 +49,17 @@ export function callerEvents({ lines, metrics }: EventSink) {
       });
     },
 
-    /** Bytes were taken from a caller's quota before they are written; negative: refunded, because nothing was written. */
+    /** Bytes were taken from a caller's quota before a write; negative: they were refunded, because nothing was written. */
     callerWrote(use: string, bytes: number): void {
       metrics.callerWriteBytes.inc({ use, direction: bytes < 0 ? 'given_back' : 'taken' }, Math.abs(bytes));
     },
 
-    /** A write for a caller was rejected: its own line says to whom. */
+    /** A write for a caller was rejected. The line of the call names the caller. */
     callerWriteRejected(use: string, reason: ErrorReason): void {
       metrics.callerWriteRejections.inc({ use, reason });
     },
 
-    /** Where the metrics ask what is left of the quotas. */
+    /** Sets the function with which the metrics read the quotas. */
     watchWriteQuotas(read: ReadQuotas): void {
       metrics.callerWriteQuotas.from(read);
     },

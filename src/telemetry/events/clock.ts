@@ -1,4 +1,4 @@
-// The clock.
+// Events of the clock.
 
 import type { EventSink } from './sink.ts';
 
@@ -13,19 +13,19 @@ export function clockEvents({ lines, metrics, flushNow }: EventSink) {
       flushNow();
     },
 
-    /** The file of what time it was says nothing. */
+    /** The file with the stored time is missing or invalid. */
     clockForgotten(): void {
       const warning =
         'clock.json cannot be read: the wall clock is trusted if it is not before the newest entry; check that it is right (NTP)';
       lines.warn({ event: 'clock-forgotten', warning });
     },
 
-    /** The wall clock is trusted again. The time of the service changed by `aheadMs` with it. */
+    /** The wall clock is trusted again. The trusted time changed by `aheadMs`. */
     clockTrusted(aheadMs: number): void {
       lines.warn({ event: 'clock-believed', changedSeconds: Math.round(aheadMs / 1000) });
     },
 
-    /** The wall clock was set by so little that it is trusted. */
+    /** The wall clock was set, by so little that it is still trusted. */
     clockStepped(aheadMs: number): void {
       lines.warn({ event: 'clock-stepped', changedSeconds: Math.round(aheadMs / 1000) });
     },

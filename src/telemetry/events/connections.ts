@@ -1,31 +1,33 @@
-// Connections, and the limits that they meet.
+// Events of connections and their limits.
 
 import type { LimitName } from '../../limits/index.ts';
 import { describeCause } from '../event-lines.ts';
 import { LineRateLimit } from '../line-rate-limit.ts';
 import type { EventSink } from './sink.ts';
 
-/** File descriptors that are left, of how many. */
+/** The number of free file descriptors, and their limit. */
 export interface DescriptorCount {
   readonly free: number;
   readonly limit: number;
   readonly isLow: boolean;
 }
 
-/** Between two lines that a peer can cause at will, in milliseconds. */
+/** The minimum time between two lines that a peer can cause at will, in milliseconds. */
 const LINE_INTERVAL_MS = 60_000;
 
 export function connectionEvents({ lines, metrics, flushNow }: EventSink) {
   const fullLines = new LineRateLimit(LINE_INTERVAL_MS);
   const acceptLines = new LineRateLimit(LINE_INTERVAL_MS);
   return {
-    /** A connection ended before it carried a call: `tls`, `certificates`, `blocked`, `first-bytes`, `records`, `h1` or `h2`. */
+    /**
+     * A connection ended before its first call, at this stage: `tls`, `certificates`, `blocked`, `first-bytes`, `records`, `h1` or `h2`.
+     */
     connectionFailed(stage: string, cause: unknown): void {
       metrics.connectionFailures.inc({ stage });
       lines.debug({ event: 'connection-failed', stage, cause: describeCause(cause) });
     },
 
-    /** A connection could not be taken from the system: it has no descriptor, or no memory, for it. */
+    /** The system could not accept a connection, because it has no file descriptor or no memory for it. */
     acceptFailed(cause: unknown): void {
       metrics.connectionFailures.inc({ stage: 'accept' });
       const leftOut = acceptLines.next();
@@ -34,12 +36,12 @@ export function connectionEvents({ lines, metrics, flushNow }: EventSink) {
       flushNow();
     },
 
-    /** The limit of descriptors allows fewer connections than the settings. */
+    /** The limit of file descriptors allows fewer connections than the settings. */
     descriptorsFew(warning: string): void {
       lines.warn({ event: 'descriptors-few', warning });
     },
 
-    /** Descriptors were counted. `changed`: from now on few are left, or enough again. */
+    /** File descriptors were counted. `changed`: they became few, or sufficient again. */
     descriptorsMeasured({ free, limit, isLow }: DescriptorCount, changed: boolean): void {
       metrics.descriptorsFree.set(free);
       if (!changed) return;
@@ -52,7 +54,7 @@ export function connectionEvents({ lines, metrics, flushNow }: EventSink) {
       } else lines.info({ event: 'descriptors-recovered', ...line });
     },
 
-    /** A limit was reached: something was rejected, or evicted for others. */
+    /** A limit was reached: something was rejected, or evicted in favour of others. */
     limitMet(limit: LimitName): void {
       metrics.limitsMet.inc({ limit });
       const leftOut = limit === 'connections' ? fullLines.next() : undefined;
@@ -61,7 +63,7 @@ export function connectionEvents({ lines, metrics, flushNow }: EventSink) {
       lines.warn({ event: 'connections-full', leftOut, warning });
     },
 
-    /** How much of each limit is in use, whenever somebody asks for the metrics. */
+    /** Sets the function with which the metrics read how much of each limit is in use. */
     watchLimits(inUse: () => Readonly<Partial<Record<LimitName, number>>>): void {
       metrics.watchLimits(inUse);
     },

@@ -1,4 +1,4 @@
-// The other servers that the service depends on.
+// Events of the servers that the service depends on.
 
 import type { ErrorReason } from '../../errors.ts';
 import { describeFailure, round } from '../event-lines.ts';
@@ -6,13 +6,13 @@ import type { EventSink } from './sink.ts';
 
 export function dependencyEvents({ lines, metrics, flushNow }: EventSink) {
   return {
-    /** A part that the service stands on failed (the ledger, the replay guard, the signer), seen as this reason. */
+    /** A dependency failed (the ledger, the replay guard, the signer). Callers got this reason. */
     dependencyFailed(reason: ErrorReason, cause: unknown): void {
       metrics.dependencyFailures.inc({ reason });
       lines.error({ event: 'dependency-failed', ...describeFailure(cause), reason });
     },
 
-    /** There is no primary of the database that can be used: what needs it is rejected at once. Called when that begins. */
+    /** No usable primary of the database is available, so calls that need it are rejected at once. Called when that begins. */
     databaseLost(cause: unknown): void {
       metrics.databaseDown.set(1);
       const warning = 'calls that need the database are rejected until a server answers as the primary';
@@ -20,14 +20,14 @@ export function dependencyEvents({ lines, metrics, flushNow }: EventSink) {
       flushNow();
     },
 
-    /** Connections go to this server from now on. `downMs`: for how long there was none; undefined where another one was used before. */
+    /** New connections use this server. `downMs`: how long there was none; undefined if another server was used before. */
     databaseFound(server: string, downMs: number | undefined): void {
       metrics.databaseDown.set(0);
       lines.info({ event: 'database-found', server, ...(downMs === undefined ? {} : { downMs: round(downMs) }) });
       flushNow();
     },
 
-    /** Redis remembers uses of tokens. `begun`: tokens from before that second are rejected, since they may have been used. */
+    /** Redis is available for uses of tokens. `begun`: tokens from before that second are rejected, since they may have been used. */
     redisUp({ warnings, begun }: { readonly warnings: readonly string[]; readonly begun: number | undefined }): void {
       metrics.redisDown.set(0);
       lines.info({ event: 'redis-up' });
@@ -40,14 +40,14 @@ export function dependencyEvents({ lines, metrics, flushNow }: EventSink) {
       flushNow();
     },
 
-    /** The replay guard in Redis cannot be used: claims are rejected until it can. */
+    /** The replay guard in Redis is unavailable: uses are rejected until it is available. */
     redisDown(failure: { readonly reason: ErrorReason; readonly cause?: unknown }): void {
       metrics.redisDown.set(1);
       lines.error({ event: 'redis-down', ...describeFailure(failure) });
       flushNow();
     },
 
-    /** From now on this replica does what one does for all, or does not. `token`: of the lease. */
+    /** This replica now does the background work of all replicas, or no longer does. `token`: the fencing token of the lease. */
     backgroundLeaseChanged(token: number | undefined): void {
       metrics.backgroundLease.set(token === undefined ? 0 : 1);
       if (token === undefined) lines.info({ event: 'background-left' });

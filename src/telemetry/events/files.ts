@@ -1,9 +1,9 @@
-// Files that change under the running service, and the certificates in them.
+// Events of configuration files that change while the service runs, and of their certificates.
 
 import { MAX_WHY_LENGTH } from '../event-lines.ts';
 import type { EventSink } from './sink.ts';
 
-/** When a certificate ends, in milliseconds since the epoch. */
+/** The end of a certificate, in milliseconds since the epoch. */
 export interface CertificateEnd {
   readonly certificate: string;
   readonly path: string;
@@ -12,14 +12,14 @@ export interface CertificateEnd {
 
 export function fileEvents({ lines, metrics, flushNow }: EventSink) {
   return {
-    /** Files of the configuration have changed, and are in force. */
+    /** Files of the configuration have changed and were applied. */
     filesReloaded(files: string): void {
       metrics.reloads.inc({ files, outcome: 'replaced' });
       metrics.reloadRejected.set({ files }, 0);
       lines.info({ event: 'files-reloaded', files });
     },
 
-    /** Files of the configuration have changed and cannot be used: those before stay in force. */
+    /** Files of the configuration have changed and are invalid: the previous ones stay in use. */
     reloadRejected(files: string, why: string): void {
       metrics.reloads.inc({ files, outcome: 'refused' });
       metrics.reloadRejected.set({ files }, 1);
@@ -27,13 +27,13 @@ export function fileEvents({ lines, metrics, flushNow }: EventSink) {
       flushNow();
     },
 
-    /** The files that are in force are on disk again, instead of those that could not be used. */
+    /** The files on disk are again those in use, instead of invalid ones. */
     reloadRestored(files: string): void {
       metrics.reloadRejected.set({ files }, 0);
       lines.info({ event: 'reload-restored', files });
     },
 
-    /** A certificate is in force until then. */
+    /** A certificate is in use. It is valid until `notAfterMs`. */
     certificateInForce({ certificate, notAfterMs }: CertificateEnd): void {
       metrics.certificateExpiry.set({ certificate }, Math.floor(notAfterMs / 1000));
     },

@@ -1,9 +1,9 @@
-// The keys of foreign issuers.
+// Events of the keys of foreign issuers.
 
 import { cleanText, MAX_WHY_LENGTH } from '../event-lines.ts';
 import type { EventSink } from './sink.ts';
 
-/** Of a foreign issuer: those that are used, and a sentence for each that is not. */
+/** The usable keys of a foreign issuer, and a sentence for each unusable one. */
 export interface ForeignKeys {
   readonly keys: readonly unknown[];
   readonly problems: readonly string[];
@@ -11,7 +11,7 @@ export interface ForeignKeys {
 
 export function foreignIssuerEvents({ lines, metrics, flushNow }: EventSink) {
   return {
-    /** The keys of a foreign issuer were fetched. `isNews`: they, or what is wrong with some of them, differ from before. */
+    /** The keys of a foreign issuer were fetched. `isNews`: the keys or the problems differ from before. */
     foreignKeysTaken(iss: string, { keys, problems }: ForeignKeys, isNews: boolean): void {
       metrics.foreignKeyFetches.inc({ issuer: iss, outcome: 'taken' });
       metrics.foreignKeys.set({ issuer: iss }, keys.length);
@@ -21,7 +21,10 @@ export function foreignIssuerEvents({ lines, metrics, flushNow }: EventSink) {
       else lines.warn({ ...line, refused: problems.join('; ').slice(0, MAX_WHY_LENGTH) });
     },
 
-    /** They could not be. The last good ones count until they are too old. `isNews`: it differs from the last report. */
+    /**
+     * The keys could not be fetched. The last valid ones are used until they are too old. `isNews`: the failure differs from the last
+     * report.
+     */
     foreignKeysFailed(iss: string, why: string, isNews: boolean): void {
       metrics.foreignKeyFetches.inc({ issuer: iss, outcome: 'failed' });
       if (isNews) {
@@ -29,14 +32,14 @@ export function foreignIssuerEvents({ lines, metrics, flushNow }: EventSink) {
       }
     },
 
-    /** The last good keys of a foreign issuer are too old: nothing that it signed is trusted until there are others. */
+    /** The last valid keys of a foreign issuer are too old: its tokens are rejected until new keys are fetched. */
     foreignKeysExpired(iss: string): void {
       metrics.foreignKeys.set({ issuer: iss }, 0);
       lines.error({ event: 'foreign-keys-expired', issuer: cleanText(iss) });
       flushNow();
     },
 
-    /** The operator took a foreign issuer out of the trust file. */
+    /** The operator removed a foreign issuer from the trust file. */
     foreignIssuerRemoved(iss: string): void {
       metrics.foreignKeys.remove({ issuer: iss });
       lines.info({ event: 'foreign-issuer-removed', issuer: cleanText(iss) });

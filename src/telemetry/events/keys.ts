@@ -1,4 +1,4 @@
-// The signing keys of the service, and the marks of compromise.
+// Events of the service's signing keys, and of marks of compromise.
 
 import type { ErrorReason } from '../../errors.ts';
 import { cleanText, describeFailure } from '../event-lines.ts';
@@ -6,13 +6,13 @@ import type { EventSink } from './sink.ts';
 
 export function keyEvents({ lines, metrics, flushNow }: EventSink) {
   return {
-    /** A change of a signing key was read from the ledger: it holds from now on. */
+    /** A change of a signing key was read from the ledger and applies from now on. */
     keyChanged({ kid, state, by }: { readonly kid: string; readonly state: string; readonly by: string }): void {
       metrics.keyChanges.inc({ state });
       lines.info({ event: 'key-changed', kid, state, by: cleanText(by) });
     },
 
-    /** Something about signing keys failed, and is tried again. `isNews`: it did not fail in this way a moment ago. */
+    /** An operation on signing keys failed and will be repeated. `isNews`: the failure differs from the last one. */
     keysFailed(cause: unknown, isNews = true): void {
       metrics.keyFailures.inc();
       if (isNews) lines.error({ event: 'keys-failed', ...describeFailure(cause) });
@@ -23,7 +23,7 @@ export function keyEvents({ lines, metrics, flushNow }: EventSink) {
       lines.info({ event: 'keys-recovered' });
     },
 
-    /** Marks of compromise that others set cannot be looked for: those that are known count. Called once; reading is retried. */
+    /** New marks of compromise cannot be read; the known ones are still applied. Called once; reading is repeated. */
     marksFailed(cause: unknown): void {
       lines.error({ event: 'marks-failed', ...describeFailure(cause) });
     },
@@ -33,7 +33,10 @@ export function keyEvents({ lines, metrics, flushNow }: EventSink) {
       lines.info({ event: 'marks-recovered' });
     },
 
-    /** The key that should sign cannot be opened or used, so that nothing is issued; or that is over. Why is in `keys-failed` or `signer-region-down`. */
+    /**
+     * The key that should sign cannot be used, so nothing is issued; or that has ended. The reason is in `keys-failed` or
+     * `signer-region-down`.
+     */
     signingKeyMissing(isMissing: boolean): void {
       metrics.signingKeyMissing.set(isMissing ? 1 : 0);
       if (isMissing) {
@@ -44,7 +47,7 @@ export function keyEvents({ lines, metrics, flushNow }: EventSink) {
       flushNow();
     },
 
-    /** A region of the key service went out of use, or came back. `failure`: why it went. */
+    /** A region of the key service became unavailable or available. `failure`: why it became unavailable. */
     signerRegionChanged(
       region: string,
       failure: { readonly reason: ErrorReason; readonly cause?: unknown } | undefined,

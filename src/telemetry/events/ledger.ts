@@ -1,11 +1,11 @@
-// The ledger.
+// Events of the ledger.
 
 import { round } from '../event-lines.ts';
 import type { EventSink } from './sink.ts';
 
 export function ledgerEvents({ lines, metrics }: EventSink) {
   return {
-    /** Entries became durable in one commit. `size` is that of the tree after it. */
+    /** Entries became durable in one commit. `size` is the size of the tree after it. */
     ledgerCommitted(commit: { readonly entries: number; readonly durationMs: number; readonly size: bigint }): void {
       metrics.ledgerSize.set(Number(commit.size));
       metrics.commitEntries.observe(commit.entries);
@@ -20,14 +20,14 @@ export function ledgerEvents({ lines, metrics }: EventSink) {
       lines.info({ event: 'ledger-opened', size: String(size) });
     },
 
-    /** The ledger had no high-water mark, and has one now. */
+    /** The ledger had no high-water mark. One was created. */
     markMade(size: bigint): void {
       const warning =
         'a loss of entries before now cannot be detected: compare the ledger with a checkpoint that was kept elsewhere';
       lines.warn({ event: 'ledger-mark-made', size: String(size), warning });
     },
 
-    /** Pages of the high-water mark cannot be read. What is compared with the ledger is what the others say. */
+    /** Pages of the high-water mark are unreadable. The ledger is compared with the readable ones. */
     markDamaged(pages: number): void {
       const warning =
         'the mark was read from other pages, which may be older: this is expected after a crash of the machine; otherwise ' +
@@ -35,18 +35,18 @@ export function ledgerEvents({ lines, metrics }: EventSink) {
       lines.warn({ event: 'ledger-mark-damaged', pages, warning });
     },
 
-    /** There was no `once.db` beside a ledger with entries; there is one now. */
+    /** A ledger with entries had no `once.db`. One was created. */
     usesForgotten(): void {
       const warning = 'tokens that were used before now are accepted once more until they expire';
       lines.warn({ event: 'uses-forgotten', warning });
     },
 
-    /** So many more entries were examined. */
+    /** The scrub examined this many entries. */
     ledgerScrubbed(entries: number): void {
       metrics.scrubbedEntries.inc(entries);
     },
 
-    /** The ledger was examined before the service takes calls: so many of its newest entries. */
+    /** The newest entries of the ledger were examined before the service accepts calls. */
     ledgerChecked({ examined, size }: { readonly examined: number; readonly size: number }): void {
       lines.info({ event: 'ledger-checked', examined, size });
     },

@@ -1,4 +1,4 @@
-// The start and the end of the process, and of its workers.
+// Events of the process and its workers.
 
 import { round } from '../event-lines.ts';
 import type { EventSink } from './sink.ts';
@@ -11,27 +11,27 @@ export function processEvents({ lines, metrics, flushNow }: EventSink) {
       flushNow();
     },
 
-    /** Callers are not authenticated, on an address that other machines may reach. */
+    /** Callers are not authenticated, on an address that other machines may be able to reach. */
     anonymousOpen(address: string): void {
       lines.warn({ event: 'anonymous-open', address, warning: 'every caller may issue under the default issuer' });
     },
 
-    /** Settings may not mean what the operator meant. */
+    /** A setting may not have the effect that the operator intended. */
     settingsDoubtful(warning: string): void {
       lines.warn({ event: 'settings-doubtful', warning });
     },
 
-    /** No new call is taken; those in flight may finish. */
+    /** The service stops: new calls are rejected, calls in flight may finish. */
     draining(graceMs: number): void {
       lines.info({ event: 'draining', graceMs });
     },
 
-    /** The last connection is closed. `cut` counts those that the end of the grace cut off. */
+    /** The last connection is closed. `cut` is the number of connections that were closed at the end of the grace period. */
     stopped(cut: number): void {
       lines.info({ event: 'stopped', cut });
     },
 
-    /** A connection did not reach a worker that has no descriptor left. It gets no other, so another takes its place. */
+    /** A connection did not reach a worker that has no free file descriptor. The worker gets no further connection, so it is replaced. */
     workerDeaf(number: number): void {
       const warning =
         'a connection did not reach the worker (descriptors-low), and it can receive no other: it is replaced';
@@ -39,7 +39,7 @@ export function processEvents({ lines, metrics, flushNow }: EventSink) {
       flushNow();
     },
 
-    /** A worker died, or could not start. `pauseMs`: another follows after that time; undefined: none does. */
+    /** A worker died or could not start. `pauseMs`: the time until it is restarted; undefined: it is not. */
     workerEnded(end: {
       readonly worker: number;
       readonly how: number | string;

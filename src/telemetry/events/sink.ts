@@ -1,4 +1,4 @@
-// Where events go: lines and metrics.
+// The output of events: lines and metrics.
 
 import { type DestinationStream, type LevelWithSilent, type Logger, pino } from 'pino';
 import { standardError } from '../event-output.ts';
@@ -6,19 +6,19 @@ import { createMetrics, type Metrics } from '../metrics.ts';
 
 export interface EventsOptions {
   readonly level: LevelWithSilent;
-  /** Where lines go. Default: standard error; standard output is for what a person asked to see. */
+  /** The output of lines. Default: standard error; standard output is for results. */
   readonly destination?: DestinationStream;
-  /** The number of this process where there are several: every line carries it. */
+  /** The number of this worker process, which each line contains; undefined if there is only one process. */
   readonly worker?: number;
 }
 
 export interface EventSink {
   readonly lines: Logger;
   readonly metrics: Metrics;
-  /** For a line that is complete. */
+  /** Writes a line that is already formatted. */
   readonly output: DestinationStream;
   readonly worker: number | undefined;
-  /** For lines that must not be lost, whatever happens next. */
+  /** Writes all lines at once, so that a crash cannot lose them. */
   readonly flushNow: () => void;
 }
 

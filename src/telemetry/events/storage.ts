@@ -1,9 +1,9 @@
-// The files of the stores, and the disk that they are on.
+// Events of the files of the stores, and of their disk.
 
 import { cleanText, describeCause } from '../event-lines.ts';
 import type { EventSink } from './sink.ts';
 
-/** What is free on the disk, and what must stay so, in bytes; whether callers can have something written. */
+/** The free space of the disk and the reserve, in bytes; and whether callers may cause writes. */
 export interface StorageSpace {
   readonly free: number;
   readonly floor: number;
@@ -12,7 +12,7 @@ export interface StorageSpace {
 
 export function storageEvents({ lines, metrics, flushNow }: EventSink) {
   return {
-    /** The free space was measured. `changed`: from now on callers can have something written again, or no longer. */
+    /** The free space was measured. `changed`: writes for callers became possible, or impossible. */
     storageMeasured(space: StorageSpace, changed: boolean): void {
       const { free, floor, hasRoom } = space;
       metrics.storageFree.set(free);
@@ -24,7 +24,7 @@ export function storageEvents({ lines, metrics, flushNow }: EventSink) {
         lines.error({ event: 'storage-low', ...line, warning: 'nothing is written for callers until there is space' });
     },
 
-    /** A file of the data directory was deleted or replaced, so nothing is recorded; undefined: all are in place again. */
+    /** A file of the data directory was deleted or replaced, so nothing is recorded; undefined: all files are in place again. */
     storageReplaced(file: string | undefined): void {
       metrics.storageReplaced.set(file === undefined ? 0 : 1);
       if (file === undefined) lines.info({ event: 'storage-in-place' });
@@ -36,7 +36,7 @@ export function storageEvents({ lines, metrics, flushNow }: EventSink) {
       flushNow();
     },
 
-    /** The disk failed under a file: in a statement, a sync, while pages were moved, or while it was scrubbed. */
+    /** The disk failed for a file: in a statement, a sync, a checkpoint of the write-ahead log, or the scrub. */
     storageFailed(file: string, stage: string, cause: unknown, isNews: boolean): void {
       metrics.storageFailures.inc({ file, stage });
       if (!isNews) return;
@@ -49,7 +49,7 @@ export function storageEvents({ lines, metrics, flushNow }: EventSink) {
       lines.info({ event: 'storage-writable' });
     },
 
-    /** A file can be written again by a new process only. */
+    /** Only a new process can write to the file again. */
     storageLost(file: string): void {
       lines.error({
         event: 'storage-lost',
@@ -59,7 +59,7 @@ export function storageEvents({ lines, metrics, flushNow }: EventSink) {
       flushNow();
     },
 
-    /** Something in a file cannot be: from now on nothing is written to it. */
+    /** A file is damaged: nothing is written to it from now on. */
     storageDamaged(file: string, { index, fault }: { readonly index: number | null; readonly fault: string }): void {
       metrics.storageDamaged.set({ file }, 1);
       const where = index === null ? {} : { index };
@@ -73,13 +73,13 @@ export function storageEvents({ lines, metrics, flushNow }: EventSink) {
       flushNow();
     },
 
-    /** A pass over the whole file found nothing any more: it is written again. */
+    /** A complete scrub found no more damage in the file: it is written again. */
     storageSound(file: string): void {
       metrics.storageDamaged.set({ file }, 0);
       lines.info({ event: 'storage-sound', file });
     },
 
-    /** A pass over a whole file has ended. */
+    /** A complete scrub of a file has ended. */
     storageScrubbed(file: string, entries: number, isSound: boolean): void {
       if (isSound) metrics.scrubPassed.set({ file }, Math.floor(Date.now() / 1000));
       lines.debug({ event: 'storage-scrubbed', file, entries, sound: isSound });

@@ -1,4 +1,4 @@
-// Tokens that the rules found fault with, and those that were recorded in the background.
+// Events of tokens that violate a rule, and of asynchronous recordings.
 
 import type { ErrorReason } from '../../errors.ts';
 import { cleanTask, type TaskNames } from '../event-lines.ts';
@@ -6,7 +6,7 @@ import type { EventSink } from './sink.ts';
 
 export function tokenEvents({ lines, metrics }: EventSink) {
   return {
-    /** Somebody signs two different tokens for one task: a broken issuer, or a stolen key. */
+    /** Two different tokens were signed for one task: the issuer is faulty, or its key was stolen. */
     equivocated(task: TaskNames, seenBy: 'guard' | 'ledger'): void {
       metrics.equivocations.inc({ seen_by: seenBy });
       lines.warn({ event: 'equivocation', seenBy, ...cleanTask(task) });
@@ -18,7 +18,7 @@ export function tokenEvents({ lines, metrics }: EventSink) {
       lines.debug({ event: 'level-refused', minimum });
     },
 
-    /** A token that left before its entry was recorded has its entry now, or, for `reason`, never will. */
+    /** An asynchronous recording has ended: with an entry, or, with a `reason`, without one. */
     backgroundAppend(task: TaskNames, reason: ErrorReason | undefined): void {
       metrics.backgroundAppends.inc({ outcome: reason === undefined ? 'landed' : 'failed' });
       const line = { event: 'background-append', ...cleanTask(task) };
