@@ -1,4 +1,5 @@
-// The agent behind its socket: gRPC without TLS (SPIFFE Workload Endpoint, section 3). It knows its clients by the kernel.
+// The client of the agent: gRPC without TLS over a socket (SPIFFE Workload Endpoint, section 3). The agent identifies its clients through
+// the kernel.
 
 import { connect, type Socket } from 'node:net';
 import { type Client, Code, ConnectError, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
@@ -7,27 +8,27 @@ import type { WorkloadEndpoint } from '../config/workload-api.ts';
 import { fileFault } from '../files/system-faults.ts';
 import { type JWTBundlesResponse, SpiffeWorkloadAPI, type X509SVIDResponse } from '../gen/spiffe/workload_pb.ts';
 
-/** The largest message that is read: gRPC's own default. A larger one is rejected by its length, before it is read. */
+/** The maximum size of a message, as in gRPC by default. A larger message is rejected by its length, before it is read. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 
 /**
- * Each message is complete: what it does not name is not there any more. Each stream has a connection of its own, which ends with it: an
- * agent that hangs keeps its connection open, and the one that has taken its place listens at the same path.
+ * Each message contains the complete state: what it does not name no longer exists. Each stream has its own connection, which ends with
+ * it, because an agent that hangs keeps its connection open while its successor listens at the same path.
  */
 export interface Agent {
   x509(signal: AbortSignal): AsyncIterable<X509SVIDResponse>;
   jwtBundles(signal: AbortSignal): AsyncIterable<JWTBundlesResponse>;
 }
 
-/** When an agent that says nothing is asked whether it is there. */
+/** When to send a ping to an agent that sends nothing. */
 export interface PingTimes {
-  /** After so long without a message. */
+  /** After this time without a message. */
   readonly pingMs: number;
-  /** So long later without an answer its connection is closed. */
+  /** How long to wait for the response before the connection is closed. */
   readonly pongMs: number;
 }
 
-/** gRPC in Go, in which SPIRE is written, ends a connection that asks more often than every five minutes. */
+/** The gRPC library of SPIRE (grpc-go) closes a connection with more frequent pings than every five minutes. */
 export const PING_TIMES: PingTimes = { pingMs: 360_000, pongMs: 15_000 };
 
 type WorkloadClient = Client<typeof SpiffeWorkloadAPI>;
@@ -45,7 +46,7 @@ export function agentAt(endpoint: WorkloadEndpoint, { pingMs, pongMs }: PingTime
     try {
       yield* open(createClient(SpiffeWorkloadAPI, createTransport(sessions)));
     } finally {
-      // Not `sessions.abort()`: it stops listening for the error of a session that is ending by itself, and that error would end the process.
+      // Not `sessions.abort()`, which removes the error listener of a session that is closing by itself. Its error would end the process.
       for (const socket of sockets) socket.destroy();
     }
   }
@@ -60,29 +61,29 @@ function createTransport(sessionManager: Http2SessionManager): Transport {
     baseUrl: 'http://localhost',
     sessionManager,
     readMaxBytes: MAX_MESSAGE_BYTES,
-    // What is compressed could be any size.
+    // Compressed data could decompress to any size.
     acceptCompression: [],
     interceptors: [withSecurityHeader],
   });
 }
 
-/** Without it an agent rejects: a request that somebody talked a server into making does not have it. */
+/** The agent rejects requests without this header. It is missing in a request that an attacker tricked a server into sending. */
 const withSecurityHeader: Interceptor = (next) => (request) => {
   request.header.set('workload.spiffe.io', 'true');
   return next(request);
 };
 
-/** The agent says that this process has no identity. */
+/** Whether the agent says that this process has no identity. */
 export function isDenial(error: unknown): boolean {
   return error instanceof ConnectError && error.code === Code.PermissionDenied;
 }
 
-/** To ask again in the same way is of no use. */
+/** Whether it is useless to repeat the call. */
 export function isFinal(error: unknown): boolean {
   return error instanceof ConnectError && (error.code === Code.InvalidArgument || error.code === Code.Unimplemented);
 }
 
-/** Why a stream ended, and what to do about it. */
+/** Returns why a stream ended and what to do about it. */
 export function agentFault(endpoint: WorkloadEndpoint, error: unknown): string {
   const code = systemCode(error);
   if (code !== undefined) return connectFault(endpoint, code);
@@ -107,7 +108,7 @@ function connectFault(endpoint: WorkloadEndpoint, code: string): string {
   return fileFault(endpoint.path, { code }, 'written');
 }
 
-/** The code of the system behind an error of the connection. */
+/** Returns the system's error code of a connection failure. */
 function systemCode(error: unknown): string | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if ('code' in cause && typeof cause.code === 'string' && /^E[A-Z]+$/.test(cause.code)) return cause.code;

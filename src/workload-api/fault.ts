@@ -1,4 +1,4 @@
-// What is wrong with the agent, or with what it sends, in a sentence for the operator. It quotes no key and no certificate.
+// A fault of the agent or its messages, as a sentence for the operator. It quotes no key and no certificate.
 
 export class WorkloadApiFault extends Error {
   override readonly name = 'WorkloadApiFault';

@@ -1,4 +1,4 @@
-// The keys of JWT-SVIDs by trust domain, as the agent has them now.
+// The keys of JWT-SVIDs by trust domain, as received from the agent.
 
 import type { WorkloadEndpoint } from '../config/workload-api.ts';
 import type { JWTBundlesResponse } from '../gen/spiffe/workload_pb.ts';
@@ -16,9 +16,9 @@ export interface JwtBundlesPorts {
 export class JwtBundles {
   readonly #ports: JwtBundlesPorts;
   readonly #stream: KeptStream<JWTBundlesResponse>;
-  /** By SPIFFE ID of the trust domain; undefined: none came yet. */
+  /** Keyed by the SPIFFE ID of the trust domain; undefined before the first message. */
   #bundles: JWTBundlesResponse['bundles'] | undefined;
-  /** Why there is no stream; undefined: there is one. */
+  /** Why the stream is down; undefined while it is up. */
   #down: string | undefined = 'the agent has not answered yet';
   #changed = Promise.withResolvers<void>();
 
@@ -33,8 +33,8 @@ export class JwtBundles {
   }
 
   /**
-   * The JWK Set of a trust domain; undefined: the agent names none. While there is no stream nothing is known: WorkloadApiFault,
-   * so that who asks goes on with what it has. The first question opens the stream, and is answered when that has answered.
+   * Returns the JWK Set of a trust domain; undefined if the agent names none. Throws WorkloadApiFault while the stream is down, so that
+   * callers continue with the keys that they have. The first call opens the stream and waits for its first message.
    */
   async read(trustDomain: string): Promise<Uint8Array | undefined> {
     const isFirst = this.#bundles === undefined;

@@ -1,15 +1,18 @@
-// One stream of the agent that is opened again whenever it ends, with growing pauses (SPIFFE Workload API, section 4.2).
+// Keeps a stream of the agent open: reopens it whenever it ends, after growing pauses (SPIFFE Workload API, section 4.2).
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { WorkloadApiFault } from './fault.ts';
 
 export interface StreamTimes {
-  /** Before the second try. Each further pause is twice as long, up to the longest; of each a random half may be left out. */
+  /**
+   * The pause before the second attempt. Each further pause is twice as long, up to the longest; a random part of up to one half is
+   * subtracted.
+   */
   readonly firstPauseMs: number;
   readonly longestPauseMs: number;
-  /** The first message has to come within this time: an agent answers at once. */
+  /** The time limit for the first message. */
   readonly firstMessageMs: number;
-  /** Between two messages, which are read no faster: to judge one takes a while, and an agent may send them without an end. */
+  /** The minimum time between the processing of two messages, because each takes time and an agent may send them without end. */
   readonly betweenMs: number;
 }
 
@@ -24,17 +27,17 @@ export type StreamName = 'x509' | 'jwt';
 
 /** Called for the state of a stream. */
 export interface StreamEvents {
-  /** It brings messages again. */
+  /** The stream receives messages again. */
   workloadApiUp(stream: StreamName): void;
-  /** It ended, or cannot be opened. `isNews`: it differs from the last report. */
+  /** The stream ended or cannot be opened. `isNews`: the failure differs from the last report. */
   workloadApiDown(stream: StreamName, why: string, isNews: boolean): void;
 }
 
 export interface StreamPorts<Message> {
   readonly open: (signal: AbortSignal) => AsyncIterable<Message>;
-  /** A message came. What it throws ends the stream. */
+  /** Called for each message. An exception ends the stream. */
   readonly onMessage: (message: Message) => void;
-  /** The stream ended, or could not be opened. It is opened again. */
+  /** Called when the stream ended or could not be opened. It will be reopened. */
   readonly onDown: (error: unknown) => void;
   readonly times: StreamTimes;
 }
@@ -49,12 +52,12 @@ export class KeptStream<Message> {
     this.#ports = ports;
   }
 
-  /** Opens the stream, once. */
+  /** Opens the stream. Call it once. */
   start(): void {
     this.#running ??= this.#run();
   }
 
-  /** Opens the stream anew: nothing has come for too long. */
+  /** Reopens the stream, because nothing was received for too long. */
   renew(): void {
     this.#attempt.abort(new WorkloadApiFault('the agent has been silent for too long'));
   }
@@ -71,10 +74,10 @@ export class KeptStream<Message> {
     for (let failures = 0; !signal.aborted; failures++) {
       const begunMs = performance.now();
       await this.#read();
-      // One that lived is no failure; one that ends again and again is, whatever it sent.
+      // The end of a long-lived stream is not a failure; short-lived streams are, whatever they delivered.
       if (performance.now() - begunMs > times.longestPauseMs) failures = 0;
       const pauseMs = Math.min(times.firstPauseMs * 2 ** Math.min(failures, 20), times.longestPauseMs);
-      await pause(pauseMs * (0.5 + Math.random() / 2), undefined, { signal, ref: false }).catch(() => {}); // It was stopped.
+      await pause(pauseMs * (0.5 + Math.random() / 2), undefined, { signal, ref: false }).catch(() => {}); // It rejects when stopped.
     }
   }
 

@@ -1,5 +1,5 @@
-// From a message of the agent to what a server needs: certificate, key, and the CAs of each trust domain. What is wrong with the
-// service's own identity rejects the whole message; what is wrong with a federated bundle, that bundle alone.
+// Converts a message of the agent into certificate, key, and the CAs of each trust domain. A fault in the service's own identity rejects
+// the whole message; a fault in a federated bundle rejects that bundle only.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
@@ -13,25 +13,25 @@ import type { X509SVID, X509SVIDResponse } from '../gen/spiffe/workload_pb.ts';
 import { isSpiffeId, isWorkloadId, trustDomainOf } from '../token/index.ts';
 import { WorkloadApiFault } from './fault.ts';
 
-/** An identity of the service, and whom it knows. */
+/** The identity of the service, and the CAs of the trust domains that it accepts. */
 export interface Identity {
   readonly spiffeId: string;
   readonly texts: TlsTexts & { readonly bundles: ReadonlyMap<string, string> };
-  /** Milliseconds since 1970: when the first certificate of its chain ends. */
+  /** When all certificates of the chain are valid, in milliseconds since the epoch. */
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
-  /** A sentence for each federated bundle that is not used. */
+  /** A sentence for each unusable federated bundle. */
   readonly problems: readonly string[];
 }
 
-/** Of a chain, or of a bundle. */
+/** The maximum of a chain and of a bundle. */
 const MAX_CERTIFICATES = 100;
-/** Of all federated bundles. To read and use so many holds the event loop for some 50 ms. */
+/** The maximum of all federated bundles. To read and use this many blocks the event loop for about 50 ms. */
 const MAX_FEDERATED_CERTIFICATES = 200;
-/** A message with more of them is rejected unread. */
+/** A message with more federated bundles is rejected unread. */
 const MAX_FEDERATED_BUNDLES = 1_000;
 
-/** WorkloadApiFault where the message cannot be used. */
+/** Throws WorkloadApiFault if the message is invalid. */
 export function readUpdate(
   response: X509SVIDResponse,
   { svid: choice, address }: Pick<WorkloadApiConfig, 'svid' | 'address'>,
@@ -54,7 +54,7 @@ export function readUpdate(
   }
   const problems: string[] = [];
   const federated = readFederated(response.federatedBundles, trustDomainOf(spiffeId), nowMs, problems);
-  // With several trust domains only intermediates that are held count, and these are those that neighbours have too.
+  // With several trust domains only stored intermediates are used, and these are the ones that neighbours share.
   const steps = federated.size > 0 ? intermediates.filter(isStep) : [];
   const all = new Map([[trustDomainOf(spiffeId), [...own, ...steps]], ...federated]);
   const bundles = new Map([...all].map(([domain, cas]) => [domain, pemOf(cas)]));
@@ -80,7 +80,7 @@ function choose(svids: readonly X509SVID[], choice: WorkloadApiConfig['svid']): 
   );
 }
 
-/** DER, one after another. */
+/** Reads concatenated certificates in DER. */
 function readCertificates(bytes: Uint8Array, what: string): readonly X509Certificate[] {
   let found: readonly X509Certificate[];
   try {
@@ -94,7 +94,7 @@ function readCertificates(bytes: Uint8Array, what: string): readonly X509Certifi
   return found;
 }
 
-/** CAs of a trust domain. At least one must be in force, because TLS would accept no certificate with the others. */
+/** Returns the CAs of a trust domain. At least one must be valid now, because TLS would accept no certificate with the others. */
 function readBundle(bytes: Uint8Array, what: string, nowMs: number): readonly X509Certificate[] {
   const cas = readCertificates(bytes, what);
   if (cas.some((ca) => isInForce(termOf(ca), nowMs))) return cas;
@@ -102,8 +102,8 @@ function readBundle(bytes: Uint8Array, what: string, nowMs: number): readonly X5
 }
 
 /**
- * The smallest bundles first: who is federated with decides about the size of its own, and must not displace others by it. One that cannot be
- * used counts as a certificate.
+ * Reads the smallest bundles first: a federated trust domain determines the size of its own bundle, which must not displace those of
+ * others. An unusable bundle counts as one certificate.
  */
 function readFederated(
   bundles: Readonly<Record<string, Uint8Array>>,
@@ -156,14 +156,14 @@ function readKey(bytes: Uint8Array, leaf: X509Certificate): string {
   try {
     key = createPrivateKey({ key: Buffer.from(bytes), format: 'der', type: 'pkcs8' });
   } catch {
-    // The error of the library is about bytes of the key.
+    // The error of the library contains bytes of the key.
     throw new WorkloadApiFault('the key of the X.509-SVID is not PKCS #8 in DER');
   }
   if (!leaf.checkPrivateKey(key)) throw new WorkloadApiFault('the key is not that of the X.509-SVID');
   return key.export({ format: 'pem', type: 'pkcs8' }).toString();
 }
 
-/** TLS may reject what is sound, such as a key of a kind that it does not know. */
+/** Creates a TLS context, because TLS may reject valid certificates, such as one with a key of an unknown kind. */
 function demandUsable({
   cert,
   key,
@@ -180,7 +180,7 @@ function demandUsable({
   }
 }
 
-/** What signs itself is an end, and only the bundle names ends. */
+/** Whether a certificate is an intermediate. A self-signed certificate is a root, and only the bundle names roots. */
 function isStep(certificate: X509Certificate): boolean {
   return !certificate.checkIssued(certificate);
 }

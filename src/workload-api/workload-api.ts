@@ -1,4 +1,4 @@
-// The identity of the service from a Workload API agent: received and replaced by a stream, kept while the agent is unavailable,
+// The identity of the service from a Workload API agent. A stream delivers and replaces it. It is kept while the agent is unavailable,
 // and dropped when it expires or the agent revokes it.
 
 import type { WorkloadApiConfig } from '../config/workload-api.ts';
@@ -8,39 +8,39 @@ import { JwtBundles } from './jwt-bundles.ts';
 import { KeptStream, STREAM_TIMES, type StreamEvents, type StreamName, type StreamTimes } from './kept-stream.ts';
 import { type Identity, readUpdate } from './read-update.ts';
 
-/** Called for what the agent does. */
+/** Called for events of the agent. */
 export interface WorkloadApiEvents extends StreamEvents {
-  /** A message cannot be used: what came before stays in force. */
+  /** A message is invalid: the previous state stays in use. */
   workloadApiRejected(stream: StreamName, why: string): void;
-  /** From here on this is the identity of the service. */
+  /** This is the identity of the service from now on. */
   svidInForce(
     identity: Pick<Identity, 'spiffeId' | 'notAfterMs' | 'problems'> & { trustDomains: readonly string[] },
   ): void;
-  /** It has none any more: it expired, or was taken back. */
+  /** The service has no identity any more: it expired or was revoked. */
   svidLost(why: string): void;
 }
 
 export interface WorkloadApiTimes extends StreamTimes, PingTimes {
-  /** For how long a start waits for the first identity. */
+  /** How long a start waits for the first identity, in milliseconds. */
   readonly startMs: number;
   /** How long an agent may report no identity before the current one is dropped, because the agent may just have started. */
   readonly denialMs: number;
-  /** Between looks at what time has done. */
+  /** The interval at which expiry is checked, in milliseconds. */
   readonly lookMs: number;
 }
 
 export interface WorkloadApiPorts {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
   readonly events: WorkloadApiEvents;
   readonly times?: Partial<WorkloadApiTimes>;
 }
 
 const TIMES: WorkloadApiTimes = { ...STREAM_TIMES, ...PING_TIMES, startMs: 15_000, denialMs: 30_000, lookMs: 1_000 };
-/** Between two streams that are opened because nothing has come for too long. */
+/** The minimum time between two streams that are opened because nothing was received for too long. */
 const RENEW_MS = 60_000;
 
-/** Called for the identity that is in force from here on; undefined: there is none. */
+/** Called with each new identity; undefined: there is none. */
 export type OnIdentity = (identity: Identity | undefined) => void;
 
 export class WorkloadApi {
@@ -53,11 +53,11 @@ export class WorkloadApi {
   readonly #first = Promise.withResolvers<void>();
   #identity: Identity | undefined;
   #onIdentity: OnIdentity = () => undefined;
-  /** Why there is no stream; undefined: there is one. */
+  /** Why the stream is down; undefined while it is up. */
   #down: string | undefined = 'it has not answered';
   #rejected: string | undefined;
   #deniedSinceMs: number | undefined;
-  /** Whether the first identity is waited for as long as it takes. */
+  /** Whether the start waits for the first identity without a limit. */
   #isPatient = false;
   #renewedMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
@@ -75,11 +75,11 @@ export class WorkloadApi {
     });
     const { events } = ports;
     this.#jwt = new JwtBundles({ agent: this.#agent, endpoint: config.endpoint, events, times: this.#times });
-    // Waiting code gets the error; without waiting code it is not an unhandled rejection.
+    // A waiting caller gets the error. Without one it must not become an unhandled rejection.
     this.#first.promise.catch(() => undefined);
   }
 
-  /** Opens the stream, and waits for the first identity: as long as it takes, or briefly. WorkloadApiFault where none comes. */
+  /** Opens the stream and waits for the first identity, for `startMs` or without a limit. Throws WorkloadApiFault if none arrives. */
   async start(wait: 'briefly' | 'as long as it takes' = 'briefly'): Promise<void> {
     this.#isPatient = wait !== 'briefly';
     this.#timer = setInterval(() => this.look(), this.#times.lookMs).unref();
@@ -94,7 +94,7 @@ export class WorkloadApi {
     }
   }
 
-  /** The identity in force; undefined: there is none. */
+  /** The current identity; undefined if there is none. */
   get identity(): Identity | undefined {
     return this.#identity;
   }
@@ -104,7 +104,7 @@ export class WorkloadApi {
     this.#onIdentity = onIdentity;
   }
 
-  /** The keys of JWT-SVIDs. The stream begins with the first question. */
+  /** The keys of JWT-SVIDs. Their stream is opened by the first read. */
   get jwtBundles(): JwtBundles {
     return this.#jwt;
   }
@@ -120,7 +120,7 @@ export class WorkloadApi {
       );
       return;
     }
-    // An agent renews at half of the life or before (SPIRE).
+    // An agent renews an identity after half of its lifetime or earlier (SPIRE).
     const overdueMs = identity.notAfterMs - (identity.notAfterMs - identity.notBeforeMs) / 6;
     if (nowMs < overdueMs || this.#down !== undefined || performance.now() - this.#renewedMs < RENEW_MS) return;
     this.#renewedMs = performance.now();
@@ -152,7 +152,7 @@ export class WorkloadApi {
     this.#first.resolve();
     if (isSame) return;
     this.#onIdentity(next);
-    // Not the whole of it: the key is no business of events.
+    // Not all members, because events must not contain the key.
     const { spiffeId, notAfterMs, problems, texts } = next;
     events.svidInForce({ spiffeId, notAfterMs, problems, trustDomains: [...texts.bundles.keys()] });
   }
@@ -181,7 +181,7 @@ export class WorkloadApi {
   }
 }
 
-/** Equal names: nothing has changed. */
+/** Returns a text that is equal for identities without a difference. */
 function nameOf({ texts: { cert, clientCa, bundles }, problems }: Identity): string {
   return JSON.stringify([cert, clientCa, [...bundles], problems]);
 }
