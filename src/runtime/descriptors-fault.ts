@@ -1,7 +1,7 @@
-// A process without a free file descriptor. The error can come from any code, even from the module loader, so it is reported
-// where a run of the program ends. Nothing else is loaded for it.
+// Handles a process without a free file descriptor. The error can come from any code, even from the module loader, so it is handled where
+// the program ends, and this file imports nothing.
 
-/** A sentence for the operator; undefined where the error, or what caused it, is about something else. */
+/** Returns a sentence for the operator; undefined if the error and its causes have another reason. */
 export function descriptorsFault(error: unknown): string | undefined {
   for (let at = error, depth = 0; at instanceof Error && depth < MAX_CAUSES; at = at.cause, depth++) {
     const code = 'code' in at ? at.code : undefined;

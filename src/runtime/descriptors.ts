@@ -7,28 +7,34 @@ import type { Config } from '../config/index.ts';
 import { StartError } from '../data-directory/data-dir.ts';
 
 /**
- * What one process has open besides connections: 48 when it is idle (threads of Node and of the stores, databases, the log, the
- * port), and 16 for what comes and goes: files that are read again, marks that are written, metrics, pages that SQLite moves.
+ * What one process needs besides connections: 48 when it is idle (threads of Node and of the stores, databases, the log, the port), and
+ * 16 for temporary use: reading files again, writing marks, metrics, and checkpoints of SQLite.
  */
 const OWN_DESCRIPTORS = 64;
-/** Of these, so many are free before new connections are rejected, whatever has used up the others. */
+/** If fewer of these are free, new connections are rejected, whatever uses the others. */
 const KEPT_FREE = 12;
-/** As few as ECT_MAX_CONNECTIONS allows. */
+/** The minimum of ECT_MAX_CONNECTIONS. */
 const LEAST_CONNECTIONS = 16;
-/** Credentials of AWS are asked for over connections of their own. */
+/** Credentials of AWS are fetched over separate connections. */
 const CREDENTIAL_SOCKETS = 4;
-/** One for each master of a cluster that is not too large; old ones, and those to Sentinels, are there for a moment. */
+/**
+ * One for each master of a cluster of moderate size; connections that are being replaced, and those to Sentinels, are open for a short
+ * time.
+ */
 const REDIS_SOCKETS = 16;
 
-/** How many connections the descriptors allow, and what is to be said of that. */
+/** How many connections the file descriptors allow, and a warning if needed. */
 export interface DescriptorRoom {
   readonly connections: number;
   readonly connectionsPerAddress: number;
-  /** Fewer than the settings say: what the operator can do. */
+  /** Set if there are fewer than the settings say: what the operator can do. */
   readonly warning: string | undefined;
 }
 
-/** What connections may use. StartError where that is less than the least. `limit` is undefined where the system does not tell it. */
+/**
+ * Returns the number of file descriptors for connections. Throws StartError if it is less than the minimum. `limit` is undefined if the
+ * system does not report it.
+ */
 export function descriptorRoom(
   { limits, signer, postgres, redis }: Pick<Config, 'limits' | 'signer' | 'postgres' | 'redis'>,
   limit: number | undefined,
@@ -56,7 +62,7 @@ export function descriptorRoom(
   };
 }
 
-/** The limit of this process; undefined where the system does not tell it, or there is none. */
+/** Returns the limit of this process; undefined if the system does not report it or there is none. */
 export function descriptorLimit(): number | undefined {
   try {
     return limitIn(readFileSync('/proc/self/limits', 'utf8'));
@@ -70,15 +76,17 @@ function limitIn(limits: string): number | undefined {
   return soft === undefined ? undefined : Number(soft);
 }
 
-/** How many are left. */
+/** The number of free file descriptors. */
 export interface FreeDescriptors {
   readonly free: number;
   readonly limit: number;
 }
 
 /**
- * Asks the system; undefined where it does not tell. None are left where not even the question could be asked.
- * @internal Exported because the rule is tested by itself.
+ * Reads the number of free file descriptors; undefined if the system does not report it. If even this read fails for lack of one, there
+ * are none.
+ *
+ * @internal Exported because the rule has tests of its own.
  */
 export async function freeDescriptors(): Promise<FreeDescriptors | undefined> {
   try {
@@ -92,38 +100,40 @@ export async function freeDescriptors(): Promise<FreeDescriptors | undefined> {
   }
 }
 
-/** The limit as it was when the process could still ask. */
+/** The limit at the start, when it could certainly be read. */
 const LIMIT_AT_START = descriptorLimit() ?? 0;
 
-/** Whether an error says that this process (EMFILE), or the system (ENFILE), has no descriptor left. */
+/** Whether an error says that this process (EMFILE) or the system (ENFILE) has no free file descriptor. */
 function isShortage(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE');
 }
 
 export interface WatchedConnections {
-  /** As many may be open as long as nothing else uses up descriptors. */
+  /** The maximum number of connections while nothing else uses up file descriptors. */
   readonly most: number;
-  /** How many are open. */
+  /** Returns the number of open connections. */
   readonly open: () => number;
-  /** Takes no more than that. */
+  /** Sets the maximum number of connections. */
   readonly limit: (most: number) => void;
 }
 
 export interface DescriptorWatchOptions {
-  /** Undefined: this process keeps none. */
+  /** Undefined: this process has no connections. */
   readonly connections: WatchedConnections | undefined;
-  /** Called after each check: `isLow` if the reserve itself is being used, `changed` if that has changed. */
+  /** Called after each check. `isLow`: the reserve is being used; `changed`: `isLow` has changed. */
   readonly onMeasured: (measured: FreeDescriptors & { readonly isLow: boolean }, changed: boolean) => void;
   readonly measure?: () => Promise<FreeDescriptors | undefined>;
   readonly intervalMs?: number;
 }
 
-/** Looks every second: where something else uses up descriptors, connections get fewer, so that the reserve stays. */
+/**
+ * Checks every second. If something else uses up file descriptors, the maximum of connections is lowered, so that the reserve remains.
+ */
 export class DescriptorWatch {
   readonly #options: DescriptorWatchOptions;
   readonly #timer: NodeJS.Timeout;
   #isLow = false;
-  /** What the look before came to. */
+  /** The result of the previous check. */
   #before = Number.POSITIVE_INFINITY;
 
   constructor(options: DescriptorWatchOptions) {
@@ -138,7 +148,7 @@ export class DescriptorWatch {
     const measured = await measure();
     if (measured === undefined) return;
     if (connections !== undefined) this.#limit(connections, measured.free - KEPT_FREE);
-    // With hysteresis, so that the event is not reported again and again.
+    // With hysteresis, so that the event is not reported repeatedly.
     const isLow = this.#isLow ? measured.free < KEPT_FREE : measured.free < KEPT_FREE / 2;
     const changed = isLow !== this.#isLow;
     this.#isLow = isLow;
@@ -149,7 +159,7 @@ export class DescriptorWatch {
     clearInterval(this.#timer);
   }
 
-  /** Connections come and go during a look: fewer are taken only where two looks agree. */
+  /** Connections open and close during a check, so the maximum is lowered only if two checks agree. */
   #limit({ most, open, limit }: WatchedConnections, spare: number): void {
     const now = Math.max(LEAST_CONNECTIONS, Math.min(most, open() + spare));
     limit(Math.max(now, Math.min(this.#before, most)));

@@ -1,31 +1,31 @@
-// The end of a service: one sequence, whether it is asked to stop, or its start failed or was broken off half way.
+// The shutdown of a service: the same sequence after a stop signal, and after a start that failed or was interrupted.
 
-/** How long calls in progress may take after a stop signal. */
+/** How long calls in flight may take after a stop signal, in milliseconds. */
 export const GRACE_MS = 10_000;
 
-/** How long everything else may take. */
+/** How long everything else may take, in milliseconds. */
 export const LATE_MS = 3_000;
 
-/** When a supervisor ends a worker that should have ended by itself. */
+/** After this time a supervisor kills a worker that has not exited, in milliseconds. */
 export const KILL_MS = GRACE_MS + LATE_MS + 1_000;
 
-/** In this order, whatever the order in which a start began them. */
+/** The steps in their order, which does not depend on the order in which the start began them. */
 const STEPS = [
-  // Files that change are put in force no more, and no certificate is watched.
+  // Changed files are no longer applied, and certificates are no longer watched.
   'reload',
-  // Health says NOT_SERVING, no connection is taken, calls in flight are answered; after the grace they are cut off.
+  // Health says NOT_SERVING, no connection is accepted, calls in flight may finish; after the grace period they are aborted.
   'calls',
-  // Nothing asks the stores or the disk in the background.
+  // No background work reads the stores or the disk any more.
   'watches',
-  // Tokens that left before their entries: those that are on their way are written. The others are for the next start.
+  // Pending recordings that are being written are completed. The others are left to the next start.
   'recordings',
-  // No key is rotated or certified; signers are closed.
+  // No key is rotated or certified any more; signers are closed.
   'keys',
-  // What waits for a commit is committed.
+  // Waiting entries are committed.
   'ledger',
-  // What time it is trusted to be is kept for the next process.
+  // The trusted time is stored for the next process.
   'clock',
-  // Pages are moved, the mark is synced, files are closed.
+  // SQLite moves its pages, the mark is synced, files are closed.
   'stores',
   // From here on another service may own the data directory.
   'directory',
@@ -35,14 +35,14 @@ const STEPS = [
 
 export type Step = (typeof STEPS)[number];
 
-/** The service did not end in time. What is left of it holds the process. */
+/** The service did not stop in time. Remaining work keeps the process alive. */
 export class StopLate extends Error {
   override readonly name = 'StopLate';
 }
 
 type End = (graceMs: number) => unknown;
 
-/** What is to be ended of one service. */
+/** The parts of one service that must be ended. */
 export class Shutdown {
   readonly #ends = new Map<Step, End[]>();
   readonly #lateMs: number;
@@ -53,7 +53,7 @@ export class Shutdown {
     this.#lateMs = lateMs;
   }
 
-  /** To be said of everything that needs an end, as soon as it has begun. Within a step, what began last ends first. */
+  /** Registers the end of a part. Call it as soon as the part has begun. Within a step the last part that began ends first. */
   at(step: Step, end: End): void {
     const ends = this.#ends.get(step);
     if (ends === undefined) this.#ends.set(step, [end]);
@@ -61,15 +61,15 @@ export class Shutdown {
   }
 
   /**
-   * Goes through all steps, whatever fails in one of them, and rejects with the first failure. StopLate where it takes
-   * longer than the grace and `lateMs`. Asked again, it is the same run.
+   * Runs all steps, even if one fails. Rejects with the first failure, or with StopLate after the grace period and `lateMs`. A second
+   * call returns the result of the first.
    */
   run(graceMs: number): Promise<void> {
     this.#running ??= this.#runOnce(graceMs);
     return this.#running;
   }
 
-  /** Waits until every step of the run has finished, also one that was late, and for `ms` at most. */
+  /** Waits until all steps have finished, also after StopLate, for at most `ms`. */
   async finished(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, ms);

@@ -1,25 +1,25 @@
-// What signals ask of the process: to stop (SIGTERM, SIGINT), to read its files anew (SIGHUP), to replace its workers (SIGUSR2).
+// The signals of the process: stop (SIGTERM, SIGINT), reload the files (SIGHUP), replace the workers (SIGUSR2).
 
 import { closeSync, openSync } from 'node:fs';
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 /**
- * Within this time the same request may arrive several times: a terminal signals the whole group, and npm and the supervisor
- * forward what they get. Only a later signal is a person who does not want to wait.
+ * Within this time the same request may arrive several times: a terminal signals the whole process group, and npm and the supervisor
+ * forward signals. Only a later signal means that a person does not want to wait.
  */
 const SAME_REQUEST_MS = 1_000;
 
 export interface SignalHandlers {
-  /** A signal to stop that comes later than the first request: calls in flight are not waited for. */
+  /** Called for a stop signal after the first request: calls in flight are not waited for. */
   readonly stopNow?: () => void;
-  /** SIGHUP. Who handles it is stopped where its terminal went away; a process that never had one is only asked to reload. */
+  /** Called for SIGHUP. If the process had a terminal which has closed, it stops instead; a process without a terminal only reloads. */
   readonly reload?: () => void;
-  /** SIGUSR2. */
+  /** Called for SIGUSR2. */
   readonly replace?: () => void;
 }
 
-/** From when it is made, none of these signals ends the process by itself. */
+/** Handles the signals. While this object exists, none of them ends the process by itself. */
 export class Signals {
   readonly #stop = new AbortController();
   readonly #hadTerminal = hasTerminal();
@@ -38,13 +38,15 @@ export class Signals {
     return this.#stop.signal;
   }
 
-  /** Instead of the handlers before. Until there are some, files are being read anyway, and there is nothing to replace. */
+  /**
+   * Replaces the handlers. Before the first call no handler is needed: files are being read anyway, and there are no workers to replace.
+   */
   handle(handlers: SignalHandlers): void {
     this.#handlers = handlers;
     if (this.#isHungUp && handlers.reload !== undefined) this.askToStop();
   }
 
-  /** As the first signal does. */
+  /** Acts as the first stop signal does. */
   askToStop(): void {
     this.#firstAtMs ??= performance.now();
     this.#stop.abort();
@@ -64,7 +66,7 @@ export class Signals {
   }
 }
 
-/** Whether the process has a controlling terminal: it can be opened for as long as it is there. */
+/** Whether the process has a controlling terminal, which can then be opened. */
 function hasTerminal(): boolean {
   try {
     closeSync(openSync('/dev/tty', 'r'));
@@ -75,9 +77,9 @@ function hasTerminal(): boolean {
 }
 
 /**
- * npm forwards SIGTERM and SIGINT only: any other signal ends npm and would leave the service without a parent. `npx ect` puts a
- * shell in between as well, which npm signals instead of this program. So where a script of npm is this program, the end of
- * its parent counts as a signal to stop.
+ * npm forwards only SIGTERM and SIGINT. Any other signal ends npm, and would leave the service without a parent. `npx ect` also starts a
+ * shell in between, which gets the signals instead of this program. So if this program is a script of npm, the end of its parent counts
+ * as a stop signal.
  */
 export function onEndOfNpm(stop: () => void, env = process.env): void {
   if (!isScriptOfNpm(env['npm_lifecycle_script'])) return;
@@ -93,8 +95,8 @@ export function onEndOfNpm(stop: () => void, env = process.env): void {
 const PARENT_CHECK_MS = 200;
 
 /**
- * `ect serve`, `ect-authority serve`, or `node src/main.ts serve`, maybe by `exec`. What a script puts into the background is to
- * outlive npm.
+ * Whether a script runs this program in the foreground: `ect serve`, `ect-authority serve`, or `node src/main.ts serve`, possibly with
+ * `exec`. A script that puts it into the background wants it to outlive npm.
  */
 function isScriptOfNpm(script = ''): boolean {
   const isThisProgram = /^(?:exec +)?(?:node +(?:\S*\/)?src\/main\.ts|\W*ect(?:-authority)?)(?![\w-])/.test(script);

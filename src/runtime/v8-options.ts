@@ -1,40 +1,41 @@
-// The options of V8 that a service runs with, so that it stays as large as it is and its pauses stay short. V8 lets the young
-// generation of the heap grow with the load, to 128 MB on a large machine, and lets garbage of four times what lives
-// gather in the old one; it hardly gives either back. What a call leaves behind is dead long before, so the room buys nothing that could be measured.
+// The V8 options of a service. They keep its memory constant and its pauses short. By default V8 lets the young generation grow with the
+// load, to 128 MB on a large machine, and lets the old generation grow to four times its live objects; it hardly returns either. Objects
+// of a call are garbage long before that, so the larger heap has no measurable benefit.
 
 const OPTIONS = [
-  // V8 guesses from one busy moment which objects will live long, and from then on makes all of their kind in the old
-  // generation, though most are garbage at once: a quarter of all CPU went into collecting that one.
+  // V8 predicts from one busy moment which objects live long, and from then on allocates all of that kind in the old generation, although
+  // most are garbage soon: a quarter of all CPU time went into collecting it.
   '--no-allocation-site-pretenuring',
-  // MiB of one of the two halves of the young generation.
+  // The size of each half of the young generation, in MiB.
   '--max-semi-space-size=16',
-  // The old generation is collected when it has grown by so many percent of what lived after the last time.
+  // The old generation is collected when it has grown by this percentage of its last live size.
   '--heap-growing-percent=50',
-  // Threads that collect garbage, and compile, beside the event loop. Where cores are few, V8's four take them from
-  // it; a single one comes so late that more garbage gathers.
+  // The threads for garbage collection and compilation, besides the event loop. On few cores V8's default of four takes CPU from the
+  // event loop; a single one collects too late.
   '--v8-pool-size=2',
 ] as const;
 
-/** What a process looks like from here. */
+/** The parts of `process` that are used here. */
 type Process = Pick<NodeJS.Process, 'argv' | 'channel' | 'env' | 'execArgv' | 'execPath' | 'execve' | 'platform'>;
 
 /**
- * The options, but for those that were said: `--max-semi-space-size=16`.
+ * Returns the options, except those in `said`: `--max-semi-space-size=16`.
+ *
  * @internal Exported because benchmarks start processes with the same options.
  */
 export function v8Options(said: readonly string[] = []): readonly string[] {
   return OPTIONS.filter((option) => !said.some((other) => other.includes(nameOf(option))));
 }
 
-/** What an option is about, whichever value it gives. */
+/** Returns the name of an option, without its value. */
 function nameOf(option: string): string {
   return option.replace(/^--(?:no-)?|=.*$/g, '');
 }
 
 /**
- * Starts this program anew with the options, under the same process id, and does not return; V8 takes them at its own start
- * only. Returns where the operator or a supervisor has said all of them (workers inherit them), and where the system or a
- * parent that talks to this process over a channel does not allow it: then the service runs without.
+ * Restarts this program with the options, under the same process id, and does not return; V8 reads them only at its start. Returns if all
+ * of them are set already (workers inherit them), or if the system, or a parent with a channel to this process, does not allow the
+ * restart: then the service runs without them.
  */
 export function runWithV8Options(self: Process): void {
   const { argv, channel, env, execArgv, execPath, execve, platform } = self;
