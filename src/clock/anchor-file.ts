@@ -21,7 +21,7 @@ export function readAnchor(path: string): Anchor | undefined {
     const { sum, ...anchor } = JSON.parse(readStart(path, BYTES).toString('utf8')) as Anchor & {
       readonly sum?: unknown;
     };
-    // Releases before this one wrote none.
+    // Earlier releases wrote no checksum.
     if (sum !== undefined && sum !== sumOf(anchor)) return undefined;
     const isSound = typeof anchor.bootId === 'string' && MEMBERS.every((member) => isTime(anchor[member]));
     return isSound ? anchor : undefined;

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import type { ClockReading } from './trusted-time.ts';
 
-/** Readings that take longer were interrupted, so that their parts are of different moments. */
+/** A reading that takes longer was interrupted, so its parts are of different times. */
 const AT_ONCE_MS = 50;
 const MAX_ATTEMPTS = 5;
 
