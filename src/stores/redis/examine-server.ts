@@ -1,26 +1,26 @@
-// Whether a server can be trusted to remember: asked on each new connection, which after a failover leads to another server, and
-// every second from then on.
+// Checks whether a server can be trusted to keep data. Called for each new connection, which after a failover leads to another server,
+// and every second after that.
 
 import { RedisAway, UnfitRedis } from './failures.ts';
 
-/** What a server is expected to be: `cluster` is a master of one, `cluster-member` any node. */
+/** The expected kind of server: `cluster` is a master of a cluster, `cluster-member` any of its nodes. */
 export type ServerKind = 'server' | 'sentinel' | 'cluster' | 'cluster-member';
 
-/** What INFO says of a server that can be used. */
+/** The facts about a usable server, from INFO. */
 export interface ServerFacts {
-  /** Of this process of the server: another one after a restart. */
+  /** Identifies this process of the server. It changes with each restart. */
   readonly runId: string;
-  /** What an operator should know. */
+  /** Warnings for the operator. */
   readonly warnings: readonly string[];
 }
 
-/** The sections that the answer is in. */
+/** The sections of INFO that are needed. */
 export const INFO_SECTIONS = ['server', 'replication', 'memory', 'persistence'] as const;
 
-/** The oldest major version that the scripts are tried with. */
+/** The oldest major version that the scripts are tested with. */
 const OLDEST_MAJOR = 7;
 
-/** Throws UnfitRedis with the next step, or RedisAway where it is so for now. */
+/** Throws UnfitRedis with the remedy, or RedisAway if the state is temporary. */
 export function examineServer(info: string, kind: ServerKind): ServerFacts {
   const found = new Map(
     info.split(/\r?\n/).flatMap((line) => {
@@ -38,7 +38,7 @@ export function examineServer(info: string, kind: ServerKind): ServerFacts {
 }
 
 function rejectUnfit(found: ReadonlyMap<string, string>, kind: ServerKind): void {
-  // Valkey renamed it in version 8.
+  // Valkey renamed the field in version 8.
   const mode = found.get('redis_mode') ?? found.get('server_mode');
   if (mode === 'sentinel') throw new UnfitRedis('ECT_REDIS_URL leads to a Sentinel: name it in ECT_REDIS_SENTINELS.');
   const isCluster = kind === 'cluster' || kind === 'cluster-member';

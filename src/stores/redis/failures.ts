@@ -1,19 +1,19 @@
-// What a failure of Redis means to us. The server's own sentence stays in `cause`; the command, which the driver attaches to its
-// errors (with a password, for one), goes nowhere.
+// Maps errors of Redis to reasons. The message of the server stays in `cause`. The command, which the driver attaches to its errors and
+// which may contain a password, is dropped.
 
 import { EctError, reject } from '../../errors.ts';
 
-/** The server cannot be used as it is, until an operator acts. The message says what to do, and holds no secret. */
+/** The server cannot be used until an operator acts. The message says what to do, and contains no secret. */
 export class UnfitRedis extends Error {
   override readonly name = 'UnfitRedis';
 }
 
-/** There is no connection to the server, or none any more. It is tried again. */
+/** There is no connection to the server. Connecting is repeated. */
 export class RedisAway extends Error {
   override readonly name = 'RedisAway';
 }
 
-/** Errors of the server, by their first word: their meaning, and whether the connection can be used after them. */
+/** Errors of the server, by their first word: their meaning, and whether the connection must be closed. */
 const ANSWERS: Readonly<Record<string, readonly [sentence: string, isOver: boolean]>> = {
   ASK: ['The cluster of Redis is being changed.', true],
   BUSY: ['Redis is busy with the script of another client.', false],
@@ -27,7 +27,7 @@ const ANSWERS: Readonly<Record<string, readonly [sentence: string, isOver: boole
   TRYAGAIN: ['The cluster of Redis is being changed.', true],
 };
 
-/** Those that only an operator can correct. */
+/** Errors that only an operator can correct. */
 const UNFIT: Readonly<Record<string, string>> = {
   NOAUTH: 'Redis wants a password: set ECT_REDIS_PASSWORD_FILE.',
   NOPERM: 'The user of this service has not the rights in Redis that it needs: docs/operating.md lists them.',
@@ -38,7 +38,7 @@ const TLS_CODES = /^(?:CERT_|DEPTH_|UNABLE_|SELF_|HOSTNAME_|ERR_TLS_|ERR_SSL_)/;
 const NOT_PROVEN =
   'Redis does not prove by TLS that it is the right one: check ECT_REDIS_CA_FILE and the name in ECT_REDIS_URL.';
 
-/** Why there is no connection, as one of our own errors. */
+/** Converts a failure to connect into one of these errors. */
 export function connectFailure(error: unknown): UnfitRedis | RedisAway {
   if (error instanceof UnfitRedis || error instanceof RedisAway) return error;
   const cause = cleaned(error);
@@ -51,12 +51,12 @@ export function connectFailure(error: unknown): UnfitRedis | RedisAway {
   return new RedisAway(ANSWERS[firstWord(cause)]?.[0] ?? 'Redis cannot be reached.', { cause });
 }
 
-/** Whether the connection must not be used any more, although it is open: the server is not what was examined. */
+/** Whether the connection must be closed although it is open, because the server is no longer what was examined. */
 export function endsConnection(error: unknown): boolean {
   return error instanceof Error && (ANSWERS[firstWord(error)]?.[1] === true || firstWord(error) === 'NOAUTH');
 }
 
-/** The failure of a claim as the guard's own error. What is none of Redis (a rejection, a bug) comes back unchanged. */
+/** Converts the failure of a claim into the error of the guard. Other errors (a rejection, a bug) are returned unchanged. */
 export function translated(error: unknown): unknown {
   if (error instanceof EctError || error instanceof TypeError) return error;
   if (error instanceof UnfitRedis || error instanceof RedisAway) return unavailable(error.message, error.cause);
@@ -81,10 +81,10 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** The error as it may be logged: what was said, and its code. */
+/** Returns the error for the log: its message and its code. */
 function cleaned(error: unknown): Error {
   if (!(error instanceof Error)) return new Error('unknown failure');
-  // Of several addresses of one name each has failed; the first says enough.
+  // If a name has several addresses, each of them has failed; the first error is sufficient.
   const said = error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error;
   const copy = new Error(said.message);
   copy.name = said.name;

@@ -1,4 +1,4 @@
-// What lives in Redis, which any number of processes share: the replay guard.
+// The replay guard in Redis, which any number of processes share.
 
 export { UnfitRedis } from './failures.ts';
 export { RedisReplayGuard } from './replay-guard.ts';

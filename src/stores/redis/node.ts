@@ -1,10 +1,11 @@
-// One connection to one Redis server. It is examined before it is used and every second after that, and closed at the first failure.
+// One connection to one Redis server. The server is examined before the first use and then every second. The connection is closed at the
+// first failure.
 
 import { Redis, type RedisOptions } from 'ioredis';
 import { examineServer, INFO_SECTIONS, type ServerFacts, type ServerKind } from './examine-server.ts';
 import { connectFailure, endsConnection, RedisAway } from './failures.ts';
 
-/** Where it leads, and as whom. */
+/** The address, and the credentials. */
 export type NodeOptions = Pick<
   RedisOptions,
   | 'host'
@@ -20,16 +21,16 @@ export type NodeOptions = Pick<
   | 'enableTLSForSentinelMode'
 >;
 
-/** How long the parts of a call may take, in milliseconds. */
+/** Timeouts, in milliseconds. */
 export interface RedisTimeouts {
-  /** Until the connection is open, proven and examined. */
+  /** Until the connection is open, authenticated and examined. */
   readonly connectMs: number;
   readonly answerMs: number;
-  /** Between two examinations of an open connection. */
+  /** The interval of examinations of an open connection. */
   readonly examineMs: number;
 }
 
-/** More are rejected: a server that is slow gets no queue. */
+/** More commands are rejected, so that a slow server does not cause a long queue. */
 const MAX_WAITING = 10_000;
 
 interface Waiting {
@@ -37,7 +38,7 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
-/** Nothing is sent before there is a connection, and nothing is sent twice: a claim that is repeated would meet its own use. */
+/** Nothing is sent before there is a connection, and nothing is sent twice: a repeated claim would find its own use. */
 const DRIVER = {
   lazyConnect: true,
   retryStrategy: null,
@@ -63,7 +64,7 @@ export class RedisNode {
   #isGathering = false;
   readonly facts: ServerFacts;
 
-  /** UnfitRedis with the next step, or RedisAway. */
+  /** Opens a connection. Throws UnfitRedis with the remedy, or RedisAway. */
   static async open(options: NodeOptions, kind: ServerKind, timeouts: RedisTimeouts): Promise<RedisNode> {
     const client = new Redis({
       ...DRIVER,
@@ -72,7 +73,7 @@ export class RedisNode {
       sentinelCommandTimeout: timeouts.connectMs,
     });
     let reported: Error | undefined;
-    // The first says most: what follows is that the connection is closed.
+    // Only the first error is kept; the next one says that the connection is closed.
     client.on('error', (error: Error) => {
       reported ??= error;
     });
@@ -80,7 +81,7 @@ export class RedisNode {
     const timer = setTimeout(() => reject(new RedisAway('Redis does not answer.')), timeouts.connectMs);
     try {
       const facts = await Promise.race([examined(client, kind), late]);
-      // A database that is not there, for one: the driver goes on in another one.
+      // For example a database that does not exist: the driver would continue with another one.
       if (reported !== undefined) throw reported;
       return new RedisNode(client, kind, timeouts, facts);
     } catch (error) {
@@ -103,17 +104,17 @@ export class RedisNode {
     if (client.status !== 'ready') this.end(new RedisAway('The connection to Redis has ended.'));
   }
 
-  /** Settles with the reason when the connection is over. */
+  /** Resolves with the reason when the connection has ended. */
   get ended(): Promise<Error> {
     return this.#ended.promise;
   }
 
-  /** Sends a command. What has no answer in time ends the connection, and leaves open what it did. */
+  /** Sends a command. If its response does not arrive in time, the connection is closed, and the effect of the command is unknown. */
   run<T>(command: (client: Redis) => Promise<T>): Promise<T> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#waiting.size >= MAX_WAITING) return Promise.reject(new RedisAway('Redis answers too slowly.'));
     return new Promise<T>((resolve, reject) => {
-      // Where this process was late itself, the answer may be there and not read yet: it is, before this is asked.
+      // If this process itself was late, the response may have arrived without having been read. setImmediate lets it be read first.
       const timer = setTimeout(() => setImmediate(() => this.#rejectLate(waiting)), this.#timeouts.answerMs);
       const waiting: Waiting = { reject, timer };
       this.#waiting.add(waiting);
@@ -142,7 +143,7 @@ export class RedisNode {
     });
   }
 
-  /** Ends the connection, and every command that waits for an answer. */
+  /** Closes the connection, and rejects every command that waits for a response. */
   end(reason: Error): void {
     if (this.#failure !== undefined) return;
     this.#failure = reason;
@@ -156,7 +157,7 @@ export class RedisNode {
     this.#ended.resolve(reason);
   }
 
-  /** All commands of one turn of the event loop leave in one write, and Redis reads them in one piece. */
+  /** All commands of one turn of the event loop are sent in one write, and Redis reads them together. */
   #gather(): void {
     if (this.#isGathering) return;
     this.#isGathering = true;
@@ -185,7 +186,7 @@ export class RedisNode {
   }
 }
 
-/** Whether the server has rejected the command: the connection goes on. */
+/** Whether the server has rejected the command. The connection can still be used. */
 function isAnswer(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';
 }

@@ -1,11 +1,12 @@
-// Which connections a place needs: one to a server or to the master that Sentinels name, or one to each master of a cluster.
+// Opens the connections that the configuration needs: one to a server or to the master that Sentinels name, or one to each master of a
+// cluster.
 
 import { RedisAway } from './failures.ts';
 import { CLUSTER_GROUPS, historyName } from './key-names.ts';
 import { type NodeOptions, RedisNode, type RedisTimeouts } from './node.ts';
 import type { RedisAddress, RedisTarget } from './target.ts';
 
-/** The open connections, by group. Where one cannot be opened, none is left open. UnfitRedis with the next step, or RedisAway. */
+/** Returns the open connections, by group. If one fails, all are closed. Throws UnfitRedis with the remedy, or RedisAway. */
 export async function openNodes(target: RedisTarget, timeouts: RedisTimeouts): Promise<readonly RedisNode[]> {
   const { place } = target;
   const options = await commonOptions(target);
@@ -46,7 +47,7 @@ async function commonOptions({ user, password, database, tls }: RedisTarget): Pr
   };
 }
 
-/** All of them, beginning with any: one that is frozen takes the time of a whole attempt. */
+/** Returns all of them in an order that begins at random, because an attempt with a frozen one takes the whole timeout. */
 function fromAnyOf<T>(all: readonly T[]): T[] {
   const first = Math.floor(Math.random() * all.length);
   return [...all.slice(first), ...all.slice(0, first)];
@@ -66,15 +67,15 @@ async function openAll(opening: readonly Promise<RedisNode>[]): Promise<readonly
   });
 }
 
-/** The masters of a cluster, and which of them has each group. */
+/** The masters of a cluster, and the master of each group. */
 interface ClusterMap {
   readonly masters: readonly RedisAddress[];
   readonly masterOf: readonly number[];
 }
 
 /**
- * The driver's cluster client is not used: it redirects a claim to nodes that were not checked, and repeats it where
- * a connection was lost.
+ * Reads the layout of the cluster. The cluster client of the driver is not used: it redirects a claim to nodes that were not examined,
+ * and repeats it if a connection was lost.
  */
 async function readCluster(options: NodeOptions, prefix: string, timeouts: RedisTimeouts): Promise<ClusterMap> {
   const any = await RedisNode.open(options, 'cluster-member', timeouts);
@@ -103,7 +104,7 @@ interface SlotRange {
   readonly master: RedisAddress;
 }
 
-/** The answer to CLUSTER SLOTS: the master is the first node of a row. One without a name is the node that was asked. */
+/** Parses the response to CLUSTER SLOTS: the master is the first node of a row. A node without a name is the one that was asked. */
 function rowsOf(answer: unknown, host: string): readonly SlotRange[] {
   return (answer as readonly [number, number, readonly [string | null, number]][]).map(
     ([first, last, [name, port]]) => {

@@ -1,5 +1,5 @@
-// A replay guard in Redis. It is not the last fence (Redis answers before its replicas have what it answered), so it knows since when
-// its history is whole, and rejects to judge a token that is older than that.
+// A replay guard in Redis. Redis may lose acknowledged writes (it acknowledges before its replicas have them). So the guard knows since
+// when its history is complete, and rejects tokens that are older.
 
 import { hash } from 'node:crypto';
 import type { Claim, ReplayGuard, TokenUse } from '../../authority/index.ts';
@@ -14,11 +14,11 @@ import { type RedisWatch, SessionKeeper } from './session-keeper.ts';
 import type { RedisTarget } from './target.ts';
 
 export interface RedisGuardOptions {
-  /** The time that is trusted, in seconds since the epoch. */
+  /** The trusted time, in seconds since the epoch. */
   readonly nowSeconds: () => number;
-  /** How far `iat` of a token that is accepted may be ahead. */
+  /** How far `iat` of an accepted token may be in the future. */
   readonly maxFutureSeconds: number;
-  /** Whether no token can have been used before the guard is opened: the installation is new. */
+  /** Whether no token can have been used before the guard was opened, because the installation is new. */
   readonly isUnused: boolean;
   readonly watch: RedisWatch;
   readonly timeouts?: Partial<RedisTimeouts>;
@@ -26,21 +26,21 @@ export interface RedisGuardOptions {
 
 const TIMEOUTS: RedisTimeouts = { connectMs: 2_000, answerMs: 1_500, examineMs: 1_000 };
 
-/** A use is kept that much longer than it counts: the clock of Redis may be behind ours when it begins, and ahead when it ends. */
+/** A use is kept this much longer than needed: the clock of Redis may be behind this clock at first, and ahead of it later. */
 const MARGIN_SECONDS = 2 * CLOCK_TOLERANCE_SECONDS;
 
 const OUT_OF_TIME = 'Redis did not answer within the deadline of the call: the outcome is open.';
 
-/** What CLAIM answers, as the port says it. */
+/** The results of CLAIM, as the port names them. */
 const CLAIMS: Readonly<Record<string, Claim>> = {
   fresh: 'fresh',
   repeated: 'repeated',
   replayed: 'replayed',
-  // The token that was seen first is not kept, only its digest.
+  // Only the digest of the first token is stored.
   other: { firstSigningInput: '' },
 };
 
-/** Keeps digests alone: no token, name or request id. Bounded by the memory of Redis; a use goes when its time is over. */
+/** Stores only digests: no token, name or request id. It is bounded by the memory of Redis; a use is removed when it has expired. */
 export class RedisReplayGuard implements ReplayGuard {
   readonly #options: RedisGuardOptions;
   readonly #keeper: SessionKeeper;
@@ -48,7 +48,10 @@ export class RedisReplayGuard implements ReplayGuard {
   #isUnused: boolean;
   #isClosed = false;
 
-  /** UnfitRedis where an operator must act first. Where Redis is away the guard is opened all the same, and rejects until it is back. */
+  /**
+   * Throws UnfitRedis if an operator must act first. If Redis is unavailable, the guard is opened anyway, and rejects until Redis is
+   * available.
+   */
   static async open(target: RedisTarget, options: RedisGuardOptions): Promise<RedisReplayGuard> {
     const guard = new RedisReplayGuard(target, options);
     await guard.#keeper.start();
@@ -67,7 +70,7 @@ export class RedisReplayGuard implements ReplayGuard {
     }, options.watch);
   }
 
-  /** Whether claims are answered now. */
+  /** Whether claims can be answered now. */
   isReady(): boolean {
     return !this.#isClosed && this.#keeper.isUp();
   }
@@ -96,7 +99,8 @@ export class RedisReplayGuard implements ReplayGuard {
       keepUntil,
       now,
       clock: nowSeconds(),
-      // It may have been used that long before `iat`: by a verifier that accepts `iat` ahead of its clock, itself ahead of ours.
+      // It may have been used this long before `iat`: by a verifier that accepts a future `iat`, and whose clock is itself ahead of this
+      // one.
       notBefore: use.iat - maxFutureSeconds - CLOCK_TOLERANCE_SECONDS,
       ttlMs: 1000 * (Math.max(0, Math.ceil(keepUntil - now)) + MARGIN_SECONDS),
     });

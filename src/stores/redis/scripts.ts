@@ -1,27 +1,27 @@
-// What Redis does for the guard, each in one atomic step. Without flags in their first line, a server rejects these scripts before
-// they begin where it could not finish them: as a replica, without memory, without the replicas that it must have.
+// The atomic operations of the guard, as Redis scripts. They have flags in their first line. Redis therefore rejects them before they
+// begin if it could not finish them: on a replica, without memory, or without the required replicas.
 
 import { hash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 
-/** A script of Lua, which is sent whole where a server does not know it yet. */
+/** A Lua script, which is sent in full if a server does not know it yet. */
 export interface Script {
   readonly lua: string;
   readonly sha1: string;
 }
 
-/** As long as no request id: no SHA-256 of one. */
+/** The label of a use without a request id. No SHA-256 of a request id equals it. */
 export const NO_LABEL = Buffer.alloc(32);
 
-/** How far the clocks of Redis and of the replicas of this service may be apart, in seconds. */
+/** The tolerated difference between the clocks of Redis and of the replicas of this service, in seconds. */
 export const CLOCK_TOLERANCE_SECONDS = 30;
 export const CLOCKS_DIFFER = `The clocks of Redis and of this service differ by more than ${CLOCK_TOLERANCE_SECONDS} s: set them (NTP).`;
 
 /**
- * The history of the uses, under KEYS[1]: the run of the server that has kept all of them, and since when, in seconds. Where that is
- * not the run that is asked (ARGV[1]), some may be missing, so the history begins now (ARGV[2]). Where there is none and nothing was
- * ever used (ARGV[3]), it goes back forever: 0. Returns whether it began now, and since when it goes; `clock` where the clock of the
- * server and ours do not agree, so that `now` may be wrong.
+ * Opens the history of the uses, under KEYS[1]: the run of the server that has kept all of them, and since when, in seconds. If that is
+ * not the current run (ARGV[1]), uses may be missing, so the history begins now (ARGV[2]). If there is no history and nothing was ever
+ * used (ARGV[3]), it begins at 0. Returns whether it began now, and since when it is complete; or `clock` if the clock of the server and
+ * this clock differ, so that `now` may be wrong.
  */
 export const OPEN_HISTORY = script(`#!lua
 local run, now, use = ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -35,10 +35,11 @@ return {'begun', string.format('%d', now)}
 `);
 
 /**
- * One claim of a use, under KEYS[1], or one look at it. KEYS[2] is the history, which must be that of the run (ARGV[8]); the clock of
- * the server must agree with ours (ARGV[6]), since it decides when the use is forgotten (ARGV[9], in milliseconds). A use that is not
- * known is fresh only where the token cannot have been used (ARGV[7]) before the history began.
- * A use is: 32 bytes of the token's digest, 32 of the request id's, and until when it counts.
+ * Claims a use, under KEYS[1], or only reads it. KEYS[2] is the history, which must be that of the current run (ARGV[8]); the clock of
+ * the server must agree with this clock (ARGV[6]), since it determines when the use is removed (ARGV[9], in milliseconds). An unknown use
+ * is fresh only if the token cannot have been used (ARGV[7]) before the history began.
+ *
+ * The value of a use is 32 bytes of the token's digest, 32 bytes of the request id's digest, and the time until which it is kept.
  */
 export const CLAIM = script(`#!lua
 local mode, digest, label, keep, now, clock, not_before, run, ttl = unpack(ARGV)
@@ -56,7 +57,7 @@ if mode == 'claim' then redis.call('SET', KEYS[1], digest .. label .. keep, 'PX'
 return 'fresh'
 `);
 
-/** Runs a script in one round trip, but for the first time on a server. */
+/** Runs a script in one round trip, except for the first time on a server. */
 export async function runScript(
   client: Redis,
   { lua, sha1 }: Script,
@@ -66,7 +67,7 @@ export async function runScript(
   try {
     return await client.evalsha(sha1, keys.length, ...keys, ...args);
   } catch (error) {
-    // It was not run.
+    // NOSCRIPT: the script was not run.
     if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
     return client.eval(lua, keys.length, ...keys, ...args);
   }

@@ -1,20 +1,20 @@
-// Keeps a session open: while there is none, callers are rejected at once, and a new one is opened in the background.
+// Keeps a session open: while there is none, calls are rejected at once, and a new one is opened in the background.
 
 import { EctError, reject } from '../../errors.ts';
 import { translated, UnfitRedis } from './failures.ts';
 import type { RedisSession } from './session.ts';
 
-/** Called synchronously: an implementation must neither throw nor wait. */
+/** Called synchronously. An implementation must not throw or block. */
 export interface RedisWatch {
-  /** A session was opened. `begun`: since when Redis knows which tokens were used, where that is not forever. */
+  /** A session was opened. `begun`: since when Redis knows which tokens were used; undefined: since always. */
   up(found: { readonly warnings: readonly string[]; readonly begun: number | undefined }): void;
-  /** There is no session, for this reason; called once until there is one. */
+  /** There is no session, for this reason. Called once until there is one again. */
   down(failure: EctError): void;
 }
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
-/** A session that lived so long was a good one: the next is tried at once. */
+/** After a session of this length, the next attempt is made at once. */
 const GOOD_SESSION_MS = 5_000;
 
 export class SessionKeeper {
@@ -32,7 +32,10 @@ export class SessionKeeper {
     this.#watch = watch;
   }
 
-  /** Opens the first session. UnfitRedis where an operator must act first; where Redis is away it is tried again by itself. */
+  /**
+   * Opens the first session. Throws UnfitRedis if an operator must act first. If Redis is unavailable, opening is repeated in the
+   * background.
+   */
   async start(): Promise<void> {
     try {
       this.#take(await this.#open());
@@ -47,7 +50,7 @@ export class SessionKeeper {
     return this.#session !== undefined;
   }
 
-  /** The open session. EctError at once where there is none. */
+  /** Returns the open session. Throws EctError at once if there is none. */
   current(): RedisSession {
     if (this.#session !== undefined) return this.#session;
     throw this.#failure ?? new EctError(reject('REPLAY_GUARD_UNAVAILABLE', 'The replay guard is closed.'));
@@ -93,7 +96,7 @@ export class SessionKeeper {
     const isNews = this.#failure === undefined;
     const failure = translated(error);
     this.#session = undefined;
-    // What is no failure of Redis is a bug of ours, and stays one.
+    // An error that does not come from Redis is a bug, and is thrown as one.
     this.#failure =
       failure instanceof EctError
         ? failure
@@ -101,7 +104,7 @@ export class SessionKeeper {
     if (isNews) this.#watch.down(this.#failure);
   }
 
-  /** Twice as long after each failure, and never the same in all replicas. */
+  /** The pause doubles after each failure, and has a random part that differs between replicas. */
   async #pause(): Promise<void> {
     const pauseMs = this.#pauseMs * (0.5 + Math.random() / 2);
     this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);

@@ -1,5 +1,5 @@
-// All connections that the guard needs at one time. Where one is over, all are, and everything is examined anew: so no use is ever
-// claimed on a server whose history is not known.
+// All connections that the guard needs at one time. If one ends, all are closed, and everything is examined again. So no use is claimed
+// on a server whose history is unknown.
 
 import { RedisAway } from './failures.ts';
 import { groupOf, historyName, useName } from './key-names.ts';
@@ -8,15 +8,15 @@ import { openNodes } from './nodes.ts';
 import { CLAIM, CLOCKS_DIFFER, OPEN_HISTORY, runScript } from './scripts.ts';
 import type { RedisTarget } from './target.ts';
 
-/** What a history begins with where there is none. */
+/** How a history begins if there is none. */
 export interface HistoryStart {
   /** Seconds since the epoch. */
   readonly now: number;
-  /** Nothing was ever used: no history is missing. */
+  /** Whether no token was ever used, so that no history is missing. */
   readonly isUnused: boolean;
 }
 
-/** What CLAIM is called for a use. Times are seconds since the epoch. */
+/** The arguments of CLAIM for a use. Times are seconds since the epoch. */
 export interface ClaimArguments {
   readonly mode: 'claim' | 'look';
   readonly digest: Uint8Array;
@@ -25,21 +25,21 @@ export interface ClaimArguments {
   readonly keepUntil: number;
   readonly now: number;
   readonly clock: number;
-  /** Before this the token was not used, whatever the clocks of its issuer and its verifiers showed. */
+  /** The token cannot have been used before this time, whatever the clocks of its issuer and its verifiers showed. */
   readonly notBefore: number;
   readonly ttlMs: number;
 }
 
 export class RedisSession {
   readonly #prefix: string;
-  /** By group. Those of a cluster have several groups each. */
+  /** By group. Each node of a cluster has several groups. */
   readonly #nodeOf: readonly RedisNode[];
   readonly #nodes: ReadonlySet<RedisNode>;
   readonly #isOver = Promise.withResolvers<Error>();
-  /** Since when the newest history goes that began with this session, in seconds since the epoch; undefined: all were there. */
+  /** The latest beginning of a history in this session, in seconds since the epoch; undefined if all histories existed before. */
   readonly begun: number | undefined;
 
-  /** UnfitRedis with the next step, or RedisAway. */
+  /** Throws UnfitRedis with the remedy, or RedisAway. */
   static async open(target: RedisTarget, start: HistoryStart, timeouts: RedisTimeouts): Promise<RedisSession> {
     const nodeOf = await openNodes(target, timeouts);
     try {
@@ -58,7 +58,7 @@ export class RedisSession {
     for (const node of this.#nodes) void node.ended.then((reason) => this.end(reason));
   }
 
-  /** Settles with the reason when the session is over. */
+  /** Resolves with the reason when the session has ended. */
   get over(): Promise<Error> {
     return this.#isOver.promise;
   }
@@ -67,7 +67,7 @@ export class RedisSession {
     return [...new Set([...this.#nodes].flatMap(({ facts }) => facts.warnings))];
   }
 
-  /** What CLAIM answers. */
+  /** Returns the result of CLAIM. */
   async claim(key: Buffer, use: ClaimArguments): Promise<string> {
     const group = groupOf(key, this.#nodeOf.length);
     const node = this.#nodeOf[group]!;
@@ -86,7 +86,7 @@ export class RedisSession {
   }
 }
 
-/** Returns since when the newest goes that began now. */
+/** Returns the latest beginning of the histories that began now. */
 async function openHistories(
   prefix: string,
   nodeOf: readonly RedisNode[],

@@ -1,4 +1,4 @@
-// Where Redis is, and who asks.
+// The address of Redis, and the credentials.
 
 export interface RedisAddress {
   readonly host: string;
@@ -6,7 +6,7 @@ export interface RedisAddress {
 }
 
 export interface RedisTarget {
-  /** One server; any node of a cluster; or the master of that name, which Sentinels know. */
+  /** One server; any node of a cluster; or the name of a master that Sentinels monitor. */
   readonly place:
     | ({ readonly kind: 'server' | 'cluster' } & RedisAddress)
     | { readonly kind: 'sentinel'; readonly sentinels: readonly RedisAddress[]; readonly master: string };
@@ -14,11 +14,11 @@ export interface RedisTarget {
   readonly database: number;
   /** Undefined: the user `default`. */
   readonly user: string | undefined;
-  /** Asked for each connection, so that it may change. It is behind a function, so that nothing that prints a target shows it. */
+  /** Called for each connection, so that the password may change. It is a function, so that a printed target does not show it. */
   readonly password: () => Promise<string | undefined>;
   readonly sentinelPassword: () => Promise<string | undefined>;
-  /** Certificates of servers are verified, by this CA (PEM) or by those that Node.js trusts; undefined: without TLS. */
+  /** Certificates of servers are verified with this CA (PEM), or with those that Node.js trusts; undefined: no TLS. */
   readonly tls: { readonly ca: string | undefined } | undefined;
-  /** What the names of all keys begin with: several services can share one Redis. */
+  /** The prefix of all keys, so that several services can share one Redis. */
   readonly prefix: string;
 }
