@@ -3,14 +3,14 @@
 import { LEDGER } from '../store-reasons.ts';
 import type { PostgresDatabase } from './database.ts';
 
-/** Times in milliseconds. The server read its clock at `steadyMs`, give or take `marginMs`. */
+/** Times in milliseconds. The server read its clock at `steadyMs` ± `marginMs`. */
 export interface ServerTime {
   readonly readMs: number;
   readonly steadyMs: number;
   readonly marginMs: number;
 }
 
-/** Reads it over a connection that is open already, so that the round trip is that of one statement. */
+/** Reads the clock over an open connection, so that the round trip is that of one statement. */
 export function readServerTime(database: PostgresDatabase, steadyMs: () => number): Promise<ServerTime> {
   return database.use(LEDGER).repeatedly(async (session) => {
     const sentMs = steadyMs();

@@ -1,5 +1,5 @@
-// The connections of one process to the primary: a pool, each examined before its first use, and a search for the primary where
-// there are several servers or none answers.
+// The connections of one process to the primary: a pool, whose connections are examined before their first use, and the search for the
+// primary if there are several servers or none answers.
 
 import { Client, type ClientConfig, Pool, type PoolClient } from 'pg';
 import { answeredBy, deadlineMs } from '../../concurrency/call-deadline.ts';
@@ -13,17 +13,20 @@ import { clientOptions, type PostgresTarget, serversOf, sessionSettings, type Ti
 
 /** Called for outages. Must not throw. */
 export interface DatabaseNotices {
-  /** No primary is available: reported once, when that begins. */
+  /** No primary is available. Reported once, when that begins. */
   databaseLost(cause: Error): void;
-  /** A primary was found. `downMs`: how long there was none; undefined where connections go to another server from now on. */
+  /** A primary was found. `downMs`: how long there was none; undefined if connections change from another server to this one. */
   databaseFound(server: string, downMs: number | undefined): void;
 }
 
-/** Of several servers one that does not answer must not use up the time for the others, in milliseconds. */
+/**
+ * The minimum time to connect to each of several servers, in milliseconds. One that does not answer must not use up the time of the
+ * others.
+ */
 const LEAST_CONNECT_MS = 500;
-/** How long a call waits for the answer of a server that had none before, in milliseconds. */
+/** How long a call waits for a server that did not answer before, in milliseconds. */
 const PROBE_MS = 250;
-/** Attempts of one call: where the primary has moved, the second one goes to the new one. */
+/** The number of attempts of one call: if the primary has changed, the second one uses the new one. */
 const MAX_ATTEMPTS = 2;
 
 const SILENT: DatabaseNotices = { databaseLost: () => undefined, databaseFound: () => undefined };
@@ -32,26 +35,26 @@ interface PrimaryClient extends Client {
   readonly server: ServerAddress;
 }
 
-/** A connection for as long as some work has it. */
+/** A connection that is in use. */
 export interface TakenConnection {
   readonly client: PoolClient;
-  /** Once. A broken one is used no more. */
+  /** Call it once. A broken connection is closed. */
   release(isBroken: boolean): void;
 }
 
 export class Connections {
   readonly #pool: Pool;
   readonly #search: PrimarySearch;
-  /** The wait for a connection is ours: the pool would leak one that is examined when its own wait is over. */
+  /** Waiting for a connection is implemented here, because the pool would leak a connection whose examination outlasts the wait. */
   readonly #slots: Slots;
   readonly #connectMs: number;
   readonly #options: ClientConfig;
   readonly #settings: Readonly<Record<string, string>>;
-  /** Every connection of the pool. */
+  /** All connections of the pool. */
   readonly #open = new Set<PrimaryClient>();
   #closing: Promise<void> | undefined;
 
-  /** Connects when a connection is first taken. At most `size` of them, beside one that looks for the primary. */
+  /** Connects on the first use. Opens at most `size` connections, and one more during a search for the primary. */
   constructor(target: PostgresTarget, size: number, timeouts: Timeouts, notices: DatabaseNotices = SILENT) {
     const servers = serversOf(target);
     this.#slots = new Slots(size);
@@ -75,16 +78,16 @@ export class Connections {
       Client: this.#clientClass(first),
       verify: (client, done) => void this.#examine(client as unknown as PrimaryClient, done),
     });
-    // The error of an unused connection: the pool has removed it already.
+    // An unused connection failed. The pool has removed it already.
     this.#pool.on('error', () => undefined);
   }
 
-  /** Whether the primary answers, as far as it was asked; and where no new connection can be made, whether there are others. */
+  /** Whether the primary answers, as far as is known; and, if no new connection can be made, whether existing ones remain. */
   get isUp(): boolean {
     return !this.#search.isDown || (!this.#search.isSilent && this.#pool.totalCount > 0);
   }
 
-  /** A connection of one's own, until it is released. It is not waited for longer than the call has time. */
+  /** Returns a connection for exclusive use until it is released. Waits at most until the deadline of the call. */
   async take(): Promise<TakenConnection> {
     for (let attempt = 1; ; attempt++) {
       const before = this.#search.current;
@@ -97,18 +100,18 @@ export class Connections {
     }
   }
 
-  /** A statement on this connection was not answered. */
+  /** Reports that a statement on this connection was not answered. */
   suspect(client: PoolClient): void {
     this.#search.suspect((client as unknown as PrimaryClient).server);
   }
 
-  /** Ends all connections, once each is free. */
+  /** Closes all connections, each once it is free. */
   close(): Promise<void> {
     this.#closing ??= this.#pool.end();
     return this.#closing;
   }
 
-  /** Connections that were made before go on while no new one can be made, unless no server answers at all. */
+  /** While no new connection can be made, existing ones are used, unless no server answers at all. */
   async #attempt(): Promise<TakenConnection> {
     if (this.#search.isSilent) await this.#findPrimary();
     await this.#slots.take(untilMs(this.#connectMs), () => new NoFreeConnection('all are in use'));
@@ -122,12 +125,12 @@ export class Connections {
   }
 
   async #findPrimary(): Promise<void> {
-    // A call that asks again in an outage does not wait for a server that does not even reject.
+    // During an outage a call does not wait long for a server that does not even reject connections.
     const waitMs = this.#search.isDown ? PROBE_MS : this.#connectMs;
     await answeredBy(untilMs(waitMs), this.#search.find(), () => this.#search.rejection ?? outOfTime());
   }
 
-  /** Gives the slot back where there is no connection. One that comes too late goes back to the pool first. */
+  /** Releases the slot if there is no connection. A connection that arrives too late is first returned to the pool. */
   async #connect(): Promise<TakenConnection> {
     let isLate = false;
     const connecting = this.#pool.connect().then(
@@ -155,7 +158,7 @@ export class Connections {
     return { client, release };
   }
 
-  /** A connection of the pool goes to the server that is the primary when it is made; `first`: where none is known. */
+  /** A connection of the pool goes to the server that is the primary at that time; `first` if none is known. */
   #clientClass(first: ServerAddress): new () => PrimaryClient {
     const [search, options, open] = [this.#search, this.#options, this.#open];
     return class extends Client implements PrimaryClient {
@@ -167,7 +170,7 @@ export class Connections {
         this.server = server;
         open.add(this);
         this.once('end', () => open.delete(this));
-        // An error of a connection in use reaches its statements; without a listener it would end the process.
+        // Statements get the error of a connection in use. Without this listener it would end the process.
         this.on('error', () => undefined);
       }
 
@@ -209,7 +212,7 @@ export class Connections {
     return client;
   }
 
-  /** Whether the server is the primary, and can be used. */
+  /** Resolves if the server is the primary and can be used. */
   async #ask(server: ServerAddress): Promise<void> {
     const client = new Client({ ...this.#options, ...server });
     client.on('error', () => undefined);
@@ -219,30 +222,30 @@ export class Connections {
     } catch (error) {
       throw connectFailure(error);
     } finally {
-      // A server that is frozen does not answer a goodbye either.
+      // A frozen server does not answer the end of the connection either.
       void client.end().catch(() => undefined);
     }
   }
 
   /**
-   * Ends connections to other servers at once: one that was the primary may come back and answer as if it still were, with what it
-   * had then.
+   * Closes connections to other servers at once: a former primary may come back and answer as if it still were the primary, with old
+   * data.
    */
   #leaveOthers(primary: ServerAddress): void {
     for (const client of this.#open) if (client.server !== primary) destroy(client);
   }
 }
 
-/** A password that cannot be read, for one. */
+/** For example, the password cannot be read. */
 const NO_CONNECTION = 'No connection to the database can be made: the log of the service says why.';
 
-/** Why there is no connection, in words of ours where the database has not failed. */
+/** Returns why there is no connection, in words of this project if the database itself has not failed. */
 function connectFailure(error: unknown): Error {
   const isOurs = error instanceof UnfitDatabase || error instanceof EctError || isOfDatabase(error);
   return isOurs ? (error as Error) : new UnfitDatabase(NO_CONNECTION, { cause: error });
 }
 
-/** In so many milliseconds, or when the call has no time left. */
+/** Returns the time after this many milliseconds, or the deadline of the call if it is earlier. */
 function untilMs(waitMs: number): number {
   return Math.min(deadlineMs(), performance.now() + waitMs);
 }
@@ -251,7 +254,7 @@ function outOfTime(): OutOfTime {
   return new OutOfTime('no connection in time');
 }
 
-/** Without a goodbye. Statements that wait fail. */
+/** Closes without notice to the server. Waiting statements fail. */
 function destroy(client: Client): void {
   const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
   connection.stream.destroy();

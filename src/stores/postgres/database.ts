@@ -1,4 +1,4 @@
-// The connections of one process to a PostgreSQL database. Each is examined before it is used for the first time.
+// The connections of one process to a PostgreSQL database. Each is examined before its first use.
 
 import type { Writable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
@@ -23,58 +23,58 @@ import type { PostgresTarget, Timeouts } from './target.ts';
 
 export type { DatabaseNotices } from './connections.ts';
 
-/** One statement. Those with a name are prepared once a connection. */
+/** One SQL statement. If it has a name, it is prepared once for each connection. */
 export interface Statement {
   readonly name?: string;
   readonly text: string;
   readonly values?: readonly unknown[];
 }
 
-/** How long the parts of a call may take, in milliseconds. */
+/** The default timeouts, in milliseconds. */
 const TIMEOUTS: Timeouts = {
   connectMs: 3_000,
-  // The server ends a transaction whose process has stopped in the middle: it holds up all others.
+  // The server ends a transaction whose process has stopped in the middle, because it blocks all others.
   idleInTransactionMs: 3_000,
   lockMs: 4_000,
   statementMs: 6_000,
-  // By the clock of this process, for a server that does not even end what takes too long.
+  // Measured by this process, for a server that does not enforce its own timeouts.
   answerMs: 8_000,
 };
 
-/** Between two questions whether a database can be used by now. */
+/** The interval at which a database that does not answer is asked again. */
 const ASK_AGAIN_MS = 250;
 const MAX_ATTEMPTS = 3;
 const RETRY_MS = 20;
 
-/** A statement of a call whose time is over may still end by itself, in milliseconds: then its connection is kept. */
+/** A statement of a call past its deadline may still finish within this time, in milliseconds; then its connection is kept. */
 const GRACE_MS = 250;
-/** The time to undo a transaction. */
+/** The timeout of a rollback. */
 const ROLLBACK_MS = 1_000;
 
 export class PostgresDatabase {
   readonly #connections: Connections;
   readonly #answerMs: number;
 
-  /** Connects when it is first used. At most `size` connections, and one more while the primary is looked for. */
+  /** Connects on the first use. Opens at most `size` connections, and one more during a search for the primary. */
   constructor(target: PostgresTarget, size: number, timeouts: Partial<Timeouts> = {}, notices?: DatabaseNotices) {
     const all = { ...TIMEOUTS, ...timeouts };
     this.#connections = new Connections(target, size, all, notices);
     this.#answerMs = all.answerMs;
   }
 
-  /** A store's way in. */
+  /** Returns the access of one store to the database. */
   use(reasons: StoreReasons): DatabaseUse {
     return new DatabaseUse(this.#connections, reasons, this.#answerMs);
   }
 
-  /** Whether the primary answers, as far as it was asked. */
+  /** Whether the primary answers, as far as is known. */
   get isUp(): boolean {
     return this.#connections.isUp;
   }
 
   /**
-   * Connects once. UnfitDatabase with the next step where the database cannot be used. One that does not answer is asked again for
-   * `timeoutMs`: it may be starting, failing over or busy. Then it is DatabaseOutOfReach.
+   * Connects once. Throws UnfitDatabase with the remedy if the database cannot be used. A database that does not answer may be starting,
+   * failing over or busy, so it is asked again for `timeoutMs`; then this throws DatabaseOutOfReach.
    */
   async examine(timeoutMs = 0): Promise<void> {
     const untilMs = performance.now() + timeoutMs;
@@ -101,13 +101,13 @@ export class PostgresDatabase {
     }
   }
 
-  /** Ends all connections, once each is free. The stores must be closed before. */
+  /** Closes all connections, each once it is free. The stores must be closed before. */
   close(): Promise<void> {
     return this.#connections.close();
   }
 }
 
-/** What one store does with the database. Failures leave as the store's own errors. */
+/** The access of one store to the database. Failures are thrown as the errors of that store. */
 export class DatabaseUse {
   readonly #connections: Connections;
   readonly #reasons: StoreReasons;
@@ -120,21 +120,21 @@ export class DatabaseUse {
     this.#answerMs = answerMs;
   }
 
-  /** Runs one statement that only reads. */
+  /** Runs one read-only statement. */
   async read(statement: Statement): Promise<QueryResult> {
     const [result] = await this.repeatedly((session) => session.all(statement));
     return result!;
   }
 
   /**
-   * Runs `work` on a connection of its own, again where nothing of it can have stayed. It is answered within the time of the call,
-   * also where the database does not answer.
+   * Runs `work` with exclusive use of a connection, and repeats it if it certainly had no effect. It settles before the deadline of the
+   * call, even if the database does not answer.
    */
   repeatedly<T>(work: (session: Session) => Promise<T>): Promise<T> {
     return answeredBy(deadlineMs(), this.#attempts(work), () => this.outOfTime());
   }
 
-  /** The error of a call whose deadline has passed. */
+  /** Returns the error of a call whose deadline has passed. */
   outOfTime(): unknown {
     return translated(new OutOfTime('no answer'), this.#reasons);
   }
@@ -144,7 +144,7 @@ export class DatabaseUse {
       try {
         return await this.#once(work);
       } catch (error) {
-        // Rejected without any waiting: who repeats it at once must not keep the event loop from the search.
+        // The call is rejected without a wait. A caller that repeats it at once must not keep the event loop from the search.
         if (error instanceof DatabaseDown) await nextTurn();
         const isOver = attempt === MAX_ATTEMPTS || timeLeftMs() <= 0;
         if (isOver || !isRepeatable(error)) throw translated(error, this.#reasons);
@@ -171,19 +171,19 @@ export class DatabaseUse {
   }
 }
 
-/** One connection, for as long as some work has it. */
+/** One connection in exclusive use. */
 export class Session {
   readonly #taken: TakenConnection;
   readonly #answerMs: number;
-  // By the code, because the text is in the language of the server.
+  // By code, because the text is in the language of the server.
   readonly #onNotice = ({ code = '' }: { readonly code?: string | undefined }) => {
     if (/^(?:01|57)/.test(code)) this.hasWarning = true;
   };
   #isInTransaction = false;
   #isBroken = false;
-  /** Whether the server has warned of something in this session. */
+  /** Whether the server has sent a warning in this session. */
   hasWarning = false;
-  /** Whether the server left a statement without an answer. */
+  /** Whether the server did not answer a statement. */
   isUnanswered = false;
 
   constructor(taken: TakenConnection, answerMs: number) {
@@ -192,7 +192,10 @@ export class Session {
     taken.client.on('notice', this.#onNotice);
   }
 
-  /** Sends all statements at once, and waits for all answers. Throws the first failure; what followed it has failed too, or ran by itself. */
+  /**
+   * Sends all statements at once, and waits for all responses. Throws the first failure; later statements have failed too, or ran by
+   * themselves.
+   */
   async all(...statements: readonly Statement[]): Promise<readonly QueryResult[]> {
     const answers = await this.settled(...statements);
     return answers.map((answer) => {
@@ -201,7 +204,7 @@ export class Session {
     });
   }
 
-  /** The same, with what became of each. */
+  /** Sends all statements at once, and returns the outcome of each. */
   async settled(...statements: readonly Statement[]): Promise<readonly PromiseSettledResult<QueryResult>[]> {
     const leftMs = timeLeftMs();
     if (leftMs <= 0) throw new OutOfTime('nothing was sent');
@@ -211,7 +214,7 @@ export class Session {
     return answers;
   }
 
-  /** Gives the connection back. What was begun and not committed is undone. */
+  /** Releases the connection. An open transaction is rolled back. */
   async end(): Promise<void> {
     if (this.#isInTransaction && !this.#isBroken) await this.#answers([{ text: 'ROLLBACK' }], ROLLBACK_MS);
     this.#taken.client.removeListener('notice', this.#onNotice);
@@ -228,7 +231,7 @@ export class Session {
     return answers;
   }
 
-  /** In one packet: the server is woken once, and reads them all. */
+  /** Sends them in one packet, so that the server wakes up once and reads them all. */
   #sendTogether(statements: readonly Statement[], withinMs: number): Promise<QueryResult>[] {
     const { stream } = (this.#taken.client as unknown as { readonly connection: { readonly stream: Writable } })
       .connection;

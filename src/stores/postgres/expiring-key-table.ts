@@ -13,13 +13,13 @@ import type { Lease } from './lease.ts';
 import { write } from './own-commits.ts';
 
 interface Waiting extends KeyClaim {
-  /** By when its caller must be answered. */
+  /** The deadline of the caller. */
   readonly answerByMs: number;
   readonly resolve: (holder: StoredValue | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** What holds a key, and until when. */
+/** The value that is stored under a key, and its expiry. */
 interface Holder extends StoredValue {
   readonly keepUntil: number;
 }
@@ -39,12 +39,12 @@ const IS_OWN: Readonly<Record<ExpiringKeyKind, (value: StoredValue) => boolean>>
   issued: () => true,
 };
 
-/** Claims of one statement, at most. */
+/** The maximum number of claims in one statement. */
 const MAX_GROUP = 256;
 
 /**
- * Rows by key. Claims that arrive in the same turn of the event loop share one statement, so one commit serves them all; each
- * is answered only after it.
+ * Rows by key. Claims that arrive in the same turn of the event loop share one statement, so one commit serves them all. Each is answered
+ * only after that commit.
  */
 export class ExpiringKeyTable implements ExpiringKeys {
   readonly #use: DatabaseUse;
@@ -56,8 +56,8 @@ export class ExpiringKeyTable implements ExpiringKeys {
   #answering: Promise<void> | undefined;
 
   /**
-   * `earliest` is the clock of the sweep, in seconds: the same that callers use for their claims. `lease`: who sweeps,
-   * where several processes share the database; without one each of them does.
+   * `earliest` returns the time of the sweep in seconds, from the same clock as the claims of callers. `lease` determines which of
+   * several processes that share the database sweeps; without it each of them does.
    */
   constructor(use: DatabaseUse, ledger: string, name: ExpiringKeyKind, earliest?: () => number, lease?: Lease) {
     this.#use = use;
@@ -67,7 +67,7 @@ export class ExpiringKeyTable implements ExpiringKeys {
     this.#sweep = new Sweep({ step: (now) => sweepKeys(use, { ledger, kind: this.#kind }, now, lease), earliest });
   }
 
-  /** What holds the key at `now`, if anything. */
+  /** Returns the value under the key at `now`, if there is one. */
   async get(key: Uint8Array, now: number): Promise<StoredValue | undefined> {
     this.#sweep.noteTime(now);
     const { rows } = await this.#use.read(this.#readHolders([key]));
@@ -86,28 +86,30 @@ export class ExpiringKeyTable implements ExpiringKeys {
     return answeredBy(answerByMs, outcome, () => this.#use.outOfTime());
   }
 
-  /** Settles what waits. The database stays open. */
+  /** Settles waiting calls. The database stays open. */
   async close(): Promise<void> {
     await Promise.all([this.#answering, this.#sweep.stop()]);
     this.#use.close();
   }
 
   async #answerAll(): Promise<void> {
-    // One turn of the event loop, so that all who were woken together are gathered.
+    // Waits for one turn of the event loop, so that calls which were woken together are gathered.
     for (await nextTurn(); this.#waiting.length > 0; await nextTurn()) {
       const group = this.#waiting.splice(0, MAX_GROUP);
       try {
         const untilMs = group.reduce((latest, { answerByMs }) => Math.max(latest, answerByMs), 0);
         await underDeadline(untilMs, () => this.#answerGroup(group));
       } catch (error) {
-        // A promise that was settled keeps its answer.
+        // A settled promise ignores this.
         for (const { reject } of group) reject(error);
       }
     }
     this.#answering = undefined;
   }
 
-  /** The first of each key asks the database. Those behind it are judged by what it found, each by its own time. */
+  /**
+   * The first claim of each key is sent to the database. Later claims of the same key are answered from its result, each by its own time.
+   */
   async #answerGroup(group: readonly Waiting[]): Promise<void> {
     for (let left = group; left.length > 0; ) {
       const firsts = new Map<string, Waiting>();
@@ -125,7 +127,7 @@ export class ExpiringKeyTable implements ExpiringKeys {
           claim.reject(holder.failure);
           return false;
         }
-        // Its time is over for this one, although it was not for the first: the database is asked again.
+        // For this claim the row has expired, although it had not for the first claim, so the database is asked again.
         if (!isFirst && holder.keepUntil < claim.now) return true;
         claim.resolve(isFirst && holder.isOwn ? undefined : holder);
         return false;
@@ -133,9 +135,9 @@ export class ExpiringKeyTable implements ExpiringKeys {
     }
   }
 
-  /** What holds each key now. */
+  /** Returns the stored value of each key. */
   async #take(firsts: readonly Waiting[]): Promise<ReadonlyMap<string, ClaimOutcome>> {
-    // In one order in all processes, so that two statements never wait for each other.
+    // All processes use the same order, so that two statements cannot deadlock.
     const claims = firsts.toSorted((a, b) => Buffer.compare(a.key, b.key));
     try {
       return await this.#takeFree(claims);
@@ -177,7 +179,7 @@ export class ExpiringKeyTable implements ExpiringKeys {
     return holders;
   }
 
-  /** Takes the place of a row whose time is over for this claim. */
+  /** Replaces a row that has expired for this claim. */
   async #takeOver({ key, value, keepUntil, now }: KeyClaim): Promise<ClaimOutcome> {
     const statement: Statement = {
       name: 'take-over',
@@ -229,7 +231,7 @@ function holderOf(row: Row): Holder {
   };
 }
 
-/** A row with its key. */
+/** Converts a row with its key. */
 export function expiringKeyRowOf(row: Row): ExpiringKeyRow {
   return { key: row['key'] as Uint8Array, ...holderOf(row) };
 }

@@ -77,7 +77,7 @@ type Failure =
 /** SQLSTATE codes, and their first two characters where all of a class mean the same. */
 const FAILURES: Readonly<Record<string, Failure>> = {
   '08': 'away',
-  // Our statements are fixed, and names are looked up under the lock: a broken constraint can only come from other hands.
+  // Statements are fixed, and names are looked up under the lock, so only a foreign program can violate a constraint.
   '23': 'corrupt',
   '25006': 'readonly',
   '25P03': 'away',
@@ -140,7 +140,7 @@ export function translated(error: unknown, reasons: StoreReasons): unknown {
   return failed(failure, reject(reason, sentence), reasons, { cause: cleaned(error) });
 }
 
-/** What stays until the operator changes it: the sentence says how. */
+/** Failures that last until the operator acts. The message says how. */
 const LASTING: ReadonlySet<Failure> = new Set(['denied', 'missing', 'nowhere', 'pooled', 'rights', 'untrusted']);
 
 function failed(

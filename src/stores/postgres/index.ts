@@ -1,4 +1,4 @@
-// The stores that live in a PostgreSQL database, which any number of processes share.
+// The stores in a PostgreSQL database, which any number of processes share.
 
 export { readServerTime } from './clock.ts';
 export { type DatabaseNotices, PostgresDatabase } from './database.ts';

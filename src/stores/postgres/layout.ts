@@ -1,26 +1,26 @@
-// The tables, as `ect db init` and `ect db migrate` make them. The service itself never creates or changes them.
+// The tables, which `ect db init` and `ect db migrate` create. The service itself never creates or changes them.
 
-/** The schema that all of it is in. */
+/** The schema of all tables. */
 export const SCHEMA = 'ect';
 
-/** What one version adds to the one before. Versions go forward only. */
+/** The changes from one version to the next. There are no downgrades. */
 export interface Migration {
   readonly version: number;
   readonly sql: string;
 }
 
 /**
- * `ledger` leads every key, so that several ledgers share one database and can be spread over several. Names are bytes: they
- * may hold U+0000, which TEXT cannot, and their order is that of bytes whatever the collation of the database is.
+ * `ledger` is the first column of each key, so that several ledgers can share one database or be spread over several. Names are bytes,
+ * because they may contain U+0000, which TEXT cannot, and because their order must not depend on the collation of the database.
  *
- * `entries.nodes` are the hashes of the subtrees that the entry completes (`tree-layout.ts`), 32 bytes each. Each commit updates
- * the one row of `head`: its page has room for the next versions, so that no index changes with it.
+ * `entries.nodes` contains the hashes of the subtrees that the entry completes (`tree-layout.ts`), 32 bytes each. Each commit updates the
+ * one row of `head`. Its page has free space for the next versions, so that no index changes with it.
  *
- * `ledger || ''` in some indexes hides them from statements that look for a name or a key: while the server has no statistics of a new table, it
- * could take either, and read a whole scope. So each statement finds one index that fits.
+ * `ledger || ''` in some indexes hides them from statements that look for a name or a key. While the server has no statistics of a new
+ * table, it could choose such an index and read a whole scope. So each statement has one index that it can use.
  *
- * The triggers stop mistakes and stray SQL, also of the owner. They do not stop an owner who drops them; then the checkpoints that
- * others hold give him away.
+ * The triggers prevent mistakes and stray SQL, even of the owner. They do not stop an owner who drops them; the checkpoints that others
+ * hold reveal such changes.
  */
 const FIRST = `
   CREATE TABLE ect.schema_version (version integer NOT NULL);
@@ -93,7 +93,7 @@ const FIRST = `
     FOR EACH ROW EXECUTE FUNCTION ect.refuse_shrinking();
 `;
 
-/** What an audit looks for: without them rows could be changed, or not be found. */
+/** The triggers that an audit looks for. Without them rows could be changed or hidden. */
 export const APPEND_ONLY_TRIGGERS: readonly string[] = [
   'entries_stay',
   'entries_are_not_truncated',
@@ -116,8 +116,8 @@ export const INDEXES: readonly string[] = [
 ];
 
 /**
- * `leases`: who does the background work. Its one row is updated every few seconds, so its page has room for that. `moved`: ledgers that
- * go on elsewhere.
+ * `leases`: which process does the background work. Its one row is updated every few seconds, so its page has free space. `moved`:
+ * ledgers that continue elsewhere.
  */
 const SHARED = `
   CREATE TABLE ect.leases (
@@ -137,9 +137,9 @@ const SHARED = `
 `;
 
 /**
- * The pending recordings; the table has its name from an earlier release. `due`, in milliseconds by the clock of the server: of a pending
- * recording the end of its lease, of a failed one when it is deleted. A completed one has no row, so rows come and go all the time: pages
- * have free space, and dead rows are vacuumed early.
+ * The pending recordings; the table has its name from an earlier release. `due`, in milliseconds of the server's clock: for a pending
+ * recording the end of its lease, for a failed one the time of its deletion. Completed recordings are deleted, so rows change all the
+ * time: pages have free space, and dead rows are vacuumed early.
  */
 const ORDERS = `
   CREATE TABLE ect.recording_orders (
@@ -162,8 +162,8 @@ const ORDERS = `
 `;
 
 /**
- * `entries.provenance`: see LedgerRecord; null in entries of before. `documents`: what entries name by digest, such as the policies that
- * were in force. A column without a default changes no row: the table is locked for a moment only.
+ * `entries.provenance`: see LedgerRecord; null in older entries. `documents`: documents that entries name by digest, such as policies. A
+ * new column without a default changes no row, so the table is locked only briefly.
  */
 const PROVENANCE = `
   ALTER TABLE ect.entries ADD COLUMN provenance bytea;
@@ -190,7 +190,9 @@ export const MIGRATIONS: readonly Migration[] = [
 /** The version that this release reads and writes. */
 export const SCHEMA_VERSION = 3;
 
-/** What the role of the service needs, and no more: what is append-only it may read and add to. `role` is quoted already. */
+/**
+ * Returns the privileges of the service's role: for append-only tables to read and insert, and no more. `role` must be quoted already.
+ */
 export function grants(role: string): string {
   return `
     GRANT USAGE ON SCHEMA ect TO ${role};

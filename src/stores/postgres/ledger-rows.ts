@@ -8,7 +8,7 @@ const PLACE_COLUMNS = 'e.idx, e.scope, e.name, e.author, e.recorded_at, e.digest
 /** Columns of an entry `e` without its content; `content`, `salt` and `provenance` read as null. */
 export const ENTRY_COLUMNS = `${PLACE_COLUMNS}, NULL::bytea AS salt, NULL::bytea AS content, NULL::bytea AS provenance`;
 
-/** Columns of an entry `e`, all of them. */
+/** All columns of an entry `e`. */
 export const ENTRY_COLUMNS_WITH_CONTENT = `${PLACE_COLUMNS}, e.salt, e.content, e.provenance`;
 
 const READERS: ColumnReaders = { wholeNumber, name };

@@ -7,7 +7,7 @@ import { bigintArray, byteaArray } from './binary-arrays.ts';
 import type { Statement } from './database.ts';
 import { ENTRY_COLUMNS, ENTRY_COLUMNS_WITH_CONTENT } from './ledger-rows.ts';
 
-/** Each statement must see what was committed before it, so a transaction has no snapshot of its own. */
+/** Each statement must see what was committed before it, so the transaction must not use one snapshot. */
 export const BEGIN: Statement = { text: 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE' };
 export const COMMIT: Statement = { text: 'COMMIT' };
 
@@ -17,12 +17,12 @@ export function readHead(ledger: string): Statement {
   return { name: 'head', text: HEAD, values: [ledger] };
 }
 
-/** The sequencer: this row is locked until the transaction ends, so one process at a time extends the ledger. */
+/** Locks the row of the head until the transaction ends, so that one process at a time extends the ledger. */
 export function lockHead(ledger: string): Statement {
   return { name: 'lock-head', text: `${HEAD} FOR UPDATE`, values: [ledger] };
 }
 
-/** Writes the first head, and the identity, where there is no head. */
+/** Inserts the first head and the identity, if there is no head. */
 export function insertHead(ledger: string, head: Head, identity: string): Statement {
   return {
     text: `WITH begun AS (
@@ -37,7 +37,7 @@ export function readIdentity(ledger: string): Statement {
   return { text: 'SELECT verifier_key FROM ect.identities WHERE ledger = $1', values: [ledger] };
 }
 
-/** The entry under each name, with its `place` in the order asked; no row where there is none. */
+/** Reads the entry of each name, with its `place` in the order of `names`. There is no row for an unknown name. */
 export function findAll(ledger: string, names: readonly Pick<Candidate, 'scope' | 'name'>[]): Statement {
   return {
     name: 'find',
@@ -54,8 +54,8 @@ export function findAll(ledger: string, names: readonly Pick<Candidate, 'scope' 
 }
 
 /**
- * Moves the head and adds the entries, in one statement: the entries are added only if the head is still the one of `oldSize`.
- * So two sequencers never fork the ledger, whatever becomes of the lock. Its row count is that of the entries; 0: the head had moved.
+ * Updates the head and inserts the entries in one statement. The entries are inserted only if the head still has `oldSize`, so two
+ * processes never fork the ledger, even if the lock fails. The row count is the number of entries; 0: the head has changed.
  */
 export function extend(ledger: string, oldSize: number, { records, nodes, head }: SealedBatch): Statement {
   return {
@@ -89,7 +89,7 @@ export function extend(ledger: string, oldSize: number, { records, nodes, head }
   };
 }
 
-/** Adds a document, unless there is one of its digest. */
+/** Inserts a document, unless one with its digest exists. */
 export function insertDocument(ledger: string, { digest, content }: LedgerDocument): Statement {
   return {
     text: 'INSERT INTO ect.documents (ledger, digest, content) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
@@ -104,12 +104,12 @@ export function readDocument(ledger: string, digest: string): Statement {
   };
 }
 
-/** In the order of bytes, whatever the collation of the database is. */
+/** Lists digests in the order of their bytes, independent of the collation of the database. */
 export function listDocuments(ledger: string): Statement {
   return { text: 'SELECT digest FROM ect.documents WHERE ledger = $1 ORDER BY digest COLLATE "C"', values: [ledger] };
 }
 
-/** The entry, and the size of the ledger at the same moment. */
+/** Reads the entry, and the size of the ledger at the same time. */
 export function readEntry(ledger: string, index: number): Statement {
   return {
     name: 'entry',
@@ -119,7 +119,7 @@ export function readEntry(ledger: string, index: number): Statement {
   };
 }
 
-/** What each name means in a scope, with its `place`: see LedgerStore. At most three rows are read a name. */
+/** Reads the meaning of each name in a scope, with its `place`: see LedgerStore. It reads at most three rows for each name. */
 export function nearest(ledger: string, scope: string, names: readonly string[]): Statement {
   const own = (condition: string, rank: number) =>
     `(SELECT ${ENTRY_COLUMNS}, ${rank} AS rank FROM ect.entries e
@@ -134,7 +134,7 @@ export function nearest(ledger: string, scope: string, names: readonly string[])
   };
 }
 
-/** Which rows to list. */
+/** The rows to list. */
 export interface Listing {
   readonly from: number;
   readonly before: number;
@@ -152,7 +152,7 @@ export function list(ledger: string, listing: Listing): Statement {
     ...(author === undefined ? [] : [['author', author] as const]),
   ];
   const ledgerColumn = filters.length === 0 ? 'e.ledger' : "e.ledger || ''";
-  // With both, the index of the scope is the one whose rows are counted: an expression leads to no index.
+  // With both filters the scan is counted in rows of the scope, so it must use that index: no index matches an expression.
   const columnOf = (column: string) =>
     filters.length === 2 && column === 'author' ? "(e.author || ''::bytea)" : `e.${column}`;
   const conditions = filters.map(([column], place) => ` AND ${columnOf(column)} = $${place + 5}`).join('');
@@ -164,7 +164,10 @@ export function list(ledger: string, listing: Listing): Statement {
   };
 }
 
-/** Where to stop so that `rows` entries of the scope are looked through from one on, or backwards to before one. No row: at the end. */
+/**
+ * Reads where to stop, so that `rows` entries of the scope are examined from `from` on, or backwards to before it. No row: the end is
+ * reached.
+ */
 export function endOfScan(
   ledger: string,
   scope: string,
@@ -179,7 +182,10 @@ export function endOfScan(
   };
 }
 
-/** Times never fall from one entry to the next, so the first that is not before `timeMs` is found by halving. No row: one is missing. */
+/**
+ * The time of an entry is never earlier than that of the previous one, so a binary search finds the first entry that is not before
+ * `timeMs`. No row: an entry is missing.
+ */
 export function firstIndexSince(ledger: string, timeMs: number): Statement {
   return {
     text: `WITH RECURSIVE bounds (low, high) AS (
@@ -194,7 +200,7 @@ export function firstIndexSince(ledger: string, timeMs: number): Statement {
   };
 }
 
-/** The hash of each place in the order asked; null where its leaf is missing. */
+/** Reads the hash of each place in the requested order; null if its leaf is missing. */
 export function readNodes(
   ledger: string,
   wanted: readonly { readonly level: number; readonly index: number }[],

@@ -1,5 +1,5 @@
-// A ledger in PostgreSQL. Any number of processes share it: the row of the head is the sequencer's lock, and the head is compared
-// and set in the statement that adds the entries.
+// A ledger in PostgreSQL, which any number of processes share. The row of the head is the lock for appends, and the statement that
+// inserts the entries also compares and sets the head.
 
 import { throwIfEnded } from '../../concurrency/yielder.ts';
 import type {
@@ -43,23 +43,23 @@ import {
 } from './ledger-statements.ts';
 import { write } from './own-commits.ts';
 
-/** Rows that the database looks through before it is asked whether the caller is still there. */
+/** How many rows the database examines before it is checked whether the caller has disconnected. */
 const ROWS_PER_SCAN = 2_000;
 /** No entry has a higher index. */
 const LAST = Number.MAX_SAFE_INTEGER;
 const NODES_PER_READ = 500;
 
 /**
- * Durable as the database is: COMMIT answers when its write-ahead log is on the disk (and on a synchronous standby where there is one), and
- * nobody reads an entry before that.
+ * As durable as the database: COMMIT returns when its write-ahead log is on the disk, and on a synchronous standby if there is one.
+ * Nobody can read an entry before that.
  */
 export class PostgresLedgerStore implements LedgerStore, DocumentStore {
   readonly #use: DatabaseUse;
   readonly #ledger: string;
-  /** Commits of one process follow each other: they would wait for one row, each with a connection of its own. */
+  /** Commits of one process run one after another. In parallel they would wait for the same row, each with a connection. */
   #last: Promise<unknown> = Promise.resolve();
 
-  /** The ledger of this name in the database, which must stay open for as long as the store. */
+  /** Opens the ledger of this name in the database, which must stay open as long as the store. */
   constructor(database: PostgresDatabase, ledger = 'main') {
     this.#use = database.use(LEDGER);
     this.#ledger = ledger;
@@ -124,7 +124,7 @@ export class PostgresLedgerStore implements LedgerStore, DocumentStore {
     const records: LedgerRecord[] = [];
     while (next < before && records.length < limit) {
       throwIfEnded(signal);
-      // With one filter the rows that fit are read and no others. With two, those of the scope are looked through.
+      // With one filter only the matching rows are read. With two, all rows of the scope are examined.
       const isScan = scope !== undefined && author !== undefined;
       const part = isScan ? await this.#scanFrom(scope, next, before, newestFirst) : undefined;
       const [from, end] = part ?? [next, before];
@@ -140,7 +140,7 @@ export class PostgresLedgerStore implements LedgerStore, DocumentStore {
 
   async nodes(wanted: readonly { readonly level: number; readonly index: number }[]): Promise<readonly Uint8Array[]> {
     const hashes: Uint8Array[] = [];
-    // A closed store rejects also where nothing is asked.
+    // A closed store also rejects an empty request.
     for (let start = 0; start < wanted.length; start += NODES_PER_READ) {
       const part = wanted.slice(start, start + NODES_PER_READ);
       const { rows } = await this.#use.read(readNodes(this.#ledger, part));
@@ -163,14 +163,14 @@ export class PostgresLedgerStore implements LedgerStore, DocumentStore {
     return rows.map((row) => text(row, 'digest'));
   }
 
-  /** Waits for the commit that is under way. The database stays open. */
+  /** Waits for the commit in progress. The database stays open. */
   async close(): Promise<void> {
     const last = this.#last;
     this.#use.close();
     await last;
   }
 
-  /** Two round trips: the lock, the head and what is there; then the entries and the end of the transaction. */
+  /** Two round trips: the first locks and reads the head and looks up names; the second inserts the entries and ends the transaction. */
   async #commitIn(session: Session, candidates: readonly Candidate[], seal: Seal): Promise<CommitResult> {
     const [, locked, found] = await session.all(BEGIN, lockHead(this.#ledger), findAll(this.#ledger, candidates));
     const row = locked?.rows[0];
@@ -185,8 +185,8 @@ export class PostgresLedgerStore implements LedgerStore, DocumentStore {
   }
 
   /**
-   * What was there already is answered like what was added, so it must be as durable: a commit whose wait for the standby was cut short
-   * can be seen, and is lost in a failover. The lock of the head is in the write-ahead log, so the end of this transaction waits too.
+   * Existing entries are reported like inserted ones, so they must be as durable. A commit whose wait for the standby was interrupted is
+   * visible, and would be lost in a failover. The lock of the head is in the write-ahead log, so the end of this transaction waits too.
    */
   async #confirm(session: Session): Promise<void> {
     await session.all(COMMIT);
@@ -195,13 +195,13 @@ export class PostgresLedgerStore implements LedgerStore, DocumentStore {
 
   async #write(session: Session, oldSize: number, batch: SealedBatch): Promise<void> {
     const [written, committed] = await session.settled(extend(this.#ledger, oldSize, batch), COMMIT);
-    // A statement that the server rejected has undone the transaction, whatever COMMIT then says.
+    // After a rejected statement the transaction is rolled back, whatever COMMIT returns.
     if (written?.status === 'rejected' && isServerAnswer(written.reason)) throw written.reason;
     if (written?.status !== 'fulfilled' || committed?.status !== 'fulfilled') {
       const rejected = [written, committed].find((answer) => answer?.status === 'rejected');
       throw new OutcomeUnknown('the connection ended', { cause: rejected?.reason });
     }
-    // "canceling wait for synchronous replication": committed here, and maybe not where a failover leads.
+    // "canceling wait for synchronous replication": committed here, but possibly not on a standby after a failover.
     if (session.hasWarning) throw new OutcomeUnknown('the server has warned of the commit');
     if (committed.value.command !== 'COMMIT') throw new HeadMoved('the transaction was undone');
     if (written.value.rowCount === 0) throw new HeadMoved('another sequencer was first');
@@ -219,7 +219,7 @@ export class PostgresLedgerStore implements LedgerStore, DocumentStore {
     throw corrupt('The ledger lacks an entry.');
   }
 
-  /** The part from `from` to `before`, from the side that comes first, in which a bounded number of entries of the scope is looked through. */
+  /** Returns the first part of the range, in the listing direction, in which a bounded number of entries of the scope is examined. */
   async #scanFrom(
     scope: string,
     from: number,
@@ -234,7 +234,7 @@ export class PostgresLedgerStore implements LedgerStore, DocumentStore {
   }
 }
 
-/** The records by the `place` that each row says, counted from 1. */
+/** Returns the records by the `place` of each row, which is counted from 1. */
 function inPlaces(rows: readonly Row[], count: number): readonly (LedgerRecord | undefined)[] {
   const records: (LedgerRecord | undefined)[] = Array.from({ length: count }, () => undefined);
   for (const row of rows) records[wholeNumber(row, 'place') - 1] = recordOf(row);

@@ -22,9 +22,9 @@ import { wholeNumber } from './ledger-rows.ts';
 import { write } from './own-commits.ts';
 import { counts, end, fail, forget, insert, open, read, take } from './pending-statements.ts';
 
-/** Most recordings in one statement. */
+/** The maximum number of recordings in one statement. */
 const MAX_GROUP = 128;
-/** Most failures that one `take` deletes. */
+/** The maximum number of failures that one `take` deletes. */
 const FORGOTTEN = 256;
 /** Completions within this time, in milliseconds, share one statement, because no caller waits for them. */
 const LATER_MS = 20;
