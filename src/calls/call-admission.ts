@@ -7,6 +7,7 @@ import { EctError, reject } from '../errors.ts';
 import { type Account, MAX_ACCOUNT_CALLS, type Resources } from '../limits/index.ts';
 import type { Events } from '../telemetry/events.ts';
 import type { Access } from './call.ts';
+import { CarriedCallers } from './carried-callers.ts';
 import { asEctError } from './errors.ts';
 import type { OpenCall, PresentedCall } from './open-call.ts';
 import {
@@ -17,7 +18,7 @@ import {
   TOO_MANY_PUBLIC,
   TOO_MANY_STREAMS,
 } from './overload.ts';
-import { LONG_THROTTLE_MS, NO_PENALTY, type Penalty, THROTTLE_MS } from './penalty.ts';
+import { LONG_THROTTLE_MS, NO_PENALTY, type Penalty, SHARED_THROTTLE_MS, THROTTLE_MS } from './penalty.ts';
 
 export interface CallAdmissionOptions {
   readonly events: Events;
@@ -52,6 +53,8 @@ export const PUBLIC_REJECTION_COST = 10;
 const BYTES_PER_REJECTION = 16 * 1024;
 /** The longest pause of a connection for such requests, in milliseconds. */
 const MAX_DEBT_MS = 5_000;
+/** The rate at which such requests are read from a connection that carries the calls of others too: 64 MiB a second. */
+const SHARED_BYTES_PER_MS = 64 * 1024;
 /** An account owes no more than it can pay in this time, in milliseconds: a flood of a minute must not count for hours. */
 const MAX_OWED_MS = 60_000;
 
@@ -64,6 +67,7 @@ export function createCallAdmission(
   { accounts, admission, streams, publicShare, connections, onLimit }: Resources,
 ) {
   const { authenticate = ({ socket }) => identify(socket) } = options;
+  const carried = new CarriedCallers();
 
   function admit(
     arrival: PresentedCall,
@@ -79,7 +83,7 @@ export function createCallAdmission(
     } catch (thrown) {
       if (thrown instanceof EctError) return unidentified(socket, thrown);
       events.bug(arrival.method, thrown);
-      return rejection(accounts.ofConnection(socket), ANONYMOUS, asEctError(thrown));
+      return rejectionOn(socket, accounts.ofConnection(socket), ANONYMOUS, asEctError(thrown));
     }
     return admitCaller(caller, socket, access, publicCostMs, budgetMs);
   }
@@ -96,21 +100,23 @@ export function createCallAdmission(
       if (publicCostMs > 0 && !publicShare.take(socket, publicCostMs)) {
         onLimit('public_requests');
         const error = publicShare.isBeyondRate(socket) ? TOO_MANY_OWN_PUBLIC : TOO_MANY_PUBLIC;
-        return rejection(account, ANONYMOUS, error, PUBLIC_REJECTION_COST);
+        return rejectionOn(socket, account, ANONYMOUS, error, PUBLIC_REJECTION_COST);
       }
       connections.used(socket);
       return { caller, account };
     }
     const account = accountOfCaller(caller, socket);
     connections.used(socket);
+    // Without credentials of requests a connection has one caller.
+    if (options.authenticate !== undefined && caller.kind !== 'anonymous') carried.note(socket, caller.id);
     if (access === 'admin') {
       if (isAdministrator(caller)) return { caller, account };
       const error = new EctError(reject('ADMIN_REQUIRED', 'only administrators may call this method'));
-      return rejection(account, caller, error);
+      return rejectionOn(socket, account, caller, error);
     }
     if (admission.admits(account, budgetMs)) return { caller, account };
     onLimit('open_calls');
-    return rejection(account, caller, tooManyCallsOf(account));
+    return rejectionOn(socket, account, caller, tooManyCallsOf(account));
   }
 
   /** The error for too many calls of all callers, or of this one alone. */
@@ -136,16 +142,26 @@ export function createCallAdmission(
     }
   }
 
-  /** A caller that continues while its calls are rejected is throttled, so that it does not cost more than its share. */
-  function rejection(account: Account, caller: Caller, error: EctError, cost = 1): Rejection {
+  /**
+   * A caller that continues while its calls are rejected is throttled, so that it does not cost more than its share. A connection with
+   * calls of others too is not: the fair order of reading alone bounds what its requests cost.
+   */
+  function rejectionOn(socket: Socket, account: Account, caller: Caller, error: EctError, cost = 1): Rejection {
     if (account.rejections.take(performance.now(), cost)) return { error, caller, penalty: NO_PENALTY };
     onLimit('rejections');
+    if (carried.areSeveral(socket)) return { error, caller, penalty: NO_PENALTY };
     return { error, caller, penalty: cost >= PUBLIC_REJECTION_COST ? LONG_THROTTLE_MS : THROTTLE_MS };
+  }
+
+  /** The longest pause of a connection for what one of its calls does. */
+  function mostPauseMs(socket: Socket): number {
+    return carried.areSeveral(socket) ? SHARED_THROTTLE_MS : Number.POSITIVE_INFINITY;
   }
 
   /**
    * Charges a call that is rejected for overload after its request was read. When the account owes more than its rejections allow,
-   * the connection is not read until that is paid, or for a short time if it may carry the calls of other callers.
+   * the connection is not read until that is paid; for a short time if it may carry the calls of other callers, and if it does, for as
+   * long as its bytes would take at a bounded rate.
    */
   function chargeRejectedRequest(call: OpenCall): void {
     const { rejections } = call.account;
@@ -154,14 +170,18 @@ export function createCallAdmission(
     const debtMs = rejections.waitMs(now, 0);
     if (debtMs === 0) return;
     onLimit('rejections');
-    call.penalty = Math.min(debtMs, accountOf(call.socket) === call.account ? MAX_DEBT_MS : THROTTLE_MS);
+    if (carried.areSeveral(call.socket)) {
+      call.penalty = Math.min(Math.floor(call.requestBytes / SHARED_BYTES_PER_MS), SHARED_THROTTLE_MS);
+    } else call.penalty = Math.min(debtMs, accountOf(call.socket) === call.account ? MAX_DEBT_MS : THROTTLE_MS);
   }
 
   /** After an authentication failure a retry is useless, so the limit is low. */
   function unidentified(socket: Socket, error: EctError): Rejection {
     const peer = peerOrAnonymous(socket);
     // An authenticated peer may forward requests of many callers: the failure of one must not end the connection of all.
-    if (peer.kind !== 'anonymous') return rejection(accounts.ofCaller(peer.id), peer, error);
+    if (peer.kind !== 'anonymous') return rejectionOn(socket, accounts.ofCaller(peer.id), peer, error);
+    if (carried.areSeveral(socket))
+      return rejectionOn(socket, accounts.ofConnection(socket), ANONYMOUS, error, UNIDENTIFIED_COST);
     const now = performance.now();
     const isBearable =
       accounts.ofConnection(socket).rejections.take(now, UNIDENTIFIED_COST) &&
@@ -180,5 +200,14 @@ export function createCallAdmission(
     }
   }
 
-  return { admit, admitCaller, accountOf, rejection, chargeRejectedRequest, tooManyCallsOf, tooManyStreamsOf };
+  return {
+    admit,
+    admitCaller,
+    accountOf,
+    mostPauseMs,
+    rejectionOn,
+    chargeRejectedRequest,
+    tooManyCallsOf,
+    tooManyStreamsOf,
+  };
 }

@@ -39,7 +39,7 @@ export function createCalls(options: CallsOptions) {
   const { events, callLimits, resources = createResources(DEFAULT_PROCESS_LIMITS) } = options;
   const { accounts, admission, scheduler, unread, streams, onLimit } = resources;
   const mayCall = createCallAdmission(options, resources);
-  const { admit, admitCaller, rejection, tooManyCallsOf, tooManyStreamsOf } = mayCall;
+  const { admit, admitCaller, rejectionOn, tooManyCallsOf, tooManyStreamsOf } = mayCall;
   const { perform, stream, fail } = createProcedures(options, resources, mayCall);
 
   /**
@@ -83,7 +83,7 @@ export function createCalls(options: CallsOptions) {
     const counted = access === 'public' ? undefined : callLimits?.enter(judged.caller);
     if (counted instanceof EctError) {
       onLimit('caller_calls');
-      return rejected(arrival, rejection(judged.account, judged.caller, counted));
+      return rejected(arrival, rejectionOn(arrival.socket, judged.account, judged.caller, counted));
     }
     const call = new OpenCall(arrival, judged.account, events, onFinish);
     call.leave = counted;
@@ -120,7 +120,8 @@ export function createCalls(options: CallsOptions) {
   }
 
   function forbid(arrival: Arrival, error: EctError): Rejection {
-    const forbidden = rejection(accounts.ofConnection(arrival.socket), ANONYMOUS, error, PUBLIC_REJECTION_COST);
+    const { socket } = arrival;
+    const forbidden = rejectionOn(socket, accounts.ofConnection(socket), ANONYMOUS, error, PUBLIC_REJECTION_COST);
     rejected(arrival, forbidden).finish(error);
     return forbidden;
   }
@@ -204,6 +205,7 @@ export function createCalls(options: CallsOptions) {
     rejectedEarly,
     abandoned,
     accountOf: mayCall.accountOf,
+    mostPauseMs: mayCall.mostPauseMs,
     arriving,
     enter,
     perform,

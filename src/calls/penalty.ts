@@ -14,6 +14,9 @@ export const THROTTLE_MS = 100;
  */
 export const LONG_THROTTLE_MS = 1_000;
 
+/** The longest pause of a connection that carries the calls of several callers: all of them bear it. */
+export const SHARED_THROTTLE_MS = 20;
+
 /** Resolves after the pause of a penalty, or when the peer is gone: a transport that cannot pause a connection delays its response. */
 export async function penaltyPaid(penalty: Penalty, gone: AbortSignal): Promise<void> {
   if (penalty === 'disconnect' || penalty === NO_PENALTY || gone.aborted) return;

@@ -34,6 +34,8 @@ export interface ConnectionOptions {
   readonly turns?: ReadSchedule;
   /** Memory of the process for a stream; `evict` ends the stream. Without it only the limits of the connection apply. */
   readonly openMemory?: (evict: () => void) => StreamMemory;
+  /** The longest time for which nothing is read because of one of the streams, in milliseconds. Without it there is no limit. */
+  readonly mostPauseMs?: () => number;
 }
 
 /** The number of streams that are notified immediately of a lost connection; the others are notified in later turns. */
@@ -156,7 +158,9 @@ export class Connection implements StreamHost {
 
   throttle(milliseconds: number): void {
     // Few streams are left of a connection that accepts no more, and its end must not wait.
-    if (!this.#isClosing) this.#input.throttle(milliseconds);
+    if (this.#isClosing) return;
+    const mostMs = this.#options.mostPauseMs?.() ?? Number.POSITIVE_INFINITY;
+    this.#input.throttle(Math.min(milliseconds, mostMs));
   }
 
   disconnect(): void {

@@ -55,6 +55,8 @@ export interface Serving {
   readonly handle: Handle;
   /** The account that pays for a connection until a call authenticates another one. */
   readonly accountOf: (socket: Socket) => Account;
+  /** The longest pause of a connection for what one of its calls does, in milliseconds. */
+  readonly mostPauseMs: (socket: Socket) => number;
 }
 
 /** The measured cost of a request through the router, in milliseconds; an estimate is enough. */
@@ -68,7 +70,7 @@ export function createConnections(
   limits: ConnectionLimits,
   events: Events,
   resources: Resources,
-  { requestCheck, browsers, unary, handle, accountOf }: Serving,
+  { requestCheck, browsers, unary, handle, accountOf, mostPauseMs }: Serving,
 ): Connections {
   const { connections: table, memory, reads, bodies } = resources;
   const { answerMs } = resources.limits;
@@ -168,6 +170,7 @@ export function createConnections(
         defer: (goOn) => context.runInAsyncScope(() => reads.defer(account.reading, goOn)),
       },
       openMemory: (evict) => memory.open(account, evict),
+      mostPauseMs: () => mostPauseMs(socket),
       onFailure: (error) => events.connectionFailed('h2', error),
       onBug: (thrown) => events.bug('h2', thrown),
     });

@@ -169,6 +169,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     unary: options.http2 === 'node' ? undefined : fastPath,
     handle: readableByPages(transcodeText(handle), browsers),
     accountOf: calls.accountOf,
+    mostPauseMs: calls.mostPauseMs,
   };
   const connections = createConnections(tls, limits, events, resources, serving);
   if (options.onAccepted !== undefined) connections.front.on('connection', options.onAccepted);

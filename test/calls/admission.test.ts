@@ -166,6 +166,48 @@ describe('A1: a request is judged by its headers', () => {
     expect(new Set(penalties)).toEqual(new Set([NO_PENALTY, THROTTLE_MS]));
   });
 
+  describe('H48: a connection that carries the calls of several callers', () => {
+    /** The connection of a proxy, on which two workloads have called, or one. */
+    function setUpShared(names = ['a', 'b']) {
+      const { events, endOfStreams, identify } = setUp(() => ({}));
+      const authenticate = vi.fn<() => typeof caller>();
+      const calls = createCalls({ events, identify, authenticate, endOfStreams: endOfStreams.signal });
+      const shared = { ...arrival, socket: new Socket() };
+      for (const name of names) {
+        authenticate.mockReturnValueOnce(workload(`spiffe://example.com/${name}`));
+        calls.open(shared, 'unary', undefined).finish();
+      }
+      authenticate.mockImplementation(() => workload('spiffe://example.com/a'));
+      const penalties = (access: 'admin' | 'callers' | 'public') =>
+        new Set(Array.from({ length: 3_000 }, () => rejectionOf(calls, shared, access, 0.05)?.penalty));
+      return { identify, authenticate, penalties };
+    }
+
+    test('is not paused for a flood of one of them, which would delay the calls of the others', () => {
+      const { penalties } = setUpShared();
+      expect(penalties('admin')).toEqual(new Set([NO_PENALTY]));
+    });
+
+    test('nor for a flood of public requests, whoever sends them', () => {
+      const { penalties } = setUpShared();
+      expect(penalties('public')).toEqual(new Set([undefined, NO_PENALTY]));
+    });
+
+    test('nor for credentials that prove nothing, on the connection of a proxy; nor is one without a certificate closed', () => {
+      const { identify, authenticate, penalties } = setUpShared();
+      authenticate.mockImplementation(untrusted);
+      expect(penalties('callers')).toEqual(new Set([NO_PENALTY]));
+      identify.mockImplementation(untrusted);
+      expect(penalties('callers')).toEqual(new Set([NO_PENALTY]));
+    });
+
+    test('one with the calls of a single caller is paused', () => {
+      const { penalties } = setUpShared(['a', 'a']);
+      expect(penalties('admin')).toEqual(new Set([NO_PENALTY, THROTTLE_MS]));
+      expect(penalties('public')).toEqual(new Set([undefined, LONG_THROTTLE_MS, NO_PENALTY]));
+    });
+  });
+
   test('what is public looks at no credential', () => {
     const { events, endOfStreams, identify } = setUp(() => ({}));
     const calls = createCalls({ events, identify, authenticate: untrusted, endOfStreams: endOfStreams.signal });

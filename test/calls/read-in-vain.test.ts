@@ -17,7 +17,9 @@ function setUpFull(options: { readonly behindProxy?: boolean } = {}) {
   const resources = createResources(DEFAULT_PROCESS_LIMITS);
   const { service, events, endOfStreams, identify } = setUp(() => ({}), 'callers', resources);
   const limits: string[] = [];
-  const authenticate = () => workload('spiffe://example.com/behind');
+  let names = ['behind'];
+  let called = 0;
+  const authenticate = () => workload(`spiffe://example.com/${names[called++ % names.length]}`);
   const calls = createCalls({
     events,
     identify,
@@ -26,14 +28,18 @@ function setUpFull(options: { readonly behindProxy?: boolean } = {}) {
     resources: { ...resources, onLimit: (limit) => void limits.push(limit) },
   });
   const full: AnyService = { ...service, answerBytes: { getKeySet: () => 1024 } };
-  const rejectedAfter = async (bytes: number): Promise<OpenCall> => {
-    const call = calls.open({ ...arrival, socket: new Socket() }, 'unary', undefined);
+  const rejectedAfter = async (bytes: number, socket = new Socket()): Promise<OpenCall> => {
+    const call = calls.open({ ...arrival, socket }, 'unary', undefined);
     call.requestBytes = bytes;
     call.reserve = () => false;
     await expect(calls.run(full, 'getKeySet', noRequest, call)).rejects.toMatchObject({ reason: 'SERVICE_OVERLOADED' });
     return call;
   };
-  return { rejectedAfter, limits };
+  /** Calls of several callers from now on. */
+  const behind = (...several: string[]) => {
+    names = several;
+  };
+  return { rejectedAfter, behind, limits };
 }
 
 /** Rejects calls of so many bytes and returns their penalties. */
@@ -72,7 +78,18 @@ describe('H17: what was read in vain', () => {
     expect((await rejectedAfter(500)).penalty).toBe(NO_PENALTY);
   });
 
-  test('a connection that carries the calls of many callers stops for 100 ms only', async () => {
+  test('H48: a connection with calls of several callers is read at 64 MiB a second, so that none waits for long', async () => {
+    const { rejectedAfter, behind, limits } = setUpFull({ behindProxy: true });
+    behind('a', 'b');
+    const socket = new Socket();
+    const penalties: unknown[] = [];
+    for (let call = 0; call < 200; call++) penalties.push((await rejectedAfter(1024 * KIB, socket)).penalty);
+    expect(new Set(penalties)).toEqual(new Set([NO_PENALTY, 16]));
+    expect((await rejectedAfter(10 * KIB, socket)).penalty).toBe(NO_PENALTY);
+    expect(limits).toContain('rejections');
+  });
+
+  test('a connection that may carry the calls of many callers stops for 100 ms only', async () => {
     const { rejectedAfter } = setUpFull({ behindProxy: true });
     const penalties = (await penaltiesOf(rejectedAfter, 200, 1024 * KIB)) as number[];
     expect(Math.max(...penalties)).toBe(THROTTLE_MS);
