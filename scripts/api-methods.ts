@@ -111,6 +111,7 @@ export const METHODS: Readonly<Record<string, MethodFacts>> = {
       'AUDIENCE_MISMATCH',
       'TOKEN_TOO_LARGE',
       ...CLAIMS,
+      'TOKEN_EXPIRED',
       ...GRAPH,
       ...SIGNING,
       ...ONCE,

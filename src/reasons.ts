@@ -174,6 +174,7 @@ export type ErrorReason = keyof typeof REASONS;
  * @internal Exported because a test compares it with `error_reason.proto`.
  */
 export const OPTIONAL_METADATA = {
+  TOKEN_EXPIRED: ['jti', 'wid'],
   DAG_DUPLICATE_TASK: ['wid'],
   DAG_TIME_ORDER: ['jti', 'wid'],
   DAG_CYCLE: ['jti', 'wid'],

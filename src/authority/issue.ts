@@ -1,7 +1,7 @@
 // Issue: who is asking, what may be said in that name, is the graph sound, sign, and where asked, record before answering.
 
-import { type DagReport, ROOT_FACTS, rejectionOf } from '../dag/index.ts';
-import { EctError, type Rejection } from '../errors.ts';
+import { type DagReport, namesOf, ROOT_FACTS, rejectionOf } from '../dag/index.ts';
+import { EctError, type Rejection, reject } from '../errors.ts';
 import type { CallDeadline, Signer } from '../keys/index.ts';
 import type { Receipt } from '../ledger/index.ts';
 import {
@@ -182,7 +182,10 @@ async function reportOn(
   return examineGraph(context, subject, ancestryFor(context, caller), { extent: 'links', deadline });
 }
 
-/** Returns a token. For L3 after its entry is durable; or, as L2, after its pending recording is. */
+/**
+ * Returns a token. For L3 after its entry is durable; or, as L2, after its pending recording is. TOKEN_EXPIRED for one that has expired by
+ * then: whatever was waited for, no response has a token that no verifier accepts.
+ */
 function deliver(
   context: AuthorityContext,
   writer: Writer,
@@ -191,13 +194,24 @@ function deliver(
   dag: DagReport | undefined,
   deadline: CallDeadline,
 ): Issued | Promise<Issued> {
+  if (hasExpired(context, claims)) throw expired('The token expired before it could be returned.');
   const issued: Issued = { token: text, level: levelOnLeaving(input), claims, kid, dag, receipt: undefined };
   if (input.level !== 'L3') return issued;
   const verified = { claims, kid, digest: digestOfToken(text) };
   const facts = claims.pred.length === 0 ? ROOT_FACTS : dag?.facts;
-  if (input.record === 'async') return addPending(context, writer, text, verified, facts).then(() => issued);
-  return record(context, writer, text, verified, deadline.signal, facts).then(({ receipt }) => ({
-    ...issued,
-    receipt,
-  }));
+  const whole = (receipt: Receipt | undefined): Issued => {
+    if (!hasExpired(context, claims)) return { ...issued, receipt };
+    const what = receipt === undefined ? 'will be recorded' : 'is recorded';
+    throw expired(`The token expired before it could be returned; its task ${claims.jti} ${what}.`, namesOf(claims));
+  };
+  if (input.record === 'async') return addPending(context, writer, text, verified, facts).then(() => whole(undefined));
+  return record(context, writer, text, verified, deadline.signal, facts).then(({ receipt }) => whole(receipt));
+}
+
+function hasExpired({ now }: AuthorityContext, { exp }: Claims): boolean {
+  return exp <= now();
+}
+
+function expired(message: string, task?: ReturnType<typeof namesOf>): EctError {
+  return new EctError(reject('TOKEN_EXPIRED', message, task));
 }

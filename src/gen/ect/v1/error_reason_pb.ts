@@ -178,7 +178,8 @@ export const ErrorReason = {
   AUDIENCE_MISMATCH: 19,
 
   /**
-   * FAILED_PRECONDITION. `exp` has passed. Retry: no.
+   * FAILED_PRECONDITION. `exp` has passed; of Issue: the new token expired before it could be returned. Retry: no. Metadata: sometimes
+   * `jti`, `wid`: those of a task that was recorded all the same.
    *
    * @generated from enum value: ERROR_REASON_TOKEN_EXPIRED = 20;
    */
