@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { KeyChange, KeyManager, RotationInput } from '../key-manager/index.ts';
 import { policyInForce } from './authorizer.ts';
-import { type Caller, callerName } from './caller.ts';
+import { type Caller, callerName, keyScope } from './caller.ts';
 import type { AuthorityContext } from './context.ts';
 import { provenanceOf } from './provenance.ts';
 import { lockRequest } from './request-lock.ts';
@@ -41,5 +41,17 @@ export async function rotateKey(
     plan: async () => String(await keyManager.planRotation(rotation)),
     keepSeconds: KEEP_SECONDS,
   });
-  return keyManager.rotate({ ...rotation, fromGeneration: Number(generation) });
+  return keyManager.rotate({
+    ...rotation,
+    fromGeneration: Number(generation),
+    request: nameOf(caller, requestId, digest),
+  });
+}
+
+/** Distinguishes requests in the ledger, without saying their ids. */
+function nameOf(caller: Caller, requestId: string, digest: Uint8Array): string {
+  return createHash('sha256')
+    .update(JSON.stringify([keyScope(caller, digest), requestId]))
+    .update(digest)
+    .digest('base64url');
 }

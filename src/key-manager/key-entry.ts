@@ -32,6 +32,8 @@ export interface KeyStatement {
   readonly compromised_since?: number;
   /** For the activation of a root key: it is needed before its announced time. */
   readonly urgent?: true;
+  /** For an announcement or an activation: identifies the request of an administrator that was made under a request id. */
+  readonly request?: string;
   /** For an activation: milliseconds since the announcement, as measured by the process that activates the key. */
   readonly waited_ms?: number;
 }
@@ -64,6 +66,7 @@ export interface KeyEntry extends KeyLeaf {
   /** From the content; undefined if that was erased. */
   readonly locator: string | undefined;
   readonly note: string;
+  readonly request: string | undefined;
 }
 
 /** The candidate for a statement. `provenance`: see LedgerRecord; that of the request of a caller. */
@@ -139,8 +142,8 @@ export function readKeyEntry(record: LedgerRecord): KeyEntry {
   if (leaf === undefined || statement === undefined || !isKeyLeafOf(leaf, record)) {
     throw new EctError(reject('LEDGER_CORRUPT', `Entry ${index} is not about a key.`));
   }
-  const { locator, note = '' } = statement as Partial<KeyStatement>;
-  return { ...leaf, index, locator, note };
+  const { locator, note = '', request } = statement as Partial<KeyStatement>;
+  return { ...leaf, index, locator, note, request };
 }
 
 function parse(bytes: Uint8Array): object | undefined {

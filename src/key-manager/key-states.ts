@@ -24,6 +24,10 @@ export interface KeyRecord {
   readonly activeAtMs: number | undefined;
   readonly retiredAtMs: number | undefined;
   readonly revoked: Revocation | undefined;
+  /** The requests that announced and activated it (KeyStatement). */
+  readonly requests: readonly string[];
+  /** Whether a request activated it before its announced time. */
+  readonly isUrgent: boolean;
   /** The last change: its author, reason and entry. */
   readonly by: string;
   readonly note: string;
@@ -67,6 +71,8 @@ export function announce(entry: KeyEntry, around: Surroundings): KeyRecord | str
     activeAtMs: undefined,
     retiredAtMs: undefined,
     revoked: undefined,
+    requests: requestsIn(entry),
+    isUrgent: false,
     ...lastChange(entry),
   };
 }
@@ -99,7 +105,14 @@ export function change(before: KeyRecord, entry: KeyEntry): KeyRecord | string {
     const isUrgent = entry.urgent === true && before.generation !== undefined;
     const hasWaited = atMs >= before.useFromMs || (entry.waited_ms ?? 0) >= leadMsOf(before);
     if (!hasWaited && !isUrgent) return 'it is active before it was announced for';
-    return { ...after, activeAtMs: atMs, useFromMs: Math.min(before.useFromMs, atMs) };
+    const requests = [...before.requests, ...requestsIn(entry)];
+    return {
+      ...after,
+      requests,
+      isUrgent: entry.urgent === true,
+      activeAtMs: atMs,
+      useFromMs: Math.min(before.useFromMs, atMs),
+    };
   }
   if (state === 'retired') return { ...after, retiredAtMs: atMs };
   return { ...after, revoked: { atMs, sinceMs: Math.min(entry.compromised_since ?? atMs, atMs) } };
@@ -113,6 +126,10 @@ export function leadMsOf({ announcedAtMs, useFromMs }: KeyRecord): number {
 /** The state of a delegated key after its root key was revoked: another party may have created the certificate. */
 export function fallWith(key: KeyRecord, revoked: Revocation): KeyRecord {
   return key.state === 'revoked' ? key : { ...key, state: 'revoked', revoked };
+}
+
+function requestsIn({ request }: KeyEntry): readonly string[] {
+  return request === undefined ? [] : [request];
 }
 
 function lastChange({ iss: by, note, index }: KeyEntry): Pick<KeyRecord, 'by' | 'note' | 'index'> {

@@ -25,7 +25,11 @@ export interface RotationInput {
   readonly expectedCurrentKid?: string;
   /** Of a rotation that may have been done before: the number of its key. */
   readonly fromGeneration?: number;
+  /** Identifies the request, if it has a request id; it is recorded with what the request does. */
+  readonly request?: string;
 }
+
+type Announcement = Pick<RotationInput, 'urgent' | 'by' | 'note' | 'provenance' | 'request'>;
 
 /** The next key, and whether this call changed something. */
 export interface Rotation {
@@ -57,11 +61,12 @@ export class RootRotation {
    */
   async rotate(input: RotationInput): Promise<Rotation> {
     const locator = input.nextKey === '' ? undefined : this.#locatorOf(input.nextKey);
+    let announced: string | undefined;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      // Checked each time, because another process may do the same rotation.
+      // Checked each time, because another process may do the same rotation, or another one.
       const done = this.#doneBy(input, locator);
-      if (done !== undefined) return { key: done, changed: false };
-      if (attempt === 0) this.#demandCurrent(input);
+      if (done !== undefined) return { key: done, changed: done.kid === announced };
+      this.#demandCurrent(input);
       const pending = this.#history.nextRoot();
       const isMeant = pending !== undefined && (locator === undefined || locator === pending.locator);
       if (!input.urgent) {
@@ -69,10 +74,16 @@ export class RootRotation {
         if (pending !== undefined) throw notNext(pending);
         return this.#announceNext(locator, input);
       }
-      const next =
-        isMeant && (await this.#isAtHand(pending, locator)) ? pending : await this.#announced(locator, input);
+      let next = isMeant && (await this.#isAtHand(pending, locator)) ? pending : undefined;
+      if (next === undefined) {
+        next = await this.#announced(locator, input);
+        announced = next?.kid;
+      }
       const rotation = next && (await this.#putToUse(next, input));
-      if (rotation !== undefined) return rotation;
+      if (rotation === undefined) continue;
+      // Another process may have activated what this call announced: it is due at once.
+      const changed = rotation.changed || rotation.key.kid === announced;
+      if (changed || !isExpecting(input)) return { ...rotation, changed };
     }
     throw notAccepted();
   }
@@ -86,6 +97,8 @@ export class RootRotation {
     this.#demandCurrent(input);
     const pending = this.#history.nextRoot();
     if (pending !== undefined && (locator === undefined || locator === pending.locator)) {
+      // It is activated now: a key that does not open here is reported before the request counts as done.
+      if (input.urgent && !(await this.#isAtHand(pending, locator))) this.#demandMaker();
       return pending.generation ?? this.#history.roots().length;
     }
     if (pending !== undefined && !input.urgent) throw notNext(pending);
@@ -108,13 +121,20 @@ export class RootRotation {
     if (this.#open.get(signer.jwk.kid) !== signer) signer.close();
   }
 
-  /** The key of a rotation that was done before. */
-  #doneBy({ fromGeneration, urgent }: RotationInput, locator: string | undefined): KeyRecord | undefined {
+  /**
+   * The key of a rotation that was done before. What another urgent request has done instead is no success of one that expects a current
+   * key.
+   */
+  #doneBy(input: RotationInput, locator: string | undefined): KeyRecord | undefined {
+    const { fromGeneration, urgent, request } = input;
     if (fromGeneration === undefined) return undefined;
-    const since = this.#history.roots().slice(fromGeneration);
-    return since.find(
-      (key) => (locator === undefined || key.locator === locator) && (!urgent || key.activeAtMs !== undefined),
-    );
+    const isDone = (key: KeyRecord) => {
+      if (locator !== undefined && key.locator !== locator) return false;
+      if (urgent && key.activeAtMs === undefined) return false;
+      if (!isExpecting(input) || (request !== undefined && key.requests.includes(request))) return true;
+      return !urgent && !key.isUrgent;
+    };
+    return this.#history.roots().slice(fromGeneration).find(isDone);
   }
 
   #demandCurrent({ expectedCurrentKid: expected = '' }: RotationInput): void {
@@ -167,21 +187,18 @@ export class RootRotation {
   }
 
   /** Activates an announced key now, although verifiers that cache the key set may not know it yet. */
-  useNow(jwk: PublicJwk, locator: string, input: Pick<RotationInput, 'by' | 'note' | 'provenance'>): Promise<boolean> {
+  useNow(jwk: PublicJwk, locator: string, input: Omit<Announcement, 'urgent'>): Promise<boolean> {
     const { by, note, provenance } = input;
-    return this.#log.record({ state: 'active', jwk, locator, note, by, urgent: true }, provenance);
+    return this.#log.record({ state: 'active', jwk, locator, note, by, urgent: true, ...requestOf(input) }, provenance);
   }
 
   /** Records a key as the next one. Returns whether this call did; another process may have been first. */
-  announce(
-    { signer, locator }: RootKey,
-    input: Pick<RotationInput, 'urgent' | 'by' | 'note' | 'provenance'>,
-  ): Promise<boolean> {
+  announce({ signer, locator }: RootKey, input: Announcement): Promise<boolean> {
     const { urgent, by, note, provenance } = input;
     const generation = this.#history.roots().length;
     const lead_ms = urgent ? 0 : leadOf(this.#policy);
     const statement = { state: 'announced', jwk: signer.jwk, locator, note, by, generation, lead_ms } as const;
-    return this.#log.record(statement, provenance);
+    return this.#log.record({ ...statement, ...requestOf(input) }, provenance);
   }
 
   async #make(): Promise<RootKey> {
@@ -204,6 +221,14 @@ export class RootRotation {
         : rejection,
     );
   }
+}
+
+function isExpecting({ expectedCurrentKid = '' }: RotationInput): boolean {
+  return expectedCurrentKid !== '';
+}
+
+function requestOf({ request }: Pick<RotationInput, 'request'>): Pick<RotationInput, 'request'> {
+  return request === undefined ? {} : { request };
 }
 
 function notNext(pending: KeyRecord): EctError {

@@ -256,8 +256,8 @@ export type RotateKeyRequest = Message<"ect.v1.RotateKeyRequest"> & {
   /**
    * Identifies this request: at most 128 printable ASCII characters without spaces. The same request of the same administrator under
    * the same id is performed once, and returns the same key for at least 24 hours; another request under the same id is rejected
-   * with IDEMPOTENCY_CONFLICT. A call that was rejected for its request or for the state of a key does not use its id up. Anonymous
-   * administrators cannot be distinguished: for them an id belongs to its request.
+   * with IDEMPOTENCY_CONFLICT. A call that was rejected for its request or for the state of a key does not use its id up, unless
+   * another rotation came in between. Anonymous administrators cannot be distinguished: for them an id belongs to its request.
    *
    * @generated from field: string request_id = 5;
    */
