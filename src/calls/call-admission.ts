@@ -108,7 +108,9 @@ export function createCallAdmission(
     const account = accountOfCaller(caller, socket);
     connections.used(socket);
     // Without credentials of requests a connection has one caller.
-    if (options.authenticate !== undefined && caller.kind !== 'anonymous') carried.note(socket, caller.id);
+    if (options.authenticate !== undefined && caller.kind !== 'anonymous') {
+      carried.note(socket, caller.id, () => nameOf(peerOrAnonymous(socket)));
+    }
     if (access === 'admin') {
       if (isAdministrator(caller)) return { caller, account };
       const error = new EctError(reject('ADMIN_REQUIRED', 'only administrators may call this method'));
@@ -210,4 +212,8 @@ export function createCallAdmission(
     tooManyCallsOf,
     tooManyStreamsOf,
   };
+}
+
+function nameOf(caller: Caller): string | undefined {
+  return caller.kind === 'anonymous' ? undefined : caller.id;
 }

@@ -9,11 +9,15 @@ const SEVERAL = Symbol('several');
 export class CarriedCallers {
   readonly #byConnection = new WeakMap<object, Carried>();
 
-  /** An authenticated caller has made a call on this connection. */
-  note(connection: object, name: string): void {
+  /**
+   * An authenticated caller has made a call on this connection. `peerName`: the name that the connection proves, if it does. A peer that
+   * forwards the calls of another one, forwards those of more.
+   */
+  note(connection: object, name: string, peerName: () => string | undefined): void {
     const known = this.#byConnection.get(connection);
     if (known === name || known === SEVERAL) return;
-    this.#byConnection.set(connection, known === undefined ? name : SEVERAL);
+    const first = known ?? peerName() ?? name;
+    this.#byConnection.set(connection, first === name ? name : SEVERAL);
   }
 
   areSeveral(connection: object): boolean {

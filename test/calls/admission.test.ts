@@ -150,7 +150,7 @@ describe('A1: a request is judged by its headers', () => {
     expect(rejectionOf(calls, arrival, 'callers', 1)).toMatchObject({ error: { reason: 'CALLER_UNTRUSTED' } });
   });
 
-  test('a credential of the request decides, and a proven peer is not disconnected for what it carries', () => {
+  test('a credential of the request decides, and a proven peer bears nothing for what it carries', () => {
     const { events, endOfStreams, identify, lines } = setUp(() => ({}));
     const behind = workload('spiffe://example.com/behind');
     const authenticate = vi.fn<() => typeof behind>(() => behind);
@@ -163,13 +163,14 @@ describe('A1: a request is judged by its headers', () => {
     const rejection = rejectionOf(calls, arrival, 'callers', 1);
     expect(rejection).toMatchObject({ error: { reason: 'CALLER_UNTRUSTED' }, caller });
     const penalties = Array.from({ length: 2_000 }, () => rejectionOf(calls, arrival, 'callers', 1)?.penalty);
-    expect(new Set(penalties)).toEqual(new Set([NO_PENALTY, THROTTLE_MS]));
+    expect(new Set(penalties)).toEqual(new Set([NO_PENALTY]));
   });
 
   describe('H48: a connection that carries the calls of several callers', () => {
     /** The connection of a proxy, on which two workloads have called, or one. */
-    function setUpShared(names = ['a', 'b']) {
+    function setUpShared(names = ['a', 'b'], peer = workload('spiffe://example.com/a')) {
       const { events, endOfStreams, identify } = setUp(() => ({}));
+      identify.mockReturnValue(peer);
       const authenticate = vi.fn<() => typeof caller>();
       const calls = createCalls({ events, identify, authenticate, endOfStreams: endOfStreams.signal });
       const shared = { ...arrival, socket: new Socket() };
@@ -201,7 +202,12 @@ describe('A1: a request is judged by its headers', () => {
       expect(penalties('callers')).toEqual(new Set([NO_PENALTY]));
     });
 
-    test('one with the calls of a single caller is paused', () => {
+    test('is that of a proxy as soon as it has forwarded a call', () => {
+      const { penalties } = setUpShared(['a'], workload('spiffe://example.com/proxy'));
+      expect(penalties('public')).toEqual(new Set([undefined, NO_PENALTY]));
+    });
+
+    test('is not one with the calls of a single caller, its peer', () => {
       const { penalties } = setUpShared(['a', 'a']);
       expect(penalties('admin')).toEqual(new Set([NO_PENALTY, THROTTLE_MS]));
       expect(penalties('public')).toEqual(new Set([undefined, LONG_THROTTLE_MS, NO_PENALTY]));

@@ -6,6 +6,7 @@ import type { AnyService } from '../../src/calls/call.ts';
 import { createCalls } from '../../src/calls/calls.ts';
 import type { OpenCall } from '../../src/calls/open-call.ts';
 import { NO_PENALTY, penaltyPaid, THROTTLE_MS } from '../../src/calls/penalty.ts';
+import { EctError, reject } from '../../src/errors.ts';
 import { createResources, DEFAULT_PROCESS_LIMITS } from '../../src/limits/index.ts';
 import { workload } from '../support/callers.ts';
 import { arrival, noRequest, setUp } from './arrivals.ts';
@@ -13,17 +14,22 @@ import { arrival, noRequest, setUp } from './arrivals.ts';
 const KIB = 1024;
 
 /** Calls of a service whose responses never have room, each from a connection of its own. */
-function setUpFull(options: { readonly behindProxy?: boolean } = {}) {
+function setUpFull(options: { readonly withTokens?: boolean } = {}) {
   const resources = createResources(DEFAULT_PROCESS_LIMITS);
   const { service, events, endOfStreams, identify } = setUp(() => ({}), 'callers', resources);
   const limits: string[] = [];
+  if (options.withTokens === true) {
+    identify.mockImplementation(() => {
+      throw new EctError(reject('CALLER_UNTRUSTED', 'the request has no credential'));
+    });
+  }
   let names = ['behind'];
   let called = 0;
   const authenticate = () => workload(`spiffe://example.com/${names[called++ % names.length]}`);
   const calls = createCalls({
     events,
     identify,
-    ...(options.behindProxy && { authenticate }),
+    ...(options.withTokens && { authenticate }),
     endOfStreams: endOfStreams.signal,
     resources: { ...resources, onLimit: (limit) => void limits.push(limit) },
   });
@@ -79,7 +85,7 @@ describe('H17: what was read in vain', () => {
   });
 
   test('H48: a connection with calls of several callers is read at 64 MiB a second, so that none waits for long', async () => {
-    const { rejectedAfter, behind, limits } = setUpFull({ behindProxy: true });
+    const { rejectedAfter, behind, limits } = setUpFull({ withTokens: true });
     behind('a', 'b');
     const socket = new Socket();
     const penalties: unknown[] = [];
@@ -90,7 +96,7 @@ describe('H17: what was read in vain', () => {
   });
 
   test('a connection that may carry the calls of many callers stops for 100 ms only', async () => {
-    const { rejectedAfter } = setUpFull({ behindProxy: true });
+    const { rejectedAfter } = setUpFull({ withTokens: true });
     const penalties = (await penaltiesOf(rejectedAfter, 200, 1024 * KIB)) as number[];
     expect(Math.max(...penalties)).toBe(THROTTLE_MS);
   });
