@@ -17,11 +17,19 @@ const FLUSH_MS = 100;
 /** Linux writes a chunk of this size to a pipe atomically, so lines of several processes are not mixed. */
 const WHOLE_BYTES = 4_096;
 
-/** Returns the output to standard error; standard output is for results. `isShared`: other processes write there too. */
+const outputs = new Map<boolean, GatheredLines>();
+
+/**
+ * Returns the output to standard error; standard output is for results. `isShared`: other processes write there too. A process has one
+ * output however often its service starts, so that lines stay in order and one listener flushes them at the end.
+ */
 export function standardError(isShared: boolean): GatheredLines {
+  const known = outputs.get(isShared);
+  if (known !== undefined) return known;
   const pieceBytes = isShared ? WHOLE_BYTES : PIECE_BYTES;
   const lines = new GatheredLines(new EventFile(2), pieceBytes, FLUSH_MS);
   process.once('exit', () => lines.flushSync());
+  outputs.set(isShared, lines);
   return lines;
 }
 

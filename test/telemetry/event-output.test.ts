@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { GatheredLines } from '../../src/telemetry/event-output.ts';
+import { createEvents } from '../../src/telemetry/events.ts';
 
 const FLUSH_MS = 100;
 
@@ -43,4 +44,14 @@ describe('lines', () => {
     for (const line of written) lines.write(line);
     expect(done).toEqual(written.slice(0, 3));
   });
+});
+
+test('a service that starts again and again adds nothing to what the end of its process has to do', () => {
+  const start = (worker: object) => createEvents({ level: 'silent', ...worker }).close();
+  for (const worker of [{}, { worker: 1 }]) {
+    start(worker);
+    const listeners = process.listenerCount('exit');
+    for (let starts = 0; starts < 20; starts++) start(worker);
+    expect(process.listenerCount('exit')).toBe(listeners);
+  }
 });
