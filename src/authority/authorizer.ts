@@ -62,7 +62,7 @@ export interface Circumstances {
 }
 
 /** A resource for people. */
-export function resourceName(resource: Resource): string {
+export function describeResource(resource: Resource): string {
   switch (resource.kind) {
     case 'issuer':
       return `issuer ${resource.iss}`;

@@ -14,7 +14,7 @@ export {
   type PermissionQuestion,
   policyInForce,
   type Resource,
-  resourceName,
+  describeResource,
 } from './authorizer.ts';
 export { type Caller, callerName, type Proof, type ProofStrength, proofBy, proofOf } from './caller.ts';
 export type { AuthorityContext, AuthorityPolicy, GraphPolicy, PolicyArchive } from './context.ts';

@@ -1,6 +1,6 @@
 // The current policy.
 
-import { type Caller, callerName, resourceName } from '../authority/index.ts';
+import { type Caller, callerName, describeResource } from '../authority/index.ts';
 import { administrators } from '../callers/administrators.ts';
 import type { Config } from '../config/index.ts';
 import type { DocumentStore } from '../ledger/index.ts';
@@ -31,7 +31,7 @@ export function openPolicy(
         events.policyRejected({
           caller: callerName(caller),
           action: question.action,
-          resource: resourceName(question.resource),
+          resource: describeResource(question.resource),
           ...decision,
         }),
     },
