@@ -6,6 +6,7 @@ import type { Config } from '../config/index.ts';
 import { StartError } from '../data-directory/data-dir.ts';
 import { databaseOf } from '../startup/database-names.ts';
 import { DatabaseUnavailable } from '../stores/database-unavailable.ts';
+import { endOfStart, StartStopped } from './start-errors.ts';
 
 /** How many times a start may lose its database. */
 const MAX_ATTEMPTS = 3;
@@ -22,7 +23,8 @@ export async function startWithDatabase<T>(
     try {
       return await start();
     } catch (error) {
-      if (!(error instanceof DatabaseUnavailable) || postgres === undefined) throw error;
+      if (!(error instanceof DatabaseUnavailable) || postgres === undefined) throw endOfStart(error, stop);
+      if (stop?.aborted === true) throw new StartStopped({ cause: error });
       if (attempt === MAX_ATTEMPTS) throw lost(error, databaseOf(postgres));
     }
     // If the service is asked to stop meanwhile, the next step of the start notices it.

@@ -11,7 +11,6 @@ import {
   openDataDir,
   readGivenLedgerKey,
   readOrCreateLedgerKey,
-  StartError,
 } from '../data-directory/data-dir.ts';
 import { rejectLostHistory } from '../data-directory/history-check.ts';
 import { rejectMoved } from '../data-directory/moved-ledger.ts';
@@ -23,8 +22,6 @@ import { type LedgerKey, openLedgerKey } from '../ledger/index.ts';
 import { loadGroup } from '../reload/index.ts';
 import { descriptorLimit, descriptorRoom } from '../runtime/descriptors.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
-import { KmsKeyError } from '../signers/aws-kms/index.ts';
-import { KeyFileError } from '../signers/local/index.ts';
 import { configuredTrust, openForeignIssuers } from '../startup/foreign-trust.ts';
 import { checkFiles, isOnceForgotten, openLedger, openStores, scrubOrder } from '../startup/open-stores.ts';
 import { openConfiguredKey, openKeyManager, signingKeyFile } from '../startup/signing-keys.ts';
@@ -45,6 +42,7 @@ import { openRedis, openWorkload } from './optional-parts.ts';
 import { openPolicy } from './policy.ts';
 import { askStorage } from './readiness.ts';
 import { startWithDatabase } from './start-again.ts';
+import { StartStopped } from './start-errors.ts';
 import { limitWrites, watchSpace } from './writes.ts';
 
 /** A service that accepts calls. */
@@ -68,11 +66,6 @@ const TIMELY_MS = 60_000;
  * How long to wait for the release of the data directory after a failed start. A database that does not answer delays it by about 10 s.
  */
 const RELEASE_MS = 30_000;
-
-/** The service was asked to stop before it accepted calls. Everything that was started has been undone. */
-export class StartStopped extends Error {
-  override readonly name = 'StartStopped';
-}
 
 /**
  * Builds the service from its configuration and starts it; with a worker context it is one of several workers. Throws StartError or
@@ -103,7 +96,7 @@ async function startOnce(config: Config, worker?: WorkerContext, stop?: AbortSig
 }
 
 function rejectStopped(stop: AbortSignal | undefined): void {
-  if (stop?.aborted === true) throw new StartStopped('The service is stopping.');
+  if (stop?.aborted === true) throw new StartStopped();
 }
 
 async function startIn(
@@ -274,9 +267,4 @@ async function readLedgerKey({ ledger }: Config, files: DataDir | undefined): Pr
 function openEvents({ logLevel: level }: Config, worker: WorkerContext | undefined): Events {
   if (worker === undefined) return createEvents({ level });
   return { ...createEvents({ level, worker: worker.number }), metrics: worker.metricsOfAll };
-}
-
-/** Whether an error tells the operator what to correct, so that a stack trace would only distract. */
-export function isOperatorError(error: unknown): error is Error {
-  return error instanceof StartError || error instanceof KeyFileError || error instanceof KmsKeyError;
 }

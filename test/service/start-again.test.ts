@@ -2,8 +2,10 @@
 
 import { expect, test } from 'vitest';
 import { readConfig } from '../../src/config/index.ts';
+import { StartError } from '../../src/data-directory/data-dir.ts';
 import { EctError, reject } from '../../src/errors.ts';
 import { startWithDatabase } from '../../src/service/start-again.ts';
+import { StartStopped } from '../../src/service/start-errors.ts';
 import { DatabaseUnavailable } from '../../src/stores/database-unavailable.ts';
 
 const config = readConfig({
@@ -50,7 +52,27 @@ test('what is no loss of the database ends the start at once', async () => {
   expect(attempts()).toBe(1);
 });
 
-test('a start that is told to stop does not wait before it begins again, where it notices', async () => {
-  const { start } = failing(lost());
-  expect(await startWithDatabase(config, start, AbortSignal.abort())).toBe('started');
+test('L17: a start that is told to stop does not begin again', async () => {
+  const { start, attempts } = failing(lost());
+  await expect(startWithDatabase(config, start, AbortSignal.abort())).rejects.toBeInstanceOf(StartStopped);
+  expect(attempts()).toBe(1);
+});
+
+test.each([
+  ['the last attempt at a database', [lost(), lost(), lost()]],
+  ['what an operator would have to correct', [lost(), new StartError('Nothing answers.')]],
+])('L17: a start that is told to stop in %s is stopped, as at any other step', async (_, errors) => {
+  const asked = new AbortController();
+  const { start } = failing(...errors);
+  let left = errors.length;
+  const stopped = () => {
+    if (--left === 0) asked.abort();
+    return start();
+  };
+  await expect(startWithDatabase(config, stopped, asked.signal)).rejects.toBeInstanceOf(StartStopped);
+});
+
+test('damage that a start finds is reported, also where it is told to stop', async () => {
+  const damage = new EctError(reject('LEDGER_CORRUPT', 'The head is gone from the store.'));
+  await expect(startWithDatabase(config, failing(damage).start, AbortSignal.abort())).rejects.toBe(damage);
 });
