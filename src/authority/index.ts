@@ -9,12 +9,12 @@ export {
   type Circumstances,
   type Decision,
   demandPermission,
+  describeResource,
   notAuthorized,
   type Obligations,
   type PermissionQuestion,
   policyInForce,
   type Resource,
-  describeResource,
 } from './authorizer.ts';
 export { type Caller, callerName, type Proof, type ProofStrength, proofBy, proofOf } from './caller.ts';
 export type { AuthorityContext, AuthorityPolicy, GraphPolicy, PolicyArchive } from './context.ts';
