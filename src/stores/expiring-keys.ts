@@ -21,9 +21,9 @@ export interface KeyClaim {
   readonly now: number;
 }
 
-/** A durable table of expiring keys. */
+/** A table of expiring keys: durable, or in memory. */
 export interface ExpiringKeys {
-  /** The value of the key, if its row has not expired at `now`. */
+  /** Returns the value of the key, if its row has not expired at `now`. */
   get(key: Uint8Array, now: number): Promise<StoredValue | undefined>;
   /** Stores the key unless an unexpired row has it; then returns that row. Atomic across all processes that share the storage. */
   putIfAbsent(claim: KeyClaim): Promise<StoredValue | undefined>;

@@ -1,4 +1,4 @@
-// The idempotency store over a table of expiring keys, for every durable adapter.
+// The idempotency store over a table of expiring keys, for every adapter.
 
 import type { IdempotencyStore, IdempotentResult } from '../authority/index.ts';
 import { type ExpiringKeys, expiringKey, type StoredValue } from './expiring-keys.ts';

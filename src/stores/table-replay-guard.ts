@@ -1,9 +1,9 @@
-// The replay guard over a table of expiring keys, for every durable adapter.
+// The replay guard over a table of expiring keys, for every adapter but Redis.
 
 import type { Claim, ReplayGuard, TokenUse } from '../authority/index.ts';
 import { claimOf, type ExpiringKeys, useKey, valueOfUse } from './expiring-keys.ts';
 
-/** Limited by the disk only: rows are deleted after their expiry. */
+/** Limited by the table only: rows are deleted after their expiry. */
 export class TableReplayGuard implements ReplayGuard {
   readonly #uses: ExpiringKeys;
 

@@ -1,6 +1,6 @@
 // A table of expiring keys in bounded memory, for the replay guard and the idempotency store.
 
-import type { StoredValue } from '../expiring-keys.ts';
+import type { ExpiringKeys, KeyClaim, StoredValue } from '../expiring-keys.ts';
 
 interface Row extends StoredValue {
   readonly key: string;
@@ -11,46 +11,65 @@ interface Row extends StoredValue {
 /** Each call deletes two expired rows, which keeps up with any rate of new rows at a constant cost. */
 const FORGET_PER_CALL = 2;
 
+export interface TableOptions {
+  /** The maximum number of rows. */
+  readonly capacity: number;
+  /** The maximum size of all contents together. Beyond it a row is stored without its content. Default: no limit. */
+  readonly contentCharacters?: number;
+  /** Returns the error for a new key if the table is full. */
+  readonly full: () => Error;
+  /** Returns the error for calls after `close`. */
+  readonly closed: () => Error;
+}
+
 /** Rows by key, and a heap of them by expiry. An unexpired row is never deleted to make room. */
-export class ExpiringKeyTable {
-  readonly #capacity: number;
+export class ExpiringKeyTable implements ExpiringKeys {
+  readonly #options: TableOptions;
+  #isClosed = false;
   /** Characters of content that still fit. */
   #room: number;
   readonly #rows = new Map<string, Row>();
   readonly #heap: Row[] = [];
 
-  /** Stores at most `capacity` rows. Beyond `contentCharacters` in total, a row is stored without its content. */
-  constructor(capacity: number, contentCharacters = Number.POSITIVE_INFINITY) {
+  constructor(options: TableOptions) {
+    const { capacity, contentCharacters = Number.POSITIVE_INFINITY } = options;
     if (!Number.isSafeInteger(capacity) || capacity < 1) throw new TypeError('The capacity is a whole number above 0.');
-    this.#capacity = capacity;
+    this.#options = options;
     this.#room = contentCharacters;
   }
 
-  /** The value of the key, if its row has not expired at `now`. */
-  get(key: Uint8Array, now: number): StoredValue | undefined {
-    const row = this.#rows.get(nameOf(key));
-    return row !== undefined && row.keepUntil >= now ? row : undefined;
+  async get(key: Uint8Array, now: number): Promise<StoredValue | undefined> {
+    this.#rejectIfClosed();
+    return this.#find(key, now);
   }
 
-  /** Stores the key unless it exists; then returns the existing row. Throws the error of `full` if the table is full. */
-  putIfAbsent(
-    key: Uint8Array,
-    value: StoredValue,
-    keepUntil: number,
-    now: number,
-    full: () => Error,
-  ): StoredValue | undefined {
-    const holder = this.get(key, now);
+  async putIfAbsent({ key, value, keepUntil, now }: KeyClaim): Promise<StoredValue | undefined> {
+    this.#rejectIfClosed();
+    const holder = this.#find(key, now);
     if (holder !== undefined) return holder;
     this.#drop(this.#rows.get(nameOf(key)));
     for (let count = 0; count < FORGET_PER_CALL && this.#forgetOne(now); count++);
-    while (this.#rows.size >= this.#capacity) if (!this.#forgetOne(now)) throw full();
+    const { capacity, full } = this.#options;
+    while (this.#rows.size >= capacity) if (!this.#forgetOne(now)) throw full();
     const content = value.content.length <= this.#room ? value.content : '';
     const row = { key: nameOf(key), digest: Uint8Array.from(value.digest), label: value.label, content, keepUntil };
     this.#room -= content.length;
     this.#rows.set(row.key, row);
     this.#push(row);
     return undefined;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+  }
+
+  #rejectIfClosed(): void {
+    if (this.#isClosed) throw this.#options.closed();
+  }
+
+  #find(key: Uint8Array, now: number): StoredValue | undefined {
+    const row = this.#rows.get(nameOf(key));
+    return row !== undefined && row.keepUntil >= now ? row : undefined;
   }
 
   /** Removes the oldest row from the heap if it has expired; false if it has not. */
