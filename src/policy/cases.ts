@@ -17,6 +17,7 @@ import {
   strictJsonProblem,
   trustDomainOf,
 } from '../token/index.ts';
+import { demandMembers, isObject, type Report } from './json-members.ts';
 
 /** A caller. */
 export interface AskedCase {
@@ -39,8 +40,6 @@ export interface Case extends AskedCase {
 export type ReadCases =
   | { readonly ok: true; readonly issuer: string | undefined; readonly cases: readonly Case[] }
   | { readonly ok: false; readonly problems: readonly string[] };
-
-type Report = (place: string, rule: string) => void;
 
 /** The members of a request. */
 const QUESTION = ['caller', 'administrator', 'action', 'iss', 'aud', 'exec_act', 'wid', 'ttl', 'level'] as const;
@@ -238,15 +237,4 @@ function readList(value: JsonValue, place: string, report: Report): readonly str
   }
   report(place, 'must be a list of texts');
   return [];
-}
-
-function demandMembers(object: JsonObject, members: readonly string[], place: string, report: Report): void {
-  for (const member of Object.keys(object)) {
-    if (members.includes(member)) continue;
-    report(place, `has the unknown member ${JSON.stringify(member).slice(0, 80)}; known are ${members.join(', ')}`);
-  }
-}
-
-function isObject(value: JsonValue): value is JsonObject {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }

@@ -11,6 +11,7 @@ import {
   trustDomainOf,
 } from '../token/index.ts';
 import { ADMINISTRATORS } from './entities.ts';
+import { demandMembers, isObject, type Report } from './json-members.ts';
 
 /** The callers that a row or a group names. Each names one kind of caller. */
 type Subject =
@@ -43,8 +44,6 @@ const MAX_TTL_SECONDS = 86_400;
 
 /** Used without a file: no groups, no limits. */
 export const NO_LIMITS: LimitsTable = { groupsOf: () => [], obligationsOf: () => NONE };
-
-type Report = (place: string, rule: string) => void;
 
 export function readLimits(text: string): ReadLimits {
   const parsed = parseStrictObject(text);
@@ -187,17 +186,6 @@ function readSubject(value: JsonValue, place: string, report: Report): Subject |
     return undefined;
   }
   return { kind, id };
-}
-
-function demandMembers(object: JsonObject, members: readonly string[], place: string, report: Report): void {
-  for (const member of Object.keys(object)) {
-    if (members.includes(member)) continue;
-    report(place, `has the unknown member ${JSON.stringify(member).slice(0, 80)}; known are ${members.join(', ')}`);
-  }
-}
-
-function isObject(value: JsonValue): value is JsonObject {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
 function isList(value: JsonValue): value is readonly JsonValue[] {
