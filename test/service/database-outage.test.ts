@@ -1,19 +1,16 @@
 // A service whose database fails over, freezes, or cuts a connection after COMMIT was sent. What callers get, and what is left.
 
-import { rmSync, writeFileSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { generateLedgerKey, openLedgerKey } from '../../src/ledger/index.ts';
-import { generateKeyPem } from '../../src/signers/local/index.ts';
 import type { Issued, Receipt, Recorded, Verdict } from '../interop/answers.ts';
 import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { startCutProxy } from '../stores/postgres/cut-proxy.ts';
 import { rounds } from '../support/full.ts';
-import { describeWithPostgres, PASSWORD, SERVICE_ROLE, startPostgres } from '../support/postgres.ts';
+import { describeWithPostgres, SERVICE_ROLE, startPostgres } from '../support/postgres.ts';
 import { startPair } from '../support/postgres-pair.ts';
 import { examineLedger } from '../support/recorded-ledger.ts';
+import { makeReplicaFiles } from '../support/replica-files.ts';
 import { type Settings, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
 
@@ -34,18 +31,7 @@ describeWithPostgres('a service whose database fails', () => {
   const { verifierKey } = openLedgerKey(ledgerKey);
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'ect-outage-'));
-    const file = (name: string, text: string) => {
-      const path = join(folder, name);
-      writeFileSync(path, text, { mode: 0o600 });
-      return path;
-    };
-    settings = {
-      ECT_STORE: 'postgres',
-      ECT_POSTGRES_PASSWORD_FILE: file('password', `${PASSWORD}\n`),
-      ECT_LOCAL_KEY_FILE: file('signing-key.pem', generateKeyPem()),
-      ECT_LEDGER_KEY_FILE: file('ledger.key', `${ledgerKey}\n`),
-    };
+    ({ folder, settings } = makeReplicaFiles(ledgerKey));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

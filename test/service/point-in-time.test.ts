@@ -3,12 +3,10 @@
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { generateLedgerKey, openLedgerKey } from '../../src/ledger/index.ts';
-import { generateKeyPem } from '../../src/signers/local/index.ts';
 import type { Issued, Receipt, Recorded, Verdict } from '../interop/answers.ts';
 import { dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import {
@@ -18,12 +16,13 @@ import {
   giveToServer,
   PASSWORD,
   type PostgresServer,
-  SERVICE_ROLE,
+  postgresUrl,
   serverFolder,
   startPostgres,
   startServer,
 } from '../support/postgres.ts';
 import { examineLedger } from '../support/recorded-ledger.ts';
+import { makeReplicaFiles } from '../support/replica-files.ts';
 import { runMain, type Settings, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
 import { supervised } from '../support/supervised.ts';
@@ -46,19 +45,9 @@ describeWithPostgres('a database that was recovered to a point in time', () => {
     // As the page says it: a segment that is there is whole, and is never written over.
     const command = `test ! -f ${archive}/%f && cp %p ${archive}/%f.part && mv ${archive}/%f.part ${archive}/%f`;
     await server.restart(['archive_mode=on', `archive_command=${command}`]);
-    folder = await mkdtemp(join(tmpdir(), 'ect-point-'));
-    const file = (name: string, text: string) => {
-      const path = join(folder, name);
-      writeFileSync(path, text, { mode: 0o600 });
-      return path;
-    };
-    settings = {
-      ECT_STORE: 'postgres',
-      ECT_POSTGRES_URL: `postgres:///postgres?host=${server.host}&user=${encodeURIComponent(SERVICE_ROLE)}`,
-      ECT_POSTGRES_PASSWORD_FILE: file('password', `${PASSWORD}\n`),
-      ECT_LOCAL_KEY_FILE: file('signing-key.pem', generateKeyPem()),
-      ECT_LEDGER_KEY_FILE: file('ledger.key', `${ledgerKey}\n`),
-    };
+    const files = makeReplicaFiles(ledgerKey);
+    folder = files.folder;
+    settings = { ...files.settings, ECT_POSTGRES_URL: postgresUrl(server.host) };
   });
   afterAll(async () => {
     await server.stop();

@@ -1,13 +1,11 @@
 // Several services over one PostgreSQL database: one ledger, one replay guard, whichever of them a caller meets or loses.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { generateLedgerKey, Ledger, openLedgerKey } from '../../src/ledger/index.ts';
-import { generateKeyPem } from '../../src/signers/local/index.ts';
 import { MarkFile } from '../../src/stores/mark-file.ts';
 import { changeSchema, PostgresDatabase, PostgresLedgerStore } from '../../src/stores/postgres/index.ts';
 import type { Issued, Recorded, Verdict } from '../interop/answers.ts';
@@ -18,9 +16,11 @@ import {
   describeWithPostgres,
   PASSWORD,
   type PostgresServer,
+  postgresUrl,
   SERVICE_ROLE,
   startPostgres,
 } from '../support/postgres.ts';
+import { makeReplicaFiles } from '../support/replica-files.ts';
 import { runMain, type Settings, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
 import { expectPending, expectRecorded, issueLater } from './recording-calls.ts';
@@ -36,19 +36,9 @@ describeWithPostgres('services over PostgreSQL', () => {
 
   beforeAll(async () => {
     server = await startPostgres();
-    folder = await mkdtemp(join(tmpdir(), 'ect-replicas-'));
-    const file = (name: string, text: string) => {
-      const path = join(folder, name);
-      writeFileSync(path, text, { mode: 0o600 });
-      return path;
-    };
-    settings = {
-      ECT_STORE: 'postgres',
-      ECT_POSTGRES_URL: `postgres:///postgres?host=${server.host}&user=${encodeURIComponent(SERVICE_ROLE)}`,
-      ECT_POSTGRES_PASSWORD_FILE: file('password', `${PASSWORD}\n`),
-      ECT_LOCAL_KEY_FILE: file('signing-key.pem', generateKeyPem()),
-      ECT_LEDGER_KEY_FILE: file('ledger.key', `${ledgerKey}\n`),
-    };
+    const files = makeReplicaFiles(ledgerKey);
+    folder = files.folder;
+    settings = { ...files.settings, ECT_POSTGRES_URL: postgresUrl(server.host) };
   });
   afterAll(async () => {
     await server.stop();
@@ -70,9 +60,8 @@ describeWithPostgres('services over PostgreSQL', () => {
     const page = async () => (await fetch(`${service.url}/readyz`)).json();
     const missing = { ready: false, checks: { ledger: false, database: false, integrity: true } };
     await expect.poll(page, SOON).toMatchObject(missing);
-    const begunMs = performance.now();
     const rejected = await Promise.allSettled(Array.from({ length: 50 }, append));
-    expect(performance.now() - begunMs).toBeLessThan(2_000);
+    // Only calls that did not wait for the database get a time to wait before a retry.
     for (const outcome of rejected) {
       const info = { metadata: { retry_after_seconds: '1' } };
       expect(outcome).toMatchObject({ reason: { code: 14, reason: 'LEDGER_UNAVAILABLE', info } });

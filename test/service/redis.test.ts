@@ -4,19 +4,13 @@ import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { generateLedgerKey } from '../../src/ledger/index.ts';
-import { generateKeyPem } from '../../src/signers/local/index.ts';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type Issued, type Recorded, reasonIn, type Verdict } from '../interop/answers.ts';
 import { dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { rounds } from '../support/full.ts';
-import {
-  PASSWORD as DATABASE_PASSWORD,
-  describeWithPostgres,
-  SERVICE_ROLE,
-  startPostgres,
-} from '../support/postgres.ts';
+import { describeWithPostgres, postgresUrl, startPostgres } from '../support/postgres.ts';
 import { describeWithRedis, type RedisServer, startRedis } from '../support/redis.ts';
+import { makeReplicaFiles } from '../support/replica-files.ts';
 import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
 
@@ -143,18 +137,9 @@ describeWithRedis('a service with its replay guard in Redis', () => {
   describeWithPostgres('and its ledger in PostgreSQL', () => {
     test('R2, L23: replicas over PostgreSQL share one Redis, and what it forgets the ledger still knows', async () => {
       const database = await startPostgres();
-      const file = (name: string, text: string) => {
-        writeFileSync(join(folder, name), text, { mode: 0o600 });
-        return join(folder, name);
-      };
-      const all = {
-        ...settings('replicas'),
-        ECT_STORE: 'postgres',
-        ECT_POSTGRES_URL: `postgres:///postgres?host=${database.host}&user=${encodeURIComponent(SERVICE_ROLE)}`,
-        ECT_POSTGRES_PASSWORD_FILE: file('database-password', DATABASE_PASSWORD),
-        ECT_LOCAL_KEY_FILE: file('signing-key.pem', generateKeyPem()),
-        ECT_LEDGER_KEY_FILE: file('ledger.key', generateLedgerKey('ledger.example/ect')),
-      };
+      const files = makeReplicaFiles();
+      onTestFinished(() => rm(files.folder, { recursive: true, force: true }));
+      const all = { ...settings('replicas'), ...files.settings, ECT_POSTGRES_URL: postgresUrl(database.host) };
       await using first = await startService(all);
       await using second = await startService(all);
       const clients = [first, second].map(({ address }) => dial(address));

@@ -1,18 +1,14 @@
 // Replicas whose clocks differ: the one that is wrong stops, and the others notice nothing.
 
 import { randomUUID } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { generateLedgerKey } from '../../src/ledger/index.ts';
-import { generateKeyPem } from '../../src/signers/local/index.ts';
 import type { Issued, Recorded, Verdict } from '../interop/answers.ts';
 import { dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { describeWithFakeTime, FakeWallClock } from '../support/fake-time.ts';
 import { describeWithPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { makeReplicaFiles } from '../support/replica-files.ts';
 import { type ServiceProcess, type Settings, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
 
@@ -35,17 +31,9 @@ describeWithFakeTime('clocks of replicas', () => {
     let settings: Settings;
     beforeAll(async () => {
       server = await startPostgres();
-      folder = await mkdtemp(join(tmpdir(), 'ect-replica-clocks-'));
-      const file = (name: string, text: string) => {
-        writeFileSync(join(folder, name), text, { mode: 0o600 });
-        return join(folder, name);
-      };
-      settings = {
-        ...(await server.makeDatabase('clocks')),
-        ECT_STORE: 'postgres',
-        ECT_LOCAL_KEY_FILE: file('signing-key.pem', generateKeyPem()),
-        ECT_LEDGER_KEY_FILE: file('ledger.key', `${generateLedgerKey('ledger.example/clocks')}\n`),
-      };
+      const files = makeReplicaFiles();
+      folder = files.folder;
+      settings = { ...files.settings, ...(await server.makeDatabase('clocks')) };
     });
     afterAll(async () => {
       await server.stop();

@@ -1,14 +1,8 @@
-// What one of all replicas does for the others: one at a time, and another when that one is gone.
-
-import { writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { generateLedgerKey } from '../../src/ledger/index.ts';
-import { generateKeyPem } from '../../src/signers/local/index.ts';
 import { FULL } from '../support/full.ts';
 import { describeWithPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { makeReplicaFiles } from '../support/replica-files.ts';
 import { type ServiceProcess, type Settings, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
 
@@ -20,17 +14,9 @@ describeWithPostgres('background work of replicas', () => {
   let settings: Settings;
   beforeAll(async () => {
     server = await startPostgres();
-    folder = await mkdtemp(join(tmpdir(), 'ect-lease-'));
-    const file = (name: string, text: string) => {
-      writeFileSync(join(folder, name), text, { mode: 0o600 });
-      return join(folder, name);
-    };
-    settings = {
-      ...(await server.makeDatabase('lease')),
-      ECT_STORE: 'postgres',
-      ECT_LOCAL_KEY_FILE: file('signing-key.pem', generateKeyPem()),
-      ECT_LEDGER_KEY_FILE: file('ledger.key', `${generateLedgerKey('ledger.example/lease')}\n`),
-    };
+    const files = makeReplicaFiles();
+    folder = files.folder;
+    settings = { ...files.settings, ...(await server.makeDatabase('lease')) };
   });
   afterAll(async () => {
     await server.stop();

@@ -1,14 +1,12 @@
 // Three replicas over one PostgreSQL database, many callers and random kills: one ledger, and each token is accepted once.
 
 import { writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { generateLedgerKey, openLedgerKey } from '../../src/ledger/index.ts';
-import { generateKeyPem } from '../../src/signers/local/index.ts';
 import { type Issued, type Receipt, type Recorded, reasonIn, type Verdict } from '../interop/answers.ts';
 import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { runProgram } from '../interop/run-program.ts';
@@ -17,11 +15,12 @@ import {
   describeWithPostgres,
   PASSWORD,
   type PostgresServer,
-  SERVICE_ROLE,
+  postgresUrl,
   startPostgres,
 } from '../support/postgres.ts';
 import { randomNumbers, SEED } from '../support/random.ts';
 import type { LedgerFaults } from '../support/recorded-ledger.ts';
+import { makeReplicaFiles } from '../support/replica-files.ts';
 import { type Settings, startService } from '../support/service-process.ts';
 import { supervised } from '../support/supervised.ts';
 
@@ -49,19 +48,9 @@ describeWithPostgres('replicas over PostgreSQL', () => {
 
   beforeAll(async () => {
     server = await startPostgres();
-    folder = await mkdtemp(join(tmpdir(), 'ect-replicas-'));
-    const file = (name: string, text: string) => {
-      const path = join(folder, name);
-      writeFileSync(path, text, { mode: 0o600 });
-      return path;
-    };
-    settings = {
-      ECT_STORE: 'postgres',
-      ECT_POSTGRES_URL: `postgres:///postgres?host=${server.host}&user=${encodeURIComponent(SERVICE_ROLE)}`,
-      ECT_POSTGRES_PASSWORD_FILE: file('password', `${PASSWORD}\n`),
-      ECT_LOCAL_KEY_FILE: file('signing-key.pem', generateKeyPem()),
-      ECT_LEDGER_KEY_FILE: file('ledger.key', `${ledgerKey}\n`),
-    };
+    const files = makeReplicaFiles(ledgerKey);
+    folder = files.folder;
+    settings = { ...files.settings, ECT_POSTGRES_URL: postgresUrl(server.host) };
   });
   afterAll(async () => {
     await server.stop();

@@ -1,26 +1,19 @@
 // A dependency that is lost during the start, at each step of it: the database. The start waits for it and goes on, or ends with exit code
 // 1 and a message that names it.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readConfig } from '../../src/config/index.ts';
 import { generateLedgerKey, openLedgerKey } from '../../src/ledger/index.ts';
 import { startService } from '../../src/service/index.ts';
-import { generateKeyPem } from '../../src/signers/local/index.ts';
 import type { Issued } from '../interop/answers.ts';
 import { dial } from '../interop/grpc-js-client.ts';
 import { type LosingProxy, startLosingProxy } from '../stores/postgres/losing-proxy.ts';
 import { FULL, rounds } from '../support/full.ts';
-import {
-  describeWithPostgres,
-  PASSWORD,
-  type PostgresServer,
-  SERVICE_ROLE,
-  startPostgres,
-} from '../support/postgres.ts';
+import { describeWithPostgres, type PostgresServer, postgresUrl, startPostgres } from '../support/postgres.ts';
 import { examineLedger } from '../support/recorded-ledger.ts';
+import { makeReplicaFiles, type ReplicaFiles } from '../support/replica-files.ts';
 import { runMain } from '../support/service-process.ts';
 
 /** Of all requests of a start each so-many-th. */
@@ -29,35 +22,30 @@ const STEP = rounds(1, 7);
 const AWAY_FROM = FULL ? [1, 8, 20] : [8];
 
 describeWithPostgres('a start that loses its database', () => {
-  let folder: string;
+  let files: ReplicaFiles;
   let server: PostgresServer;
   let proxy: LosingProxy;
   const ledgerKey = generateLedgerKey('ledger.example/ect');
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'ect-lost-'));
-    const files = { password: PASSWORD, 'ledger.key': ledgerKey, 'signing-key.pem': generateKeyPem() };
-    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text, { mode: 0o600 });
+    files = makeReplicaFiles(ledgerKey);
     server = await startPostgres();
     proxy = await startLosingProxy(server);
   });
   afterAll(async () => {
     await proxy.close();
     await server.stop();
-    await rm(folder, { recursive: true });
+    await rm(files.folder, { recursive: true });
   });
 
   let replicas = 0;
   async function settings(database: string): Promise<Record<string, string>> {
     await server.makeDatabase(database);
     return {
-      ECT_STORE: 'postgres',
-      ECT_POSTGRES_URL: `postgres:///${database}?host=${proxy.host}&user=${encodeURIComponent(SERVICE_ROLE)}`,
-      ECT_POSTGRES_PASSWORD_FILE: join(folder, 'password'),
-      ECT_LOCAL_KEY_FILE: join(folder, 'signing-key.pem'),
-      ECT_LEDGER_KEY_FILE: join(folder, 'ledger.key'),
+      ...files.settings,
+      ECT_POSTGRES_URL: postgresUrl(proxy.host, database),
       ECT_LISTEN: '127.0.0.1:0',
       ECT_LOG_LEVEL: 'silent',
-      ECT_DATA_DIR: join(folder, `replica-${++replicas}`),
+      ECT_DATA_DIR: join(files.folder, `replica-${++replicas}`),
     };
   }
 

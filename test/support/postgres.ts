@@ -45,6 +45,11 @@ export function describeWithPostgres(title: string, tests: () => void): void {
   describeWhen(BIN !== undefined, title, 'PostgreSQL in /usr/lib/postgresql (Debian: postgresql)', tests);
 }
 
+/** ECT_POSTGRES_URL of a service. `host` is the directory of a socket, or several of them separated by commas. */
+export function postgresUrl(host: string, database = 'postgres'): string {
+  return `postgres:///${database}?host=${host}&user=${encodeURIComponent(SERVICE_ROLE)}`;
+}
+
 /** A running server with the tables in its database. */
 export interface PostgresServer {
   /** The directory of its socket. */
@@ -120,11 +125,7 @@ export async function startPostgres({ hasTables = true } = {}): Promise<Postgres
     makeDatabase: async (name) => {
       await server.sql(`CREATE DATABASE "${name}"`);
       await changeSchema(target('postgres', name), { kind: 'init', role: SERVICE_ROLE });
-      const user = encodeURIComponent(SERVICE_ROLE);
-      return {
-        ECT_POSTGRES_URL: `postgres:///${name}?host=${folder}&user=${user}`,
-        ECT_POSTGRES_PASSWORD_FILE: passwordFile,
-      };
+      return { ECT_POSTGRES_URL: postgresUrl(folder, name), ECT_POSTGRES_PASSWORD_FILE: passwordFile };
     },
     run: async (program, ...args) => {
       const env = { ...process.env, PGHOST: folder, PGPORT: `${PORT}`, PGUSER: 'postgres', PGPASSWORD: PASSWORD };
