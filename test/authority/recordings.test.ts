@@ -21,6 +21,8 @@ import { anonymous, appendTo, endless, issueFor, reasonOf, recordTask, verifyFor
 
 const later = { level: 'L3', record: 'async' } as const;
 const TASK: TaskName = { wid: '', jti: JTI };
+/** Longer than a test may take. */
+const FOR_EVER_MS = 24 * 3_600_000;
 
 /** A second process over the same pending recordings and the same ledger. */
 function beside(
@@ -266,13 +268,11 @@ describe('waiting for an entry', () => {
   test('H27: only so many calls of one caller wait; the others are answered at once with what is known', async () => {
     const { context } = await withPendingRecording();
     const ending = new AbortController();
-    const waiting = Array.from({ length: 64 }, () => reasonOf(recordingOf(context, TASK, 5_000, ending.signal)));
+    const waiting = Array.from({ length: 64 }, () => reasonOf(recordingOf(context, TASK, FOR_EVER_MS, ending.signal)));
     await recordingOf(context);
-    const beganMs = performance.now();
-    expect(await recordingOf(context, TASK, 5_000)).toEqual({ status: 'pending' });
-    expect(performance.now() - beganMs).toBeLessThan(4_000);
+    expect(await recordingOf(context, TASK, FOR_EVER_MS)).toEqual({ status: 'pending' });
     const ben = workload('spiffe://example.org/ben');
-    waiting.push(reasonOf(getRecording(context, ben, TASK, 5_000, ending.signal)));
+    waiting.push(reasonOf(getRecording(context, ben, TASK, FOR_EVER_MS, ending.signal)));
     ending.abort();
     expect(new Set(await Promise.all(waiting))).toEqual(new Set(['CALL_CANCELLED']));
     expect(await recordingOf(context, TASK, 1)).toEqual({ status: 'pending' });

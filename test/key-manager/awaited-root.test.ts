@@ -153,10 +153,9 @@ test('D9 a key that does not answer holds up no look at the ledger, and is used 
   await keyManager.refresh();
   shared.clock.advance(1);
   await keyManager.refresh();
-  // Several looks begin and end while the attempt is under way.
-  const startMs = performance.now();
+  // They return although the attempt has not ended.
   for (let look = 0; look < 20; look++) await keyManager.refresh();
-  expect(performance.now() - startMs).toBeLessThan(2_000);
+  expect(keyManager.signingKid).not.toBe(root.signer.jwk.kid);
   shared.clock.advance(1);
   resolve(root.signer);
   await expect.poll(() => keyManager.signingKid).toBe(root.signer.jwk.kid);

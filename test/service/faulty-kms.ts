@@ -11,8 +11,6 @@ import type { ServiceProcess } from '../support/service-process.ts';
 
 export const AUTHORITY = 'ect.v1.AuthorityService';
 export const AUDIENCE = 'urn:example:reviewer';
-/** What a start waits for KMS, with what the process takes besides on a busy machine. */
-export const MOST_START_MS = 5_000 + 15_000;
 
 /** AWS KMS as the tests take it away and bring it back: the same keys at the same address. */
 export class Kms {

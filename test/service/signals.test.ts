@@ -136,16 +136,14 @@ describe.runIf(process.platform === 'linux')('a person who does not want to wait
       );
       await fetch(`${url}/healthz`);
       const exit = once(child, 'exit');
-      const beganMs = performance.now();
+      // A second signal within a second is the same request, which npm or the terminal has forwarded.
       process.kill(pid, 'SIGTERM');
-      // The same request again does not count.
-      await pause(200);
-      process.kill(pid, 'SIGTERM');
+      process.kill(pid, 'SIGINT');
       await pause(1_300);
       expect(child.exitCode).toBeNull();
       process.kill(pid, 'SIGINT');
+      // At the end of the grace period it would exit with 0.
       expect(await exit).toEqual([1, null]);
-      expect(performance.now() - beganMs).toBeLessThan(9_000);
       socket.destroy();
       await until(async () => expect(await groupOf(pid)).toEqual([]));
       await rm(folder, { recursive: true, force: true });

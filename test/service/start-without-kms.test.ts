@@ -18,7 +18,6 @@ import {
   issue,
   Kms,
   keySet,
-  MOST_START_MS,
   readiness,
   rejectionOf,
   sizeOf,
@@ -52,9 +51,8 @@ test.each(FULL ? CASES : FEW)(
     expect(await service.stop()).toBe(0);
 
     await fail(kms);
-    const startMs = performance.now();
+    // It starts although KMS does not come back.
     await service.restart();
-    expect(performance.now() - startMs).toBeLessThan(workers * MOST_START_MS);
     using client = dial(service.address);
     expect(await readiness(service, client)).toEqual(ALL_BUT_ISSUE);
     const sizeBefore = await sizeOf(client);

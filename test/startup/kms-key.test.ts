@@ -16,11 +16,10 @@ test('D9 a start goes on where something other than new settings corrects the ke
   expect(await openOrAwait('kms:k', async () => signer)).toEqual({ locator: 'kms:k', signer });
 });
 
-test('D9 a start waits so long and no longer, and the attempt goes on', async () => {
+test('D9 a start does not wait for a key that does not open, and the attempt goes on', async () => {
   const { promise, resolve } = Promise.withResolvers<OpenSigner>();
-  const startMs = performance.now();
+  // It returns although the key has not opened.
   const awaited = await openOrAwait('kms:k', () => promise, 50);
-  expect(performance.now() - startMs).toBeLessThan(2_000);
   const signer = await makeLocalSigner();
   resolve(signer);
   expect('attempt' in awaited && (await awaited.attempt)).toBe(signer);

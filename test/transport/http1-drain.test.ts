@@ -7,7 +7,7 @@ import { startTestServer } from '../support/rpc-server.ts';
 import { SOON } from '../support/soon.ts';
 
 test('L17: a request that waits to be parsed when the service stops is answered', async () => {
-  const busy = { ms: 0 };
+  const busy = { ms: 0, reads: 0, onRead: (_reads: number) => {} };
   const running = await startTestServer({
     pages: [
       {
@@ -15,6 +15,7 @@ test('L17: a request that waits to be parsed when the service stops is answered'
         read: () => {
           const until = performance.now() + busy.ms;
           while (performance.now() < until);
+          busy.onRead(busy.reads++);
           return { status: 200, contentType: 'text/plain', body: 'x', maxAgeSeconds: 0 };
         },
       },
@@ -38,13 +39,17 @@ test('L17: a request that waits to be parsed when the service stops is answered'
   caller.write(get('/healthz'));
   await vi.waitFor(() => expect(heard).toContain('200 OK'), SOON);
   heard = '';
-  // Each turn parses one piece of the crowd.
+  // Each turn of the event loop parses the requests of one connection of the crowd. The caller's request arrives in the first turn, and
+  // the stop comes a turn later, while most of the crowd is before it.
   busy.ms = 3;
+  busy.reads = 0;
+  const draining = new Promise<void>((resolve, reject) => {
+    busy.onRead = (reads) => {
+      if (reads === 0) caller.write(get('/healthz'));
+      if (reads === 8) running.server.drain(10_000).then(() => resolve(), reject);
+    };
+  });
   for (const socket of crowd) socket.write(get('/busy').repeat(8));
-  await new Promise((resolve) => setTimeout(resolve, 30));
-  caller.write(get('/healthz'));
-  await new Promise((resolve) => setTimeout(resolve, 5));
-  const draining = running.server.drain(10_000);
   await once(caller, 'close');
   for (const socket of crowd) socket.destroy();
   await draining;

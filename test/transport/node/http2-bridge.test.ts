@@ -60,9 +60,8 @@ test('H36: the service stops without waiting for peers that say nothing', async 
   using asked = ask(running, { 'content-type': 'application/grpc' }, false);
   await vi.waitFor(() => expect(asked.session.remoteSettings).toBeDefined(), SOON);
   asked.stream.close();
-  const began = performance.now();
-  await running.server.drain(60_000);
-  expect(performance.now() - began).toBeLessThan(30_000);
+  // The grace is longer than the test may take.
+  await running.server.drain(24 * 3_600_000);
   expect(running.lines.findLast(({ event }) => event === 'stopped')).toMatchObject({ cut: 0 });
 });
 
