@@ -27,8 +27,7 @@ import {
 import { GetKeySetRequestSchema, GetKeySetResponseSchema, KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
 import { LedgerService } from '../../src/gen/ect/v1/ledger_pb.ts';
 import { issueFor } from '../authority/support.ts';
-import { makeAuthority } from '../support/authority.ts';
-import { makeLocalSigner, openKeyManager, share } from '../support/key-manager.ts';
+import { contextOf, makeLocalSigner, openKeyManager, share } from '../support/key-manager.ts';
 
 const CALL: Call = {
   method: 'test',
@@ -40,20 +39,9 @@ const methods = [AuthorityService, LedgerService, KeyService, AdminService].flat
 
 async function services(more = {}) {
   const shared = share();
-  const { keyManager, ledger, ring } = await openKeyManager(shared, more);
-  const { context: base } = await makeAuthority();
-  const { now, stamp, earliest, forgotten } = shared.clock;
-  const parts = {
-    ...base,
-    ledger,
-    keys: ring,
-    signers: keyManager,
-    ownKeys: keyManager,
-    now,
-    stamp,
-    earliest,
-    forgotten,
-  };
+  const opened = await openKeyManager(shared, more);
+  const { keyManager } = opened;
+  const parts = await contextOf(shared, opened);
   const [authority, records] = [authorityService(parts), ledgerService(parts)];
   const [keys, admin] = [keyService(parts, keyManager), adminService(parts, keyManager)];
   return { shared, parts, keyManager, authority, records, keys, admin };

@@ -5,9 +5,15 @@ import { expect } from 'vitest';
 import { adminService } from '../../src/api/admin.ts';
 import { type AuthorityContext, type Issued, markCompromised, validateDag } from '../../src/authority/index.ts';
 import { RevokeKeyRequestSchema } from '../../src/gen/ect/v1/admin_pb.ts';
-import { ISSUER, makeAuthority } from '../support/authority.ts';
+import { ISSUER } from '../support/authority.ts';
 import { workload } from '../support/callers.ts';
-import { type KeyManagerChanges, openKeyManager, type Shared, type TestKeyManager } from '../support/key-manager.ts';
+import {
+  contextOf,
+  type KeyManagerChanges,
+  openKeyManager,
+  type Shared,
+  type TestKeyManager,
+} from '../support/key-manager.ts';
 import { WID } from '../support/tokens.ts';
 import { appendTo, endless, issueFor, reasonIn, reasonOf, verifyFor } from './support.ts';
 
@@ -22,21 +28,7 @@ export interface World extends TestKeyManager {
 /** One process of an authority whose keys are of the key manager. */
 export async function process(shared: Shared, changes?: KeyManagerChanges): Promise<World> {
   const opened = await openKeyManager(shared, changes);
-  const { context: base } = await makeAuthority();
-  const { keyManager, ledger, ring } = opened;
-  const { now, stamp, earliest, forgotten } = shared.clock;
-  const parts = {
-    ...base,
-    ledger,
-    keys: ring,
-    signers: keyManager,
-    ownKeys: keyManager,
-    now,
-    stamp,
-    earliest,
-    forgotten,
-  };
-  return { ...opened, shared, context: parts };
+  return { ...opened, shared, context: await contextOf(shared, opened) };
 }
 
 export const task = (context: AuthorityContext, pred: readonly string[] = []) =>

@@ -13,8 +13,7 @@ import { type AnyService, accessOf } from '../../src/calls/call.ts';
 import { demandAppend } from '../../src/calls/permission.ts';
 import type { PolicyRejection } from '../../src/policy/index.ts';
 import { issueFor, recordTask } from '../authority/support.ts';
-import { makeAuthority } from '../support/authority.ts';
-import { share, startKeyManager } from '../support/key-manager.ts';
+import { contextOf, share, startKeyManager } from '../support/key-manager.ts';
 import { authorizerFor } from '../support/policy.ts';
 import { startTestServer, type TestServer } from '../support/rpc-server.ts';
 import { JTI, WID } from '../support/tokens.ts';
@@ -31,21 +30,10 @@ const authorizer = authorizerFor('', { isAdministrator: () => true, refusals });
 
 beforeAll(async () => {
   const shared = share();
-  const { keyManager, ledger, ring } = await startKeyManager(shared);
+  const opened = await startKeyManager(shared);
+  const { keyManager, ledger } = opened;
   close = () => keyManager.close();
-  const { context: base } = await makeAuthority();
-  const { now, stamp, earliest, forgotten } = shared.clock;
-  const own = {
-    ...base,
-    ledger,
-    keys: ring,
-    signers: keyManager,
-    ownKeys: keyManager,
-    now,
-    stamp,
-    earliest,
-    forgotten,
-  };
+  const own = await contextOf(shared, opened);
   // Before there is a policy.
   await recordTask(own, { jti: JTI, wid: WID });
   token = (await issueFor(own)).token;

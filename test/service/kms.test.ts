@@ -5,36 +5,25 @@ import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { status as codes } from '@grpc/grpc-js';
-import { expect, onTestFinished, test } from 'vitest';
-import { type KmsDouble, startKmsDouble } from '../../kms-double/server.ts';
+import { expect, test } from 'vitest';
+import type { KmsDouble } from '../../kms-double/server.ts';
 import type { Issued, Page, Recorded, Verdict } from '../interop/answers.ts';
 import type { CallError, GrpcClient } from '../interop/grpc-js-client.ts';
 import { dial } from '../interop/grpc-js-client.ts';
 import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
+import { kmsSettings, REGION, startAliasedDouble } from './kms-alias.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
 const AUDIENCE = 'urn:example:reviewer';
-const REGION = 'eu-central-1';
 const SECRET = 'canary-secret-4c17';
 const SESSION = 'canary-session-90be';
 
-async function startDouble(): Promise<KmsDouble> {
-  const double = await startKmsDouble({ credentials: { accessKeyId: 'AKIDTEST', secretAccessKey: SECRET } });
-  onTestFinished(() => double[Symbol.asyncDispose]());
-  const { keyId } = double.keys.create(REGION, 'ECC_NIST_P256', 'SIGN_VERIFY', false);
-  double.keys.createAlias(REGION, 'alias/ect', keyId);
-  return double;
-}
+const startDouble = () => startAliasedDouble({ credentials: { accessKeyId: 'AKIDTEST', secretAccessKey: SECRET } });
 
 const settingsFor = (double: KmsDouble) => ({
-  ECT_SIGNER: 'kms',
-  ECT_KMS_KEY: 'alias/ect',
-  ECT_KMS_REGION: REGION,
-  ECT_KMS_ENDPOINT: double.url,
+  ...kmsSettings(double),
   ECT_LOG_LEVEL: 'debug',
-  AWS_ACCESS_KEY_ID: double.credentials.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: SECRET,
   AWS_SESSION_TOKEN: SESSION,
 });
 

@@ -1,35 +1,20 @@
 // Two tiers over a key in AWS KMS that is slow and throttles: what KMS sees of it, and how its keys change.
 
-import { expect, onTestFinished, test } from 'vitest';
-import { type KmsDouble, startKmsDouble } from '../../kms-double/server.ts';
+import { expect, test } from 'vitest';
+import type { KmsDouble } from '../../kms-double/server.ts';
 import type { Issued, Verdict } from '../interop/answers.ts';
 import { dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
+import { kmsSettings, REGION, startAliasedDouble } from './kms-alias.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
 const ADMIN = 'ect.v1.AdminService';
 const AUDIENCE = 'urn:example:reviewer';
-const REGION = 'eu-central-1';
 const TOKENS = 2000;
 
-async function startDouble(): Promise<KmsDouble> {
-  const double = await startKmsDouble({ delayMs: 30, requestsPerSecond: 100 });
-  onTestFinished(() => double[Symbol.asyncDispose]());
-  const { keyId } = double.keys.create(REGION, 'ECC_NIST_P256', 'SIGN_VERIFY', false);
-  double.keys.createAlias(REGION, 'alias/ect', keyId);
-  return double;
-}
-
-const settingsFor = (double: KmsDouble) => ({
-  ECT_SIGNER: 'kms',
-  ECT_KMS_KEY: 'alias/ect',
-  ECT_KMS_REGION: REGION,
-  ECT_KMS_ENDPOINT: double.url,
-  ECT_ADMINS: 'anonymous',
-  AWS_ACCESS_KEY_ID: double.credentials.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: double.credentials.secretAccessKey,
-});
+const startDouble = () => startAliasedDouble({ delayMs: 30, requestsPerSecond: 100 });
+const settingsFor = (double: KmsDouble) => ({ ...kmsSettings(double), ECT_ADMINS: 'anonymous' });
 
 const issue = (client: GrpcClient, execAct = 'a') =>
   client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: execAct, aud: [AUDIENCE] });

@@ -3,6 +3,7 @@
 
 import { generateKeyPairSync } from 'node:crypto';
 import { onTestFinished } from 'vitest';
+import type { AuthorityContext } from '../../src/authority/index.ts';
 import {
   type AwaitedRoot,
   KeyManager,
@@ -14,7 +15,7 @@ import { KeyRing, type OpenSigner, type TrustedKey } from '../../src/keys/index.
 import { generateLedgerKey, Ledger, type LedgerKey, type LedgerStore, openLedgerKey } from '../../src/ledger/index.ts';
 import { LocalSigner } from '../../src/signers/local/index.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
-import { ISSUER } from './authority.ts';
+import { ISSUER, makeAuthority } from './authority.ts';
 import { Clock } from './clock.ts';
 
 /** How long keys are announced before they sign, in seconds. */
@@ -113,6 +114,15 @@ export async function startKeyManager(shared: Shared, changes: KeyManagerChanges
   const root = changes.configuredRoot ?? (await cupboard.make(changes.configured ?? 'test:0'));
   const keyManager = await KeyManager.open(ports, policy, root);
   return { keyManager, ledger, ring, failures };
+}
+
+/** The context of an authority in the same process: its keys, its ledger and its clock are those of the key manager. */
+export async function contextOf({ clock }: Shared, opened: TestKeyManager): Promise<AuthorityContext> {
+  const { keyManager, ledger, ring } = opened;
+  const { context } = await makeAuthority();
+  const { now, stamp, earliest, forgotten } = clock;
+  const own = { keys: ring, signers: keyManager, ownKeys: keyManager };
+  return { ...context, ...own, ledger, now, stamp, earliest, forgotten };
 }
 
 export function makeLocalSigner(): Promise<LocalSigner> {

@@ -1,7 +1,24 @@
-// A token of ours in one go, for tests that are not about when it is signed.
+// Makes and signs a token in one step, for tests that are not about the steps.
 
 import type { CallDeadline, Signer } from '../../src/keys/index.ts';
 import { type Claims, type CompactToken, type Draft, prepareToken, sealToken } from '../../src/token/index.ts';
+import { AUD, ISS, JTI, NOW } from './tokens.ts';
+
+/** Valid claims of a token without predecessors. */
+export const claims: Claims = {
+  iss: ISS,
+  aud: [AUD],
+  iat: NOW,
+  exp: NOW + 600,
+  jti: JTI as Claims['jti'],
+  wid: '',
+  exec_act: 'review_spec',
+  pred: [],
+  inp_hash: '',
+  out_hash: '',
+  ect_ext: undefined,
+  policy: undefined,
+};
 
 export async function mintToken(
   claims: Claims,

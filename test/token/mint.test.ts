@@ -4,26 +4,11 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { KeyRing, type Signer } from '../../src/keys/index.ts';
 import { LocalSigner } from '../../src/signers/local/index.ts';
 import { type Claims, digestOfToken, mintUnsigned, policyIn, verifyToken } from '../../src/token/index.ts';
-import { mintToken } from '../support/mint.ts';
+import { claims, mintToken } from '../support/mint.ts';
 import { AUD, ISS, JTI, NOW, OTHER_JTI, policy, WID } from '../support/tokens.ts';
 
 const until = { signal: new AbortController().signal };
 const HASH = 'n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg';
-
-const claims: Claims = {
-  iss: ISS,
-  aud: [AUD],
-  iat: NOW,
-  exp: NOW + 600,
-  jti: JTI as Claims['jti'],
-  wid: '',
-  exec_act: 'review_spec',
-  pred: [],
-  inp_hash: '',
-  out_hash: '',
-  ect_ext: undefined,
-  policy: undefined,
-};
 
 let signer: LocalSigner;
 beforeAll(async () => {

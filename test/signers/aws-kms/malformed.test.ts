@@ -4,30 +4,13 @@ import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { RAW_SIGNATURE_BYTES } from '../../../src/keys/ecdsa.ts';
 import type { AwsKmsSigner } from '../../../src/signers/aws-kms/index.ts';
-import type { Claims } from '../../../src/token/index.ts';
-import { mintToken } from '../../support/mint.ts';
-import { AUD, ISS, JTI, NOW } from '../../support/tokens.ts';
+import { claims, mintToken } from '../../support/mint.ts';
 import { forever, openSigner, startKms } from './support.ts';
 
 const N = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 const P = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn;
 const MAX = 2n ** 256n - 1n;
 const SCALAR_BYTES = 32;
-
-const claims: Claims = {
-  iss: ISS,
-  aud: [AUD],
-  iat: NOW,
-  exp: NOW + 600,
-  jti: JTI as Claims['jti'],
-  wid: '',
-  exec_act: 'review_spec',
-  pred: [],
-  inp_hash: '',
-  out_hash: '',
-  ect_ext: undefined,
-  policy: undefined,
-};
 
 /** The same claims and key make the same signing input each time, so an answer can be prepared for it. */
 const mint = (signer: AwsKmsSigner) => mintToken(claims, undefined, signer, 16_384, forever);
