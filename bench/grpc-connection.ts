@@ -122,7 +122,7 @@ export class GrpcConnection {
     this.#outgoing = [];
   }
 
-  /** Ends the connection; whoever still waits hears nothing. */
+  /** Ends the connection; calls in flight do not settle. */
   close(): void {
     this.#socket.removeAllListeners('close').destroy();
   }

@@ -35,7 +35,7 @@ export interface DatabaseServer extends AsyncDisposable {
   place(database: string): DatabasePlace;
   /** As the role of the service. */
   target(database: string): PostgresTarget;
-  /** What the service is told: `ECT_POSTGRES_URL`. */
+  /** The setting of the service: `ECT_POSTGRES_URL`. */
   url(database: string): string;
   /** Makes a database with the tables of the service. */
   create(database: string): Promise<void>;

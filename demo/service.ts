@@ -18,7 +18,7 @@ export interface OwnService extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** Starts the service, with more settings, and answers when it listens. Whoever disposes it ends the process and removes its data. */
+/** Starts the service, with more settings, and answers when it listens. To dispose of it ends the process and removes its data. */
 export async function startService(settings: Readonly<Record<string, string>> = {}): Promise<OwnService> {
   const directory = await mkdtemp(join(tmpdir(), 'ect-demo-'));
   const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));

@@ -12,7 +12,7 @@ export interface TrialKms {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** Starts it on loopback. Whoever disposes the double ends it, and its key is gone. */
+/** Starts it on loopback. To dispose of the double ends it, and its key is gone. */
 export async function startTrialKms(options: KmsDoubleOptions = {}): Promise<TrialKms> {
   const double = await startKmsDouble(options);
   const { keyId } = double.keys.create(REGION, 'ECC_NIST_P256', 'SIGN_VERIFY', false);

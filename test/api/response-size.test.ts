@@ -218,7 +218,7 @@ describe('H24 what few results have much of', () => {
     const shown = verdicts.filter((verdict) => verdict?.equivocation !== undefined);
     expect(shown.length).toBeGreaterThanOrEqual(Math.min(count, 10));
     for (const verdict of shown) expect(verdict?.equivocation?.otherSigningInput.length).toBeGreaterThan(12_000);
-    // One by one they are told in any case.
+    // Alone, each of them is reported in full.
     const [last] = second.slice(-1);
     const alone = await service.procedures.verify(
       create(VerifyRequestSchema, { token: last ?? '', audience: AUD }),

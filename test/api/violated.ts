@@ -1,4 +1,4 @@
-// What a rejected request is told, by the procedures and in the status of an item.
+// The faults in the rejection of a request, by the procedures and in the status of an item.
 
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';

@@ -1,4 +1,4 @@
-// A rejected request is told everything that is wrong with it at once, as google.rpc.BadRequest.
+// The rejection of a request lists all of its faults at once, as google.rpc.BadRequest.
 
 import { randomUUID } from 'node:crypto';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';

@@ -22,10 +22,13 @@ const mark = (context: AuthorityContext) =>
   markCompromised(context, ADMIN, { subject: { kind: 'key', kid: KID }, note: '' }, endless.signal);
 const verdictOf = async (context: AuthorityContext) => reasonIn(await verifyFor(context, token, { replay: 'skip' }));
 
-const untold = { onFailed: () => undefined, onRecovered: () => undefined };
+const silent = { onFailed: () => undefined, onRecovered: () => undefined };
 
-async function follow(context: AuthorityContext, told: Omit<Parameters<typeof followMarks>[1], 'everyMs'> = untold) {
-  const stop = await followMarks(context, { everyMs: 1, ...told });
+async function follow(
+  context: AuthorityContext,
+  reported: Omit<Parameters<typeof followMarks>[1], 'everyMs'> = silent,
+) {
+  const stop = await followMarks(context, { everyMs: 1, ...reported });
   onTestFinished(stop);
   return stop;
 }
@@ -47,7 +50,7 @@ describe('K12 marks that are followed', () => {
   test('K12 are read again after a failed read, which is reported once, as its end is; and no longer after a stop', async () => {
     const { context } = await makeAuthority();
     const [one, two] = [beside(context), beside(context)];
-    const told: string[] = [];
+    const reported: string[] = [];
     let isDown = true;
     let looks = 0;
     const real = two.ledger;
@@ -63,16 +66,16 @@ describe('K12 marks that are followed', () => {
     const stop = await follow(
       { ...two, ledger },
       {
-        onFailed: () => told.push('failed'),
-        onRecovered: () => told.push('recovered'),
+        onFailed: () => reported.push('failed'),
+        onRecovered: () => reported.push('recovered'),
       },
     );
     await mark(one);
     await vi.waitFor(() => expect(looks).toBeGreaterThan(5), SOON);
-    expect(told).toEqual(['failed']);
+    expect(reported).toEqual(['failed']);
     isDown = false;
     await vi.waitFor(async () => expect(await verdictOf(two)).toBe('KEY_REVOKED'), SOON);
-    expect(told).toEqual(['failed', 'recovered']);
+    expect(reported).toEqual(['failed', 'recovered']);
     await stop();
     const seen = looks;
     await new Promise((resolve) => setImmediate(resolve));

@@ -23,7 +23,7 @@ const tokenOf = (key: IssuerKey, iss = 'urn:foreign', claims: object = {}) =>
   key.jws({ ...payload, iss, ...claims }, { typ: header.typ });
 
 /** An authority that trusts `urn:foreign` by a server, and `urn:other` by a key in its file that is called `old` too. */
-async function believe(answer: CannedServer['answer']) {
+async function openTrust(answer: CannedServer['answer']) {
   const server = await startCannedServer(answer);
   servers.push(server);
   const state = { nowMs: 0 };
@@ -61,9 +61,9 @@ async function believe(answer: CannedServer['answer']) {
 
 describe('K5: a key that is new', () => {
   test.each(['enforce', 'report'] as const)(
-    'is unknown once, and known to whoever asks after the fetch that this caused (%s)',
+    'is unknown once, and known to calls after the fetch that this caused (%s)',
     async (mode) => {
-      const { server, state, foreign, verdict } = await believe(setOf(old));
+      const { server, state, foreign, verdict } = await openTrust(setOf(old));
       expect(await verdict(tokenOf(old), mode)).toBe('VALID');
       server.answer = setOf(old, fresh);
       state.nowMs += 30_000;
@@ -77,7 +77,7 @@ describe('K5: a key that is new', () => {
   );
 
   test('is not looked for by tokens that are rejected for something else', async () => {
-    const { server, state, foreign, verdict } = await believe(setOf(old));
+    const { server, state, foreign, verdict } = await openTrust(setOf(old));
     state.nowMs += 30_000;
     expect(await verdict(tokenOf(old, 'urn:foreign', { exp: payload.iat - 1 }))).not.toBe('VALID');
     expect(await verdict(tokenOf(fresh, 'urn:nobody'))).toMatch(/^(?:ISSUER_MISMATCH|SIGNATURE_INVALID)$/);
@@ -88,7 +88,7 @@ describe('K5: a key that is new', () => {
 
 describe('K7: an issuer without keys', () => {
   test('makes the call fail with a time to come back, and no token is called good or bad', async () => {
-    const { context, server, state, foreign, verdict } = await believe((response) => void response.destroy());
+    const { context, server, state, foreign, verdict } = await openTrust((response) => void response.destroy());
     expect(await reasonOf(verifyFor(context, tokenOf(old), { audience: AUD }))).toBe('ISSUER_KEYS_UNAVAILABLE');
     expect(await reasonOf(appendTo(context, tokenOf(old)))).toBe('ISSUER_KEYS_UNAVAILABLE');
     const failure = await verifyFor(context, tokenOf(old), { audience: AUD }).catch((error: unknown) => error);
@@ -101,7 +101,7 @@ describe('K7: an issuer without keys', () => {
   });
 
   test('does not take the others along', async () => {
-    const { verdict } = await believe((response) => void response.destroy());
+    const { verdict } = await openTrust((response) => void response.destroy());
     expect(await verdict(tokenOf(old, 'urn:nobody'))).toBe('KEY_UNKNOWN');
     expect(await verdict(tokenOf(fresh, 'urn:other'))).toBe('SIGNATURE_INVALID');
   });

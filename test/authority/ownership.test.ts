@@ -66,7 +66,7 @@ async function makeOwned() {
 }
 
 describe('A10 the owner of a workflow is who issued its first task', () => {
-  test('A10 whoever presented it: a token says whose task it is', async () => {
+  test('A10 a token says whose task it is, whichever caller presented it', async () => {
     const { context, token, record, reads } = await make();
     const first = await token(OWNER, WID);
     await appendTo({ ...context, authorizer: undefined }, first, THIEF);
@@ -164,7 +164,7 @@ describe('A10 the owner of a workflow is who issued its first task', () => {
     expect(await reads(THIEF, first)).toBe(false);
   });
 
-  test('A10 not by a pending recording alone: who is recorded first owns it, though another was told earlier that it will be', async () => {
+  test('A10 not by a pending recording alone: the caller that is recorded first owns it, though another got an earlier promise', async () => {
     const store = new FaultyStore(new MemoryLedgerStore());
     const { context, pending, record, reads } = await make(store);
     store.plan('lost');
@@ -197,7 +197,7 @@ describe('A10 the owner of a workflow is who issued its first task', () => {
     ]);
   });
 
-  test('A10 two callers that ask at once are each told what is theirs', async () => {
+  test('A10 two callers that ask at once each get their own answer', async () => {
     const { jti, record, reads } = await makeOwned();
     const { name: ofThief } = await record(THIEF, OTHER);
     const asked = Array.from({ length: 200 }, (_, at) => {

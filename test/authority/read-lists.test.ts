@@ -155,7 +155,7 @@ describe('A10 the name of a task in a workflow that the caller may not read', ()
     ['of its own', SHARED],
     ['that is new', NOWHERE],
     ['of none', ''],
-  ])('A10 is told by no task %s that would follow it and be recorded', async (_, wid) => {
+  ])('A10 is revealed by no task %s that would follow it and be recorded', async (_, wid) => {
     const { asked, answers } = await compare((context, pred) =>
       issueFor(context, { wid, level: 'L3', pred: [pred] }, A),
     );
@@ -186,7 +186,7 @@ describe('A10 the name of a task in a workflow that the caller may not read', ()
     }
   });
 
-  test('A10 whoever may read it is told that it is elsewhere', async () => {
+  test('A10 a caller that may read it learns that it is elsewhere', async () => {
     const { context, tasks } = await make();
     const failure = await failureOf(() => issueFor(context, { wid: NOWHERE, level: 'L3', pred: [tasks.apart] }, B));
     expect(failure).toMatchObject({ reason: 'DAG_WORKFLOW_MISMATCH' });
@@ -248,7 +248,7 @@ describe('A10 the past of a token', () => {
     expect([shown.size, shown.depth]).toEqual([all.size, all.depth]);
   });
 
-  test('A10 whoever may read the workflow sees all of it', async () => {
+  test('A10 a caller that may read the workflow sees all of it', async () => {
     const { context, first, last, validate } = await chain(policyText('examples/own-entries.cedar'));
     const { token } = await issueFor(context, { wid: OF_B, pred: [last] }, B);
     expect(await validate(token, B)).toContain(first);

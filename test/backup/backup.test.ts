@@ -37,8 +37,8 @@ describe('L19 a backup of a directory at rest', () => {
     const directory = made.path('backup');
     const { code, out } = await ect(['backup', directory, '--data-dir', made.dataDir, '--json']);
     expect(code).toBe(0);
-    const told = JSON.parse(out);
-    expect(told).toMatchObject({ directory, treeSize: String(ENTRIES), left: [] });
+    const reported = JSON.parse(out);
+    expect(reported).toMatchObject({ directory, treeSize: String(ENTRIES), left: [] });
     expect(statSync(directory).mode & 0o777).toBe(0o700);
     const names = readdirSync(directory).sort();
     expect(names).toEqual(
@@ -53,13 +53,13 @@ describe('L19 a backup of a directory at rest', () => {
         'signing-key.pem',
       ].sort(),
     );
-    expect(told.files.toSorted()).toEqual(names);
+    expect(reported.files.toSorted()).toEqual(names);
     for (const name of names) expect(statSync(join(directory, name)).mode & 0o777, name).toBe(0o600);
     for (const name of ['ledger.key', 'signing-key.pem']) {
       expect(readFileSync(join(directory, name))).toEqual(readFileSync(join(made.dataDir, name)));
     }
     const manifest = JSON.parse(readFileSync(join(directory, 'backup.json'), 'utf8'));
-    expect(manifest).toMatchObject({ format: 1, ledger: { size: ENTRIES, rootHash: told.rootHash } });
+    expect(manifest).toMatchObject({ format: 1, ledger: { size: ENTRIES, rootHash: reported.rootHash } });
     expect(Math.abs(Date.now() - Date.parse(manifest.createdAt))).toBeLessThan(600_000);
     // What coreutils make of it.
     const check = spawnSync('sha256sum', ['--check', '--strict', 'SHA256SUMS'], { cwd: directory, encoding: 'utf8' });

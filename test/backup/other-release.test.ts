@@ -26,7 +26,7 @@ afterAll(() => made[Symbol.asyncDispose]());
 
 async function restoring(from: string, dataDir: string) {
   const { code, out } = await ect(['restore', from, '--data-dir', dataDir, '--json', '--replace', '--yes']);
-  return { code, told: JSON.parse(out) };
+  return { code, reported: JSON.parse(out) };
 }
 
 function change(path: string, sql: string): void {
@@ -103,19 +103,19 @@ describe('L18 L19 a backup of an older release', () => {
   test('is compared with the once.db that stays', async () => {
     const dataDir = await made.copy();
     change(join(dataDir, 'once.db'), 'DELETE FROM uses');
-    const { code, told } = await restoring(await backupWith(asOlder), dataDir);
-    expect([code, told.stayed, told.added]).toEqual([0, ['once.db', 'clock.json'], 1]);
+    const { code, reported } = await restoring(await backupWith(asOlder), dataDir);
+    expect([code, reported.stayed, reported.added]).toEqual([0, ['once.db', 'clock.json'], 1]);
     await expectKept(dataDir);
   });
 });
 
 test('L18 a backup of a newer release is rejected, and the rejection names the release that restores it', async () => {
   const dataDir = made.path('restored');
-  const { code, told } = await restoring(await backupWith((path) => change(path, NEWER)), dataDir);
-  expect([code, told.error.reason]).toEqual([1, 'backup_newer']);
-  expect(told.error.message).toContain('once.db in the backup');
-  expect(told.error.message).not.toContain('restore a backup');
-  expect(told.error.remedy).toBe('Restore it with release 9.1.0 or a later one.');
+  const { code, reported } = await restoring(await backupWith((path) => change(path, NEWER)), dataDir);
+  expect([code, reported.error.reason]).toEqual([1, 'backup_newer']);
+  expect(reported.error.message).toContain('once.db in the backup');
+  expect(reported.error.message).not.toContain('restore a backup');
+  expect(reported.error.remedy).toBe('Restore it with release 9.1.0 or a later one.');
   expect(readdirSync(dataDir).filter((name) => !name.startsWith('owner.'))).toEqual([]);
 });
 
@@ -123,19 +123,19 @@ describe('L18 over a directory whose once.db', () => {
   test('is of an older release, it stays and is brought up to date', async () => {
     const dataDir = await made.copy();
     asOlder(join(dataDir, 'once.db'));
-    const { code, told } = await restoring(backup, dataDir);
-    expect([code, told.stayed]).toEqual([0, ['once.db', 'clock.json']]);
-    expect(told.onceFault).toBeUndefined();
+    const { code, reported } = await restoring(backup, dataDir);
+    expect([code, reported.stayed]).toEqual([0, ['once.db', 'clock.json']]);
+    expect(reported.onceFault).toBeUndefined();
     await expectKept(dataDir);
   });
 
   test('is of a newer release, which a start rejects with this advice, it is put aside, and that is said', async () => {
     const dataDir = await made.copy();
     change(join(dataDir, 'once.db'), NEWER);
-    const { code, told } = await restoring(backup, dataDir);
-    expect([code, told.stayed]).toEqual([0, ['clock.json']]);
-    expect(told.onceFault).toBe('it was written by a newer release, and this one cannot read it');
-    expect(readdirSync(told.keptIn)).toContain('once.db');
+    const { code, reported } = await restoring(backup, dataDir);
+    expect([code, reported.stayed]).toEqual([0, ['clock.json']]);
+    expect(reported.onceFault).toBe('it was written by a newer release, and this one cannot read it');
+    expect(readdirSync(reported.keptIn)).toContain('once.db');
     await expectKept(dataDir);
     const again = await made.copy();
     change(join(again, 'once.db'), NEWER);

@@ -28,12 +28,12 @@ describe('L19 L8 over a directory that was used', () => {
     const dataDir = await made.copy();
     const before = filesOf(dataDir);
     const rejected = await restoring(backup, dataDir);
-    expect([rejected.code, rejected.told.error.reason]).toEqual([1, 'directory_not_empty']);
+    expect([rejected.code, rejected.reported.error.reason]).toEqual([1, 'directory_not_empty']);
     expect(filesOf(dataDir)).toEqual(before);
-    const { code, told } = await restoring(backup, dataDir, '--replace', '--yes');
-    expect([code, told.stayed]).toEqual([0, ['once.db', 'clock.json']]);
+    const { code, reported } = await restoring(backup, dataDir, '--replace', '--yes');
+    expect([code, reported.stayed]).toEqual([0, ['once.db', 'clock.json']]);
     for (const name of ['ledger.db', 'ledger.key', 'ledger.mark', 'signing-key.pem']) {
-      expect(readFileSync(join(told.keptIn, name), 'base64'), name).toBe(before.get(name));
+      expect(readFileSync(join(reported.keptIn, name), 'base64'), name).toBe(before.get(name));
     }
     expect(filesOf(dataDir).get('once.db')).toBe(before.get('once.db'));
     expect(await lossIn(dataDir)).toBeUndefined();
@@ -43,9 +43,9 @@ describe('L19 L8 over a directory that was used', () => {
     const dataDir = await made.copy();
     writeFileSync(join(dataDir, 'ledger.moved'), 'copied to a database');
     const before = filesOf(dataDir);
-    const { code, told } = await restoring(backup, dataDir, '--replace', '--yes');
-    expect([code, told.error.reason]).toEqual([1, 'directory_unusable']);
-    expect(told.error.message).toContain('was copied by `ect ledger copy` (ledger.moved)');
+    const { code, reported } = await restoring(backup, dataDir, '--replace', '--yes');
+    expect([code, reported.error.reason]).toEqual([1, 'directory_unusable']);
+    expect(reported.error.message).toContain('was copied by `ect ledger copy` (ledger.moved)');
     expect(filesOf(dataDir)).toEqual(before);
   });
 
@@ -62,8 +62,8 @@ describe('L19 L8 over a directory that was used', () => {
     const dataDir = await made.copy();
     writeFileSync(join(dataDir, 'once.db'), Buffer.alloc(32_768, 7));
     writeFileSync(join(dataDir, 'once.db-wal'), 'of the damaged one');
-    const { code, told } = await restoring(backup, dataDir, '--replace', '--yes');
-    expect([code, told.stayed]).toEqual([0, ['clock.json']]);
+    const { code, reported } = await restoring(backup, dataDir, '--replace', '--yes');
+    expect([code, reported.stayed]).toEqual([0, ['clock.json']]);
     expect(readFileSync(join(dataDir, 'once.db'))).toEqual(readFileSync(join(backup, 'once.db')));
     expect(existsSync(join(dataDir, 'once.db-wal'))).toBe(false);
     expect(await onceFaults(join(dataDir, 'once.db'), true)).toEqual([]);
@@ -73,9 +73,9 @@ describe('L19 L8 over a directory that was used', () => {
     const dataDir = made.path('killed');
     await cp(made.early, dataDir, { recursive: true });
     for (const name of ['ledger.damaged', 'once.damaged']) writeFileSync(join(dataDir, name), '{}');
-    const { code, told } = await restoring(backup, dataDir, '--replace', '--yes');
-    expect([code, told.stayed]).toEqual([0, ['clock.json']]);
-    expect(statSync(join(told.keptIn, 'ledger.db-wal')).size).toBeGreaterThan(0);
+    const { code, reported } = await restoring(backup, dataDir, '--replace', '--yes');
+    expect([code, reported.stayed]).toEqual([0, ['clock.json']]);
+    expect(statSync(join(reported.keptIn, 'ledger.db-wal')).size).toBeGreaterThan(0);
     expect(readdirSync(dataDir).filter((name) => /damaged|-wal|-shm/.test(name))).toEqual([]);
     expect(await ect(['audit', join(dataDir, 'ledger.db')])).toMatchObject({ code: 0 });
   });
@@ -87,9 +87,11 @@ describe('L19 L8 over a directory that was used', () => {
       await rm(join(dataDir, name), { force: true });
       mkdirSync(join(dataDir, name));
       const before = readdirSync(dataDir);
-      const { code, told } = await restoring(backup, dataDir, '--replace', '--yes');
-      expect([code, told.error?.reason]).toEqual([1, 'directory_unusable']);
-      expect(told.error.message).toContain(`${join(dataDir, name)} is a directory, not a file. Nothing was changed.`);
+      const { code, reported } = await restoring(backup, dataDir, '--replace', '--yes');
+      expect([code, reported.error?.reason]).toEqual([1, 'directory_unusable']);
+      expect(reported.error.message).toContain(
+        `${join(dataDir, name)} is a directory, not a file. Nothing was changed.`,
+      );
       expect(readdirSync(dataDir).filter((each) => !each.startsWith('owner.'))).toEqual(
         before.filter((each) => !each.startsWith('owner.')),
       );
@@ -100,12 +102,14 @@ describe('L19 L8 over a directory that was used', () => {
     const dataDir = await made.copy();
     const ownership = await takeOwnership(filesIn(dataDir));
     const before = filesOf(dataDir);
-    const { code, told } = await restoring(backup, dataDir, '--replace', '--yes').finally(() => ownership.release());
-    expect([code, told.error.reason]).toEqual([1, 'directory_in_use']);
-    expect(told.error.message).toContain(`in use by process ${process.pid}`);
+    const { code, reported } = await restoring(backup, dataDir, '--replace', '--yes').finally(() =>
+      ownership.release(),
+    );
+    expect([code, reported.error.reason]).toEqual([1, 'directory_in_use']);
+    expect(reported.error.message).toContain(`in use by process ${process.pid}`);
     // The advice once, and the one of this command.
-    expect(told.error.message).not.toContain('Stop');
-    expect(told.error.remedy).toBe('Stop that service first, or name another directory.');
+    expect(reported.error.message).not.toContain('Stop');
+    expect(reported.error.remedy).toBe('Stop that service first, or name another directory.');
     expect(filesOf(dataDir)).toEqual(before);
   });
 
@@ -117,8 +121,8 @@ describe('L19 L8 over a directory that was used', () => {
     if (what === 'key') writeFileSync(dir.ledgerKey, `${other}\n`, { mode: 0o600 });
     else await MarkFile.replace(dir.mark, emptyCheckpoint(openLedgerKey(other)));
     const before = filesOf(dataDir);
-    const { code, told } = await restoring(backup, dataDir, '--replace', '--accept-loss', '--yes');
-    expect([code, told.error?.reason]).toEqual([1, 'other_ledger']);
+    const { code, reported } = await restoring(backup, dataDir, '--replace', '--accept-loss', '--yes');
+    expect([code, reported.error?.reason]).toEqual([1, 'other_ledger']);
     expect(filesOf(dataDir)).toEqual(before);
   });
 
@@ -134,9 +138,9 @@ describe('L19 L8 over a directory that was used', () => {
       const named =
         how === 'by its path' ? inside : how.endsWith('the backup') ? toBackup : join(toData, 'restore.new');
       const before = [filesOf(dataDir), filesOf(inside)];
-      const { code, told } = await restoring(named, dataDir, '--replace', '--yes');
-      expect([code, told.error?.reason]).toEqual([1, 'directory_unusable']);
-      expect(told.error.remedy).toContain('Move it out of the data directory');
+      const { code, reported } = await restoring(named, dataDir, '--replace', '--yes');
+      expect([code, reported.error?.reason]).toEqual([1, 'directory_unusable']);
+      expect(reported.error.remedy).toContain('Move it out of the data directory');
       expect([filesOf(dataDir), filesOf(inside)]).toEqual(before);
     },
   );
@@ -152,9 +156,9 @@ describe('L19 L8 over a directory that was used', () => {
         writeFileSync(join(place, 'notes.txt'), 'notes');
       } else symlinkSync(backup, place);
       const before = [filesOf(dataDir), filesOf(backup)];
-      const { code, told } = await restoring(backup, dataDir, '--replace', '--yes');
-      expect([code, told.error?.reason]).toEqual([1, 'directory_unusable']);
-      expect(told.error.remedy).toContain('Move it out of the data directory');
+      const { code, reported } = await restoring(backup, dataDir, '--replace', '--yes');
+      expect([code, reported.error?.reason]).toEqual([1, 'directory_unusable']);
+      expect(reported.error.remedy).toContain('Move it out of the data directory');
       expect([filesOf(dataDir), filesOf(backup)]).toEqual(before);
       expect(lstatSync(place, { throwIfNoEntry: false })).toBeDefined();
     },
@@ -164,9 +168,9 @@ describe('L19 L8 over a directory that was used', () => {
     const link = made.path('link');
     symlinkSync(backup, link);
     for (const dataDir of [backup, link]) {
-      expect((await restoring(backup, dataDir, '--replace', '--yes')).told.error.reason).toBe('directory_unusable');
+      expect((await restoring(backup, dataDir, '--replace', '--yes')).reported.error.reason).toBe('directory_unusable');
     }
-    expect((await restoring(made.dataDir, made.path())).told.error.reason).toBe('backup_incomplete');
+    expect((await restoring(made.dataDir, made.path())).reported.error.reason).toBe('backup_incomplete');
   });
 });
 
@@ -188,11 +192,11 @@ describe('L19 L25 a backup that is older than what was shown', () => {
     const dataDir = await made.copy();
     await spoil(dataDir);
     const before = filesOf(dataDir);
-    const { code, told } = await restoring(earlier, dataDir, '--replace', '--yes');
-    expect([code, told.error.reason]).toEqual([1, 'backup_older']);
-    expect(told.error.message).toContain(`The backup holds ${EARLIER} entries, but the ledger in`);
-    expect(told.error.message).toContain(`has shown ${ENTRIES} entries, the last of 2`);
-    expect(told.error.remedy).toContain('--accept-loss');
+    const { code, reported } = await restoring(earlier, dataDir, '--replace', '--yes');
+    expect([code, reported.error.reason]).toEqual([1, 'backup_older']);
+    expect(reported.error.message).toContain(`The backup holds ${EARLIER} entries, but the ledger in`);
+    expect(reported.error.message).toContain(`has shown ${ENTRIES} entries, the last of 2`);
+    expect(reported.error.remedy).toContain('--accept-loss');
     expect(filesOf(dataDir)).toEqual(before);
   });
 
@@ -200,8 +204,8 @@ describe('L19 L25 a backup that is older than what was shown', () => {
     const dataDir = await made.copy();
     await spoil(dataDir);
     const order = ['--replace', '--accept-loss', '--note', 'the disk failed', '--yes'];
-    const { code, told } = await restoring(earlier, dataDir, ...order);
-    expect([code, told.acceptedLoss]).toEqual([0, { index: String(EARLIER), shownSize: String(ENTRIES) }]);
+    const { code, reported } = await restoring(earlier, dataDir, ...order);
+    expect([code, reported.acceptedLoss]).toEqual([0, { index: String(EARLIER), shownSize: String(ENTRIES) }]);
     expect(await lossIn(dataDir)).toBeUndefined();
     const audit = await ect(['audit', join(dataDir, 'ledger.db'), '--json']);
     expect(JSON.parse(audit.out)).toMatchObject({
@@ -220,8 +224,8 @@ describe('L19 L25 a backup that is older than what was shown', () => {
     const before = filesOf(dataDir);
     const order = ['--replace', '--accept-loss', '--note', 'the disk failed', '--yes'];
     const rejected = await restoring(earlier, dataDir, ...order);
-    expect([rejected.code, rejected.told.error.reason]).toEqual([1, 'directory_unusable']);
-    expect(rejected.told.error.message).toContain(
+    expect([rejected.code, rejected.reported.error.reason]).toEqual([1, 'directory_unusable']);
+    expect(rejected.reported.error.message).toContain(
       'The wall clock is 86400 s away from the time that the service trusted',
     );
     expect(filesOf(dataDir)).toEqual(before);
@@ -241,8 +245,8 @@ describe('L19 L25 a backup that is older than what was shown', () => {
     const dataDir = await made.copy();
     const order = ['--replace', '--accept-loss', '--note', 'the disk failed', '--yes'];
     for (let turn = 0; turn < 3; turn++) {
-      const { code, told } = await restoring(earlier, dataDir, ...order);
-      expect([code, told.acceptedLoss]).toEqual([0, { index: String(EARLIER), shownSize: String(ENTRIES) }]);
+      const { code, reported } = await restoring(earlier, dataDir, ...order);
+      expect([code, reported.acceptedLoss]).toEqual([0, { index: String(EARLIER), shownSize: String(ENTRIES) }]);
     }
     expect(await lossIn(dataDir)).toBeUndefined();
     const { out } = await ect(['audit', join(dataDir, 'ledger.db'), '--json']);
@@ -254,17 +258,19 @@ describe('L19 L25 a backup that is older than what was shown', () => {
 
   test('nothing is stated where nothing is missing', async () => {
     const dataDir = await made.copy();
-    const { code, told } = await restoring(backup, dataDir, '--replace', '--accept-loss', '--yes');
-    expect([code, told.acceptedLoss]).toEqual([0, undefined]);
-    expect((await restoring(earlier, made.path('new'), '--accept-loss', '--yes')).told.acceptedLoss).toBeUndefined();
+    const { code, reported } = await restoring(backup, dataDir, '--replace', '--accept-loss', '--yes');
+    expect([code, reported.acceptedLoss]).toEqual([0, undefined]);
+    expect(
+      (await restoring(earlier, made.path('new'), '--accept-loss', '--yes')).reported.acceptedLoss,
+    ).toBeUndefined();
   });
 
   test('a mark that is damaged says nothing: rejected, and its way out', async () => {
     const dataDir = await made.copy();
     writeFileSync(join(dataDir, 'ledger.mark'), Buffer.alloc(12_288, 1));
-    const { code, told } = await restoring(backup, dataDir, '--replace', '--accept-loss', '--yes');
-    expect([code, told.error.reason]).toEqual([1, 'history_lost']);
-    expect(told.error.remedy).toContain('Move ledger.mark away');
+    const { code, reported } = await restoring(backup, dataDir, '--replace', '--accept-loss', '--yes');
+    expect([code, reported.error.reason]).toEqual([1, 'history_lost']);
+    expect(reported.error.remedy).toContain('Move ledger.mark away');
     await rm(join(dataDir, 'ledger.mark'));
     expect((await restoring(backup, dataDir, '--replace', '--yes')).code).toBe(0);
   });

@@ -30,8 +30,8 @@ describe('L19 a backup is restored', () => {
           writeFileSync(join(dataDir, 'restore.new', name), text);
         }
       }
-      const { code, told } = await restoring(backup, dataDir);
-      expect(told).toMatchObject({ directory: dataDir, treeSize: String(ENTRIES), stayed: [] });
+      const { code, reported } = await restoring(backup, dataDir);
+      expect(reported).toMatchObject({ directory: dataDir, treeSize: String(ENTRIES), stayed: [] });
       expect(code).toBe(0);
       for (const name of NAMES) {
         expect(readFileSync(join(dataDir, name)), name).toEqual(readFileSync(join(backup, name)));
@@ -61,11 +61,11 @@ describe('L19 L7 a backup that is damaged is not restored, and nothing is change
       flipped[place]! ^= 1 << bit;
       writeFileSync(join(copy, name), flipped);
       const dataDir = made.path('restored');
-      const { code, told } = await restoring(copy, dataDir);
-      expect(told.error?.reason, `bit ${bit} of byte ${place}`).toBe('backup_damaged');
+      const { code, reported } = await restoring(copy, dataDir);
+      expect(reported.error?.reason, `bit ${bit} of byte ${place}`).toBe('backup_damaged');
       expect(code).toBe(1);
       // A line that is flipped may name another file.
-      if (name !== 'SHA256SUMS') expect(told.error.message).toContain(name);
+      if (name !== 'SHA256SUMS') expect(reported.error.message).toContain(name);
       if (existsSync(dataDir)) expect(filesOf(dataDir).size).toBe(0);
       await rm(copy, { recursive: true });
     }
@@ -98,9 +98,9 @@ describe('L19 L7 a backup that is damaged is not restored, and nothing is change
     const copy = await copyOf(backup);
     await spoil(copy);
     const dataDir = made.path('restored');
-    const { code, told } = await restoring(copy, dataDir);
-    expect([code, told.error?.reason]).toEqual([1, reason]);
-    expect(told.error.remedy).not.toBe('');
+    const { code, reported } = await restoring(copy, dataDir);
+    expect([code, reported.error?.reason]).toEqual([1, reason]);
+    expect(reported.error.remedy).not.toBe('');
     if (existsSync(dataDir)) expect(filesOf(dataDir).size).toBe(0);
   });
 
@@ -133,22 +133,22 @@ describe('L19 L7 a backup that is damaged is not restored, and nothing is change
   ])('a manifest that is %s', async (_, change, message) => {
     const copy = await copyOf(backup);
     rewrite(copy, change);
-    const { code, told } = await restoring(copy, made.path('restored'));
-    expect(told.error.message).toContain('backup.json is not as it was written');
-    expect(told.error.message).toContain(message);
-    expect([code, told.error.reason]).toEqual([1, 'backup_damaged']);
+    const { code, reported } = await restoring(copy, made.path('restored'));
+    expect(reported.error.message).toContain('backup.json is not as it was written');
+    expect(reported.error.message).toContain(message);
+    expect([code, reported.error.reason]).toEqual([1, 'backup_damaged']);
   });
 
   test('a backup of a newer format names the release that made it', async () => {
     const copy = await copyOf(backup);
     rewrite(copy, (manifest) => ({ ...manifest, format: 2, version: '9.1.0' }));
-    const { told } = await restoring(copy, made.path('restored'));
-    expect(told.error.message).toContain('has format 2, and this release reads 1');
-    expect(told.error.remedy).toContain('9.1.0');
+    const { reported } = await restoring(copy, made.path('restored'));
+    expect(reported.error.message).toContain('has format 2, and this release reads 1');
+    expect(reported.error.remedy).toContain('9.1.0');
   });
 
   const other = openLedgerKey(generateLedgerKey('other.example/x'));
-  test.each<[string, (ledger: Told) => Partial<Told>]>([
+  test.each<[string, (ledger: Reports) => Partial<Reports>]>([
     ['origin', () => ({ origin: other.origin })],
     ['verifier key', () => ({ verifierKey: other.verifierKey })],
     ['size', ({ size }) => ({ size: size + 1 })],
@@ -159,9 +159,9 @@ describe('L19 L7 a backup that is damaged is not restored, and nothing is change
   ])('a backup that says another %s than that of its ledger', async (what, lie) => {
     const copy = await copyOf(backup);
     rewrite(copy, (manifest) => ({ ...manifest, ledger: { ...manifest.ledger, ...lie(manifest.ledger) } }));
-    const { code, told } = await restoring(copy, made.path('restored'));
-    expect([code, told.error?.reason]).toEqual([1, 'backup_damaged']);
-    expect(told.error.message).toContain(`(the ledger has another ${what})`);
+    const { code, reported } = await restoring(copy, made.path('restored'));
+    expect([code, reported.error?.reason]).toEqual([1, 'backup_damaged']);
+    expect(reported.error.message).toContain(`(the ledger has another ${what})`);
   });
 
   test.each<[string, string, () => Promise<string>]>([
@@ -180,12 +180,12 @@ describe('L19 L7 a backup that is damaged is not restored, and nothing is change
       ...manifest,
       files: manifest.files.map((file) => (file.name === name ? { name, bytes: bytes.length } : file)),
     }));
-    const { code, told } = await restoring(copy, made.path('restored'));
-    expect([code, told.error?.reason]).toEqual([1, 'backup_damaged']);
+    const { code, reported } = await restoring(copy, made.path('restored'));
+    expect([code, reported.error?.reason]).toEqual([1, 'backup_damaged']);
   });
 });
 
-interface Told {
+interface Reports {
   readonly origin: string;
   readonly verifierKey: string;
   readonly size: number;
@@ -194,7 +194,7 @@ interface Told {
   readonly checkpoint: string;
 }
 
-type Json = Record<string, unknown> & { readonly ledger: Told; readonly files: readonly { name: string }[] };
+type Json = Record<string, unknown> & { readonly ledger: Reports; readonly files: readonly { name: string }[] };
 
 /** Changes what a backup says, checksums included. */
 function rewrite(copy: string, change: (manifest: Json) => unknown): void {
@@ -228,8 +228,8 @@ describeWhen(CAN_MOUNT, 'L15 L19 onto a disk that is full', NEED_TO_MOUNT, () =>
       expect(error).toMatchObject({ code: 'ENOSPC' });
     }
     const before = filesOf(dataDir);
-    const { code, told } = await restoring(backup, dataDir, '--replace', '--yes');
-    expect([code, told.error.reason]).toEqual([1, 'STORAGE_FULL']);
+    const { code, reported } = await restoring(backup, dataDir, '--replace', '--yes');
+    expect([code, reported.error.reason]).toEqual([1, 'STORAGE_FULL']);
     expect(filesOf(dataDir)).toEqual(before);
     expect(existsSync(join(dataDir, 'restore.new'))).toBe(false);
   });

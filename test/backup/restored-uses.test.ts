@@ -23,7 +23,7 @@ afterAll(() => made[Symbol.asyncDispose]());
 
 async function restoring(dataDir: string) {
   const { code, out } = await ect(['restore', backup, '--data-dir', dataDir, '--json', '--replace', '--yes']);
-  return { code, told: JSON.parse(out) };
+  return { code, reported: JSON.parse(out) };
 }
 
 async function forgetUses(dataDir: string): Promise<void> {
@@ -53,10 +53,10 @@ describe('L19 a restore lets no used token in again', () => {
   test.each(targets)('where %s', async (_, make) => {
     const dataDir = made.path('data');
     await make(dataDir);
-    const { code, told } = await restoring(dataDir);
-    expect([code, told.stayed[0]]).toEqual([0, 'once.db']);
+    const { code, reported } = await restoring(dataDir);
+    expect([code, reported.stayed[0]]).toEqual([0, 'once.db']);
     // The use, and the keys of five tasks.
-    expect(told.added).toBe(6);
+    expect(reported.added).toBe(6);
     await using service = await startService({ ECT_DATA_DIR: dataDir });
     using client = dial(service.address);
     expect(await use(client, made.used.token)).toMatchObject({ finding: { reason: 'ERROR_REASON_TOKEN_REPLAYED' } });
@@ -74,9 +74,9 @@ describe('L19 a restore lets no used token in again', () => {
       await rm(dir.mark, { force: true });
       if (key === 'junk') await writeFile(dir.ledgerKey, 'junk\n', { mode: 0o600 });
       const before = readdirSync(dataDir).filter((name) => !name.startsWith('owner.'));
-      const { code, told } = await restoring(dataDir);
-      expect([code, told.error?.reason]).toEqual([1, 'other_ledger']);
-      expect(told.error.message).toContain('ect.local/ledger/');
+      const { code, reported } = await restoring(dataDir);
+      expect([code, reported.error?.reason]).toEqual([1, 'other_ledger']);
+      expect(reported.error.message).toContain('ect.local/ledger/');
       expect(readdirSync(dataDir).filter((name) => !name.startsWith('owner.'))).toEqual(before);
     },
   );

@@ -36,7 +36,7 @@ export function filesOf(directory: string): ReadonlyMap<string, string> {
 
 export async function restoring(directory: string, dataDir: string, ...options: readonly string[]) {
   const { code, out } = await ect(['restore', directory, '--data-dir', dataDir, '--json', ...options]);
-  return { code, told: JSON.parse(out) };
+  return { code, reported: JSON.parse(out) };
 }
 
 /** What a start rejects a directory for, reading only. */

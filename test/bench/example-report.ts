@@ -1,4 +1,4 @@
-// A small report with everything in it that the renderings tell apart.
+// A small report with everything that the renderings distinguish.
 
 import type { Report, Round } from '../../bench/report.ts';
 

@@ -42,9 +42,9 @@ describe('the rows of a rival', () => {
   });
 
   test('are acknowledged immediately if a commit is synchronous', () => {
-    let told = 0;
+    let reported = 0;
     const rows = inBatches(() => undefined);
-    for (let at = 0; at < ROWS_A_COMMIT; at++) rows.add(row, () => told++);
-    expect(told).toBe(ROWS_A_COMMIT);
+    for (let at = 0; at < ROWS_A_COMMIT; at++) rows.add(row, () => reported++);
+    expect(reported).toBe(ROWS_A_COMMIT);
   });
 });

@@ -10,7 +10,7 @@ import { AUDIENCE, DOMAIN, entries, oidc, oidcClaims, open, stranger, svid, svid
 describe('T20, A10: an issuer speaks for its own callers alone', () => {
   const rejection = (answer: unknown) => String(answer).split(' ', 1)[0];
 
-  test('keys of one kid are told apart by issuer', () => {
+  test('keys with the same kid are distinguished by issuer', () => {
     const { bearer } = open();
     expect(bearer(svid.jws(oidcClaims))).toMatch(/another alg|alg must/);
     expect(bearer(oidc.jws(svidClaims))).toMatch(/another alg/);

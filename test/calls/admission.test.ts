@@ -12,7 +12,7 @@ import { workload } from '../support/callers.ts';
 import { arrival, caller, noRequest, rejectionOf, setUp } from './arrivals.ts';
 
 describe('H17: where a turn of the event loop has begun enough calls', () => {
-  /** A line that moves when it is told to. */
+  /** A queue that starts its calls when the test says so. */
   function setUpInLine(access?: AnyService['access']) {
     const procedure = vi.fn<(request: unknown) => object>((request) => ({ jwksJson: request }));
     const { service, events, endOfStreams, identify, lines } = setUp(procedure, access);
@@ -28,12 +28,12 @@ describe('H17: where a turn of the event loop has begun enough calls', () => {
     return { calls, service, endOfStreams, procedure, lines, move };
   }
 
-  test('a call stands in line, and neither reads its request nor begins before its turn', async () => {
+  test('a call waits in the queue, and neither reads its request nor begins before its turn', async () => {
     const { calls, service, procedure, move } = setUpInLine();
     const read = vi.fn<() => unknown>(() => 'a request');
     const answer = calls.run(service, 'getKeySet', read, calls.open(arrival, 'unary', undefined));
     await Promise.resolve();
-    expect([read, procedure].map((told) => told.mock.calls.length)).toEqual([0, 0]);
+    expect([read, procedure].map((reported) => reported.mock.calls.length)).toEqual([0, 0]);
     move();
     expect(await answer).toEqual({ jwksJson: 'a request' });
   });
@@ -61,7 +61,7 @@ describe('H17: where a turn of the event loop has begun enough calls', () => {
     expect(await next).toEqual({ jwksJson: 'next' });
   });
 
-  test('public services do not stand in line', async () => {
+  test('public services do not wait in the queue', async () => {
     const { calls, service } = setUpInLine('public');
     const call = calls.open(arrival, 'unary', undefined, 'public');
     expect(await calls.run(service, 'getKeySet', () => 'at once', call)).toEqual({ jwksJson: 'at once' });
@@ -74,7 +74,7 @@ describe('H17: under too much load', () => {
     return { admission, resources: { ...createResources(DEFAULT_PROCESS_LIMITS), admission } };
   }
   const counts = ({ begun, ended }: ReturnType<typeof withAdmission>['admission']) =>
-    [begun, ended].map((told) => told.mock.calls.length);
+    [begun, ended].map((reported) => reported.mock.calls.length);
 
   test('a call is rejected before its procedure, its event says so, and it is not counted as work', async () => {
     const procedure = vi.fn<() => object>(() => ({}));
@@ -90,7 +90,7 @@ describe('H17: under too much load', () => {
     expect(lines).toMatchObject([{ code: 'UNAVAILABLE', reason: 'SERVICE_OVERLOADED', outcome: 'refused' }]);
   });
 
-  test('a caller with as many open calls as it may have is told of its own quota, another one of the load', () => {
+  test('the rejection of a caller with the maximum of open calls names its quota, that of another caller the load', () => {
     const { events, endOfStreams, identify } = setUp(() => ({}));
     const { resources } = withAdmission(false);
     const calls = createCalls({ events, identify, endOfStreams: endOfStreams.signal, resources });

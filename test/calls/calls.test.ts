@@ -34,7 +34,7 @@ describe('who makes a call', () => {
   test.each([
     ['by its connection', (error: Error) => ({ identify: raising(error) })],
     ['by its headers', (error: Error) => ({ authenticate: raising(error) })],
-  ])('a bug in finding it out %s is told as one, and never to the caller', (_, options) => {
+  ])('a bug in finding it out %s is reported as a bug, and never to the caller', (_, options) => {
     const { events, endOfStreams, identify, lines } = setUp(() => ({}));
     const broken = options(new TypeError('no such member'));
     const calls = createCalls({ events, identify, endOfStreams: endOfStreams.signal, ...broken });

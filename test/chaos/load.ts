@@ -1,4 +1,4 @@
-// Several callers at once, who go on whatever happens until they are told to stop.
+// Several callers at once, which continue whatever happens until they are stopped.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';

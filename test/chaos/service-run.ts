@@ -1,4 +1,4 @@
-// One life of the service under chaos: it is started, signalled as a whole or worker by worker, and its end is told.
+// One life of the service under chaos: it is started, signalled as a whole or worker by worker, and its end is reported.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

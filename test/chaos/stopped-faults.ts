@@ -80,7 +80,7 @@ async function damageKey(campaign: Campaign): Promise<void> {
   );
 }
 
-/** The write-ahead file is cut or flipped: what is lost of it was acknowledged, or nothing is lost and nobody need be told. */
+/** The write-ahead file is cut or flipped: what is lost of it was acknowledged, or nothing is lost and nothing is reported. */
 async function damageWriteAhead(campaign: Campaign): Promise<void> {
   const { chance } = campaign;
   await campaign.end('SIGKILL');

@@ -51,7 +51,7 @@ export class Variants {
     return { ...COMMON, ECT_WORKERS: String(workers), ECT_SIGNING: signing, ...this.#key };
   }
 
-  /** Whoever signs next does so with a key of its own: one that has retired never signs again. */
+  /** The next process signs with a key of its own: a retired key never signs again. */
   change(variant: Variant, dataDir: string): void {
     if (variant.signer !== this.#current.signer) {
       this.#key = this.#makeKey(variant.signer);

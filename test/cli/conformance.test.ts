@@ -57,7 +57,7 @@ test.each(TRIED)('a service conforms under the profile %s', async (profile, sett
 });
 
 describe('a service that does not conform', () => {
-  test('exits with 1, and is told apart from one that does not trust the keys', async () => {
+  test('exits with 1, and has another message than one that does not trust the keys', async () => {
     await using service = await startService({ ECT_STORE: 'memory' });
     const { code, out, err } = await ect(['conformance', '--url', service.url, '--vectors', few]);
     expect(code).toBe(1);
@@ -67,7 +67,7 @@ describe('a service that does not conform', () => {
     expect(err).toContain('does not trust the keys of the vectors');
   });
 
-  test('is told by group and vector, in the words of both sides', async () => {
+  test('is listed by group and vector, with the expected and the actual answer', async () => {
     await using service = await startService({ ECT_STORE: 'memory', ECT_TRUST_FILE: trustFile });
     const folder = join(directory, 'changed');
     await cp(few, folder, { recursive: true });

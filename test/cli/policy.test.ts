@@ -66,14 +66,14 @@ describe('ect policy check', () => {
     ];
     const { code, err } = await ect(['policy', 'test', bad, cases, '--limits', limits]);
     expect(code).toBe(1);
-    const told = err.split('\n').slice(1, 1 + places.length);
-    for (const [at, place] of places.entries()) expect(told[at]).toContain(`  ${place}`);
-    expect(told[0]).toContain('did you mean `exec_act`?');
+    const reported = err.split('\n').slice(1, 1 + places.length);
+    for (const [at, place] of places.entries()) expect(reported[at]).toContain(`  ${place}`);
+    expect(reported[0]).toContain('did you mean `exec_act`?');
     const { out } = await ect(['policy', 'test', bad, cases, '--limits', limits, '--json']);
-    expect(JSON.parse(out).error.faults).toEqual(told.map((line) => line.slice(2)));
+    expect(JSON.parse(out).error.faults).toEqual(reported.map((line) => line.slice(2)));
   });
 
-  test('a policy whose @id another one has is told at its own place', async () => {
+  test('a policy with the @id of another one is reported at its own position', async () => {
     const twice = file(
       'twice.cedar',
       '@id("a")\npermit (principal, action, resource);\n\n@id("a") permit (principal, action, resource);',

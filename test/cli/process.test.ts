@@ -22,7 +22,7 @@ test('a shell keeps a token in a variable, and hands it on', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ valid: true, claims: { execAct: 'review_spec' } });
 });
 
-test('a service without TLS that is called over TLS is told by that, with the address to use', async () => {
+test('the message about TLS to a service without TLS says so, with the address to use', async () => {
   const { code, stderr } = await runMain(['checkpoint', '--url', service.url.replace('http:', 'https:')], {});
   expect(code).toBe(1);
   expect(stderr).toContain('does not speak TLS');

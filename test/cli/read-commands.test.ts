@@ -106,7 +106,7 @@ describe('dag', () => {
       .map((line) => JSON.parse(line));
     expect(all.map(({ index }) => index)).toEqual(all.map((_, at) => String(at)));
     expect(all[0]).toMatchObject({ index: '0', key: { state: 'KEY_STATE_ANNOUNCED', statedBy: 'service' } });
-    // What became of a key is told, and of which.
+    // The change of the key and its kid are printed.
     const keys = await ect(['list', 'entries', '--limit', '2', ...at]);
     const events = ['announced', 'active'].map(
       (state, place) => ` +${place} {2}\\S+Z {2}key-${state} {2}${all[0].key.kid} {2}-`,

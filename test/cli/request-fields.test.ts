@@ -87,7 +87,7 @@ describe('what the service rejects', () => {
     [['list', 'entries', '--wid', 'x', '--kind', 'taint'], ['--kind must have'], 'kinds'],
     [['keys', 'retire', 'x', '--yes'], ['<kid> must be', 'field  <kid>'], 'kid must'],
     [['taint', '--jti', 'x', '--yes'], ['--jti must be'], 'task.jti'],
-  ] as const)('%j is told in options', async (argv, expected, field) => {
+  ] as const)('%j names options', async (argv, expected, field) => {
     const { code, out, err } = await ect([...argv, ...at]);
     expect(code).toBe(1);
     for (const text of expected) expect(out + err).toContain(text);

@@ -106,7 +106,7 @@ describeWith('openssl', 'over TLS', () => {
     expect(noId.err).toContain('spiffe://');
     const clear = await ect(['checkpoint', '--server-id', SERVICE, '--url', 'http://127.0.0.1:1']);
     expect(clear.code).toBe(2);
-    // Which may come from the environment: both of its names are told.
+    // It may come from the environment, so the message has both names.
     expect(clear.err).toMatch(
       /^error: --server-id \(ECT_SERVER_ID\): only with a --url \(ECT_URL\) that begins with https:/,
     );

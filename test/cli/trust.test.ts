@@ -1,4 +1,4 @@
-// `ect trust check`: what a service would believe, by the trust file of the environment, with issuers on loopback.
+// `ect trust check`: what a service would trust, with the trust file of the environment, with issuers on loopback.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -21,7 +21,7 @@ describe('C3 a restart', () => {
     ['forward', 2 * HOUR],
     ['back', -2 * HOUR],
   ])(
-    'within a jump %s does not make it believed: the boot time says how long ago the anchor was true',
+    'within a jump %s does not make it trusted: the boot time says how long ago the anchor was true',
     (_name, jump) => {
       const before = running();
       const anchor = anchorAfter(before);
@@ -37,7 +37,7 @@ describe('C3 a restart', () => {
     },
   );
 
-  test('after a long stop: a clock ahead of the newest entry is believed, and nothing is forgotten for its sake for a day', () => {
+  test('after a long stop: a clock ahead of the newest entry is trusted, and deletes nothing for a day', () => {
     const before = running();
     const anchor = anchorAfter(before);
     before.machine.pass(30 * DAY);
@@ -59,7 +59,7 @@ describe('C3 a restart', () => {
     expect(third.lagMs).toBe(0);
   });
 
-  test('of a machine without a clock of its own, which goes on from its shutdown until NTP has the time: believed at once', () => {
+  test('of a machine without a clock of its own, which goes on from its shutdown until NTP has the time: trusted at once', () => {
     const before = running();
     const anchor = anchorAfter(before);
     const { machine } = before;
@@ -98,7 +98,7 @@ describe('C3 a restart', () => {
     expect([process.isDoubted, process.errorMs]).toEqual([false, 0]);
   });
 
-  test('of a ledger with entries from the future: after a quarter of an hour the clock is believed, and a restart remembers', () => {
+  test('of a ledger with entries from the future: after a quarter of an hour the clock is trusted, and a restart remembers', () => {
     const newestMs = START_MS + YEAR;
     const process = new SimulatedProcess(new SimulatedMachine(), { newestMs });
     expect(process.isDoubted).toBe(true);
@@ -114,7 +114,7 @@ describe('C3 a restart', () => {
     expect([onAnotherMachine.isDoubted, onAnotherMachine.errorMs]).toEqual([false, 0]);
   });
 
-  test('a first start believes what it is told', () => {
+  test('a first start trusts the wall clock', () => {
     for (const wrongMs of [0, YEAR, -YEAR]) {
       const process = new SimulatedProcess(new SimulatedMachine({ wrongMs }));
       expect([process.isDoubted, process.errorMs]).toEqual([false, wrongMs]);
@@ -123,7 +123,7 @@ describe('C3 a restart', () => {
 });
 
 describe('C1 an entry of another process', () => {
-  test('that is ahead of the clock by more than 30 s is a reason for doubt, and no longer when the clock has reached it', () => {
+  test('that is ahead of the clock by more than 30 s is a clock skew, and no longer when the clock has reached it', () => {
     const process = running();
     process.look(process.machine.trueMs + 31 * SECOND);
     expect(process.trustedTime.skew).toMatchObject({ against: 'the newest entry', differenceMs: -31 * SECOND });

@@ -9,7 +9,7 @@ export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 export const YEAR = 365 * DAY;
 
-/** When a simulation begins, for whoever looks in from outside. */
+/** When a simulation begins, in real time. */
 export const START_MS = 1_772_000_000_000;
 
 export interface SimulatedOptions {
@@ -81,7 +81,7 @@ export class SimulatedProcess {
     return this.trustedTime.skew !== undefined;
   }
 
-  /** What the told time is wrong by. */
+  /** The error of the trusted time. */
   get errorMs(): number {
     return Math.round(trustedMs(this.trustedTime, this.machine.steadyMs) - this.machine.trueMs);
   }

@@ -6,16 +6,16 @@ import type { EctError } from '../../src/errors.ts';
 import { DAY, HOUR, SECOND, SimulatedMachine, YEAR } from './simulated-machine.ts';
 
 function open(machine = new SimulatedMachine(), evidence: Partial<Evidence> = {}) {
-  const told: [string, number][] = [];
+  const reported: [string, number][] = [];
   const measured: (readonly [number, boolean])[] = [];
   const compared: (readonly [number, boolean])[] = [];
   const reads = { all: 0, wall: 0 };
   const clock = new TrustedClock({
     evidence: { bootId: 'boot', anchor: undefined, newestMs: 0, ...evidence },
     events: {
-      clockDoubted: ({ differenceMs }) => told.push(['doubted', differenceMs]),
-      clockTrusted: (aheadMs) => told.push(['believed', aheadMs]),
-      clockStepped: (aheadMs) => told.push(['stepped', aheadMs]),
+      clockDoubted: ({ differenceMs }) => reported.push(['doubted', differenceMs]),
+      clockTrusted: (aheadMs) => reported.push(['trusted', aheadMs]),
+      clockStepped: (aheadMs) => reported.push(['stepped', aheadMs]),
       clockMeasured: (aheadMs, isDoubted) => measured.push([aheadMs, isDoubted]),
       clockCompared: (aheadMs, isFar) => compared.push([Math.round(aheadMs), isFar]),
     },
@@ -32,7 +32,7 @@ function open(machine = new SimulatedMachine(), evidence: Partial<Evidence> = {}
   /** What the clock of the database says at this moment, wrong by so much. */
   const compare = (wrongMs = 0, marginMs = 1) =>
     clock.compare({ readMs: machine.trueMs + wrongMs, steadyMs: clock.steadyMs(), marginMs });
-  return { clock, machine, told, measured, compared, reads, compare };
+  return { clock, machine, reported, measured, compared, reads, compare };
 }
 
 const untrusted = expect.objectContaining({ reason: 'CLOCK_UNTRUSTED' });
@@ -46,7 +46,7 @@ test('C3 a jump between two looks does not change the trusted time, and dates no
     expect(clock.isTrusted).toBe(false);
     expect(() => clock.stampMs()).toThrow(untrusted);
     machine.step(-jump);
-    // Whoever writes need not wait for the next look.
+    // A write need not wait for the next look.
     expect(clock.stampEntryMs(0)).toBe(machine.trueMs);
     expect(clock.stampMs()).toBe(machine.trueMs);
   }
@@ -92,17 +92,17 @@ test('the rejection names the clock, the difference and the next step, and when 
 });
 
 test('each change is reported once, and each look is measured', () => {
-  const { clock, machine, told, measured } = open();
+  const { clock, machine, reported, measured } = open();
   const look = (step: number) => {
     machine.pass(SECOND);
     machine.step(step);
     clock.look();
   };
   for (const step of [0, 4 * SECOND, 5 * SECOND, 2 * HOUR, 0, 0, -2 * HOUR, 0]) look(step);
-  expect(told).toEqual([
+  expect(reported).toEqual([
     ['stepped', 5 * SECOND],
     ['doubted', 2 * HOUR + 9 * SECOND - 20],
-    ['believed', 0],
+    ['trusted', 0],
   ]);
   expect(measured.map(([, isDoubted]) => isDoubted)).toEqual([
     false,
@@ -151,7 +151,7 @@ describe('C8 a clock that replicas share', () => {
   test.each([40 * SECOND, -40 * SECOND, HOUR])(
     'stops the replica that is wrong by %i ms from the start, until its own clock is right',
     (wrongMs) => {
-      const { clock, machine, told, compared, compare } = open(new SimulatedMachine({ wrongMs }));
+      const { clock, machine, reported, compared, compare } = open(new SimulatedMachine({ wrongMs }));
       expect(clock.isTrusted).toBe(true);
       compare();
       expect(clock.isTrusted).toBe(false);
@@ -161,7 +161,7 @@ describe('C8 a clock that replicas share', () => {
       machine.pass(SECOND);
       clock.look();
       expect(() => clock.stampMs()).toThrow(untrusted);
-      expect(told).toEqual([['doubted', wrongMs]]);
+      expect(reported).toEqual([['doubted', wrongMs]]);
       expect(compared).toEqual([[wrongMs, true]]);
 
       machine.step(-wrongMs);
@@ -169,7 +169,7 @@ describe('C8 a clock that replicas share', () => {
       clock.look();
       compare();
       expect(clock.stampEntryMs(0)).toBe(machine.trueMs);
-      expect(told.at(-1)?.[0]).toBe('believed');
+      expect(reported.at(-1)?.[0]).toBe('trusted');
       expect(compared.at(-1)).toEqual([0, false]);
     },
   );
@@ -205,7 +205,7 @@ describe('C8 a clock that replicas share', () => {
   });
 
   test('after a jump the wall clock is trusted immediately if it agrees with the shared clock, and not otherwise', () => {
-    const { clock, machine, compare, told } = open();
+    const { clock, machine, compare, reported } = open();
     compare();
     // A hypervisor paused the machine: no clock of it has counted that hour.
     machine.sleep(HOUR, true);
@@ -215,7 +215,7 @@ describe('C8 a clock that replicas share', () => {
     expect(clock.stampMs()).toBe(machine.trueMs);
     // Nobody has measured it on this machine, so nothing is forgotten for its sake.
     expect(clock.earliestMs()).toBe(machine.trueMs - HOUR);
-    expect(told.map(([what]) => what)).toEqual(['doubted', 'believed']);
+    expect(reported.map(([what]) => what)).toEqual(['doubted', 'trusted']);
 
     machine.step(2 * HOUR);
     clock.look();

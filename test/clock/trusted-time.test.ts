@@ -18,7 +18,7 @@ function running(machine = new SimulatedMachine()): SimulatedProcess {
 }
 
 describe('C1 small differences', () => {
-  test.each([10, 29, 30])('a step of %i s is believed at once', (seconds) => {
+  test.each([10, 29, 30])('a step of %i s is trusted at once', (seconds) => {
     for (const step of [seconds * SECOND, -seconds * SECOND]) {
       const process = running();
       process.machine.step(step);
@@ -48,7 +48,7 @@ describe('C1 small differences', () => {
     }
   });
 
-  test('small steps do not add up to a jump: a clock that runs at twice its speed is doubted, and never believed', () => {
+  test('small steps do not add up to a jump: a clock that runs at twice its speed is skewed, and never trusted', () => {
     const process = running();
     process.run(4 * HOUR, SECOND);
     expect(process.isDoubted).toBe(true);
@@ -88,7 +88,7 @@ describe('C3 a jump', () => {
     expect([process.isDoubted, process.errorMs]).toEqual([false, 0]);
   });
 
-  test('a clock that stands is doubted when it is 30 s behind, and never believed', () => {
+  test('a clock that stands is not trusted when it is 30 s behind, nor later', () => {
     const process = running();
     process.run(30 * SECOND, -SECOND);
     expect(process.isDoubted).toBe(false);
@@ -99,7 +99,7 @@ describe('C3 a jump', () => {
     expect(Math.abs(process.errorMs)).toBeLessThanOrEqual(BOUND_MS);
   });
 
-  test('a clock that jumps to and fro is not believed for having been doubted for long', () => {
+  test('a clock that jumps to and fro is not trusted because its skew has lasted long', () => {
     const process = running();
     for (let turn = 0; turn < 12; turn++) {
       process.machine.step(turn % 2 === 0 ? HOUR : -HOUR + 2 * MINUTE);
@@ -111,7 +111,7 @@ describe('C3 a jump', () => {
 });
 
 describe('a difference that stands', () => {
-  test('a clock that is ahead is believed after an hour, and then nothing is forgotten for its sake for more than a day', () => {
+  test('a clock that is ahead is trusted after an hour, and deletes nothing for more than a day', () => {
     const process = running();
     process.machine.step(2 * HOUR);
     process.look();
@@ -125,7 +125,7 @@ describe('a difference that stands', () => {
     expect(process.lagMs).toBe(-2 * HOUR);
   });
 
-  test('C4 the earliest time never runs ahead of the real one, whatever is believed and taken back', () => {
+  test('C4 the earliest time never runs ahead of the real one, whatever is trusted and corrected', () => {
     const process = running();
     for (const jump of [2 * HOUR, -2 * HOUR, DAY, -DAY, -HOUR, HOUR]) {
       process.machine.step(jump);
@@ -151,7 +151,7 @@ describe('a difference that stands', () => {
     expect(process.trustedTime.forgottenMs).toBe(process.machine.wallMs);
   });
 
-  test('a clock that is behind is believed after a quarter of an hour', () => {
+  test('a clock that is behind is trusted after a quarter of an hour', () => {
     const process = running();
     process.machine.step(-2 * HOUR);
     process.look();
@@ -161,7 +161,7 @@ describe('a difference that stands', () => {
     expect([process.isDoubted, process.errorMs]).toEqual([false, -2 * HOUR]);
   });
 
-  test('and so its entries are known to be ahead, and not a second doubt', () => {
+  test('and so its entries are known to be ahead, and not a second clock skew', () => {
     const process = running();
     process.look(process.machine.trueMs);
     process.machine.step(-2 * HOUR);
@@ -173,7 +173,7 @@ describe('a difference that stands', () => {
 });
 
 describe('a machine that slept', () => {
-  test('is believed at the first look: its boot time went on', () => {
+  test('is trusted at the first look: its boot time went on', () => {
     const process = running();
     process.machine.sleep(8 * HOUR);
     process.look();

@@ -37,7 +37,7 @@ test('late work is not waited for, and its result is dropped', async () => {
 });
 
 describe('a shared commit', () => {
-  /** A queue that notes under which deadline each commit ran, and commits when it is told to. */
+  /** A queue that notes under which deadline each commit ran, and commits when the test says so. */
   function notingQueue() {
     const deadlines: number[] = [];
     let goOn = Promise.withResolvers<void>();

@@ -113,7 +113,7 @@ describe('S10: mistakes', () => {
     }
   });
 
-  test('a setting that does not exist is rejected: a misspelled one would be believed', () => {
+  test('a setting that does not exist is rejected: a misspelled one would have no effect', () => {
     expect(problemsOf({ ECT_LISTENN: 'x', ECT_: 'x', ECT_data_dir: 'x', ECT_EMPTY: '' })).toEqual([
       'ECT_LISTENN is not a setting: did you mean ECT_LISTEN?',
       ...['ECT_', 'ECT_data_dir', 'ECT_EMPTY'].map((key) => `${key} is not a setting: see \`ect serve --help\`.`),

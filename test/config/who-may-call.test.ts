@@ -47,7 +47,7 @@ describe('S10: who may call', () => {
     ]);
   });
 
-  test('A8 CAs of several trust domains are told apart, and not mixed with one that vouches for all', () => {
+  test('A8 CAs of several trust domains are kept apart, and not mixed with one that vouches for all', () => {
     expect(readConfig(BUNDLES).tls?.clientBundles).toEqual([
       { trustDomain: 'example.org', file: '/tls/org.pem' },
       { trustDomain: 'partner.example', file: '/tls/partner.pem' },

@@ -31,7 +31,7 @@ export const DEVIATIONS: readonly Deviation[] = [
   {
     cases: /^Deadline Propagation/,
     complaint: /^server did not echo back a timeout but one was expected \(\d+ ms\)$/,
-    why: 'procedures are told when the time is up, not how much is left',
+    why: 'procedures learn when the deadline has passed, not how much time is left',
   },
   {
     cases: /^Errors\/unary\/(aborted|unknown)$/,

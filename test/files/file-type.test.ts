@@ -38,13 +38,13 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const TYPES: Readonly<Record<string, { readonly make: (path: string) => unknown; readonly told: RegExp }>> = {
-  directory: { make: (path) => mkdirSync(path, { mode: 0o755 }), told: /is a directory, not a file/ },
-  FIFO: { make: (path) => execFileSync('mkfifo', ['-m', '600', path]), told: /is a FIFO, not a file/ },
-  device: { make: (path) => symlinkSync('/dev/zero', path), told: /is a device, not a file/ },
+const TYPES: Readonly<Record<string, { readonly make: (path: string) => unknown; readonly reported: RegExp }>> = {
+  directory: { make: (path) => mkdirSync(path, { mode: 0o755 }), reported: /is a directory, not a file/ },
+  FIFO: { make: (path) => execFileSync('mkfifo', ['-m', '600', path]), reported: /is a FIFO, not a file/ },
+  device: { make: (path) => symlinkSync('/dev/zero', path), reported: /is a device, not a file/ },
   link: {
     make: (path) => symlinkSync('/nowhere/at-all', path),
-    told: /is a symbolic link to \/nowhere\/at-all, where nothing is/,
+    reported: /is a symbolic link to \/nowhere\/at-all, where nothing is/,
   },
 };
 
@@ -79,11 +79,11 @@ describe.runIf(process.platform === 'linux')('something else than a file', () =>
     TYPES[type]!.make(path);
     const { problems } = await checkConfig({ ECT_DATA_DIR: copy }, { callKms: false });
     expect(problems).toEqual([expect.stringContaining(path)]);
-    expect(problems[0]).toMatch(TYPES[type]!.told);
+    expect(problems[0]).toMatch(TYPES[type]!.reported);
     const fault = await startFault({ ECT_DATA_DIR: copy });
     expect(fault?.name).toMatch(/^(?:StartError|KeyFileError)$/);
     expect(fault?.message).toContain(path);
-    expect(fault?.message).toMatch(TYPES[type]!.told);
+    expect(fault?.message).toMatch(TYPES[type]!.reported);
     expect(fault?.message).not.toContain('chmod');
   });
 
@@ -94,13 +94,13 @@ describe.runIf(process.platform === 'linux')('something else than a file', () =>
     mkdirSync(join(copy, 'once.db'));
     const env = { ECT_DATA_DIR: copy, ECT_LISTEN: '127.0.0.1:0' };
     const started = await runMain(['serve'], env);
-    const told = `${join(copy, 'once.db')} is a directory, not a file. Move it away, or restore the file from a backup.`;
+    const reported = `${join(copy, 'once.db')} is a directory, not a file. Move it away, or restore the file from a backup.`;
     expect(started).toMatchObject({
       code: 1,
-      stderr: `The data directory ${copy} cannot be used: ${told}\n`,
+      stderr: `The data directory ${copy} cannot be used: ${reported}\n`,
     });
     const checked = await runMain(['config', 'check'], env);
-    expect(checked).toMatchObject({ code: 2, stderr: expect.stringContaining(told) });
+    expect(checked).toMatchObject({ code: 2, stderr: expect.stringContaining(reported) });
   });
 
   const SETTINGS = [
@@ -122,11 +122,11 @@ describe.runIf(process.platform === 'linux')('something else than a file', () =>
     const key = setting.includes('PASSPHRASE') ? { ECT_LOCAL_KEY_FILE: encryptedKey() } : {};
     const env = { ...tls, ...key, ECT_DATA_DIR: data, [setting]: path };
     const { problems } = await checkConfig(env, { callKms: false });
-    const told = problems.find((problem) => problem.includes(path));
-    expect(told).toMatch(TYPES[type]!.told);
+    const reported = problems.find((problem) => problem.includes(path));
+    expect(reported).toMatch(TYPES[type]!.reported);
     const fault = await startFault(env);
     expect(fault?.message).toContain(path);
-    expect(fault?.message).toMatch(TYPES[type]!.told);
+    expect(fault?.message).toMatch(TYPES[type]!.reported);
   });
 
   test('a socket is named as one', async () => {
@@ -163,13 +163,13 @@ describe.runIf(process.platform === 'linux')('something else than a file', () =>
     writeFileSync(file, '');
     const link = join(folder, 'a-link');
     symlinkSync('/nowhere/at-all', link);
-    for (const [path, told] of [
+    for (const [path, reported] of [
       [file, `${file} is a file, not a directory.`],
       [link, `${link} is a symbolic link to /nowhere/at-all, where nothing is.`],
     ] as const) {
       const { problems } = await checkConfig({ ECT_DATA_DIR: path }, { callKms: false });
-      expect(problems).toEqual([expect.stringContaining(told)]);
-      expect((await startFault({ ECT_DATA_DIR: path }))?.message).toContain(told);
+      expect(problems).toEqual([expect.stringContaining(reported)]);
+      expect((await startFault({ ECT_DATA_DIR: path }))?.message).toContain(reported);
     }
   });
 

@@ -14,7 +14,7 @@ describe('a file with a secret', () => {
       for (const owner of ANY) expect(kindOf(mode, owner, US, false)).toBe('private');
   });
 
-  test('S4 that all users can use in any way is rejected, whoever owns it', () => {
+  test('S4 that all users can use in any way is rejected, whichever user owns it', () => {
     for (const bits of [0o001, 0o002, 0o004, 0o006, 0o044, 0o066]) {
       for (const owner of ANY) {
         for (const user of [ROOT, US]) {

@@ -1,4 +1,4 @@
-// What the operating system's errors are told as: what is missing apart from what is forbidden, and for whom.
+// The messages for errors of the operating system: what is missing, what is forbidden, and for whom.
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -45,7 +45,7 @@ describe('a file', () => {
   });
 
   test.skipIf(process.getuid?.() !== 0)(
-    'that this user may not use is told with the user, the owner and the mode',
+    'that this user may not use: the message names the user, the owner and the mode',
     () => {
       const file = join(folder, 'secret.pem');
       writeFileSync(file, 'x', { mode: 0o600 });

@@ -1,4 +1,4 @@
-// Calls that are opened and not finished: they are not load, whoever opens them and over whatever protocol.
+// Calls that are opened and not finished: they are not load, over any protocol and from any caller.
 
 import { describe } from 'vitest';
 import { defineAttacks } from './support/attacks.ts';

@@ -169,7 +169,7 @@ describe('what is allowed', () => {
   });
 });
 
-/** The last stream that is served, when the peer was told that it is the last. */
+/** The last stream that is served, according to GOAWAY. */
 async function lastGoAway(peer: Peer): Promise<number | undefined> {
   const goAways = () => peer.frames.filter(({ type }) => type === FRAME.goAway);
   await vi.waitFor(() => expect(goAways()).toHaveLength(2), SOON);

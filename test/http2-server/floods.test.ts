@@ -22,7 +22,7 @@ import { openPeer, SILENT, startServer } from './raw-peer.ts';
 const EMPTY = Buffer.alloc(0);
 const BURST = DEFAULT_LIMITS.resets.burst;
 
-/** Sends this all at once: the connection ends with ENHANCE_YOUR_CALM, and everything that was opened is told. */
+/** Sends this all at once: the connection ends with ENHANCE_YOUR_CALM, and the end of every opened stream is reported. */
 async function flood(frames: Buffer, most: number): Promise<void> {
   // The clock stands: a budget earns something in each second that a flood takes.
   await using server = await startServer({}, undefined, () => 0);
@@ -30,7 +30,7 @@ async function flood(frames: Buffer, most: number): Promise<void> {
   peer.send(frames);
   expect(await peer.closed()).toBe(CODE.calm);
   expect(server.streams.length).toBeLessThanOrEqual(most);
-  await vi.waitFor(() => expect(server.gone.length, 'what was opened was told to end').toBe(server.streams.length));
+  await vi.waitFor(() => expect(server.gone.length, 'every opened stream was ended').toBe(server.streams.length));
   expect(server.begun, 'work that was begun').toBe(0);
 }
 

@@ -22,7 +22,7 @@ describe('H6: headers', () => {
     [20_000, true],
     [40_000, true],
     [130_000, true],
-  ])('of %d bytes reach their server, which is told whether they are too large', async (bytes, isTooLarge) => {
+  ])('of %d bytes reach the handler, with a flag if they are too large', async (bytes, isTooLarge) => {
     await using server = await startServer();
     using peer = await openPeer(server);
     peer.send(...inFrames(block(bytes)));

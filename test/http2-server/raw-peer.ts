@@ -22,7 +22,7 @@ export interface TestServer extends AsyncDisposable {
   readonly port: number;
   readonly connections: Connection[];
   readonly failures: string[];
-  /** Streams as they arrived, and those that were told to be gone. */
+  /** Streams as they arrived, and those that were reported as ended. */
   readonly streams: Stream[];
   readonly gone: Stream[];
   /** Requests that were handed over whole. */
@@ -115,7 +115,7 @@ export interface Peer extends Disposable {
   closed(): Promise<number | undefined>;
 }
 
-/** Opens a connection and says what every client says first, unless it is told not to. */
+/** Opens a connection and says what every client says first, unless the options say otherwise. */
 export async function openPeer(
   { port }: { readonly port: number },
   hello: Uint8Array = Buffer.concat([PREFACE, writeFrame(FRAME.settings, 0, 0, Buffer.alloc(0))]),

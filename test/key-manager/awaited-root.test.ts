@@ -54,9 +54,9 @@ test('D9 nothing signs, and callers hear why; the first key of all signs as soon
   const shared = share();
   const root = await distant();
   const missing: boolean[] = [];
-  const told = { signingKeyMissing: (is: boolean) => missing.push(is), keyChanged: () => undefined };
+  const reported = { signingKeyMissing: (is: boolean) => missing.push(is), keyChanged: () => undefined };
   const failures: unknown[] = [];
-  const events = { ...told, keysFailed: (cause: unknown) => failures.push(cause), keysRecovered: () => undefined };
+  const events = { ...reported, keysFailed: (cause: unknown) => failures.push(cause), keysRecovered: () => undefined };
   const { keyManager, ledger } = await openKeyManager(shared, { configuredRoot: root, ports: { events } });
   await keyManager.refresh();
   expect(() => kidOf(keyManager)).toThrow(awayAsTold);

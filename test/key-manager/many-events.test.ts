@@ -167,7 +167,7 @@ describe('K11 a ledger in whose middle a process begins to read', () => {
   });
 });
 
-describe('K11 whoever can write the file', () => {
+describe('K11 an attacker that can write the file', () => {
   const made = ledgerOf(2 * SOME);
 
   /** Changes a row as nobody may, for one test. */

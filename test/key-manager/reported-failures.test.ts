@@ -5,42 +5,42 @@ import { EctError, reject } from '../../src/errors.ts';
 import { ReportedFailures } from '../../src/key-manager/reported-failures.ts';
 
 function reportedFailures() {
-  const told: string[] = [];
+  const reported: string[] = [];
   const counted: unknown[] = [];
   const failures = new ReportedFailures({
     onFailed: (cause, isNews) => {
       counted.push(cause);
-      if (isNews) told.push((cause as Error).message);
+      if (isNews) reported.push((cause as Error).message);
     },
-    onRecovered: () => told.push('recovered'),
+    onRecovered: () => reported.push('recovered'),
   });
   const round = (...messages: readonly string[]) => {
     for (const message of messages) failures.failed(new EctError(reject('LEDGER_UNAVAILABLE', message)));
     failures.roundEnded();
   };
-  return { failures, told, counted, round };
+  return { failures, reported, counted, round };
 }
 
 test('a lasting failure is reported when it begins and when it ends, whatever its message; each failure is counted', () => {
-  const { told, counted, round } = reportedFailures();
+  const { reported, counted, round } = reportedFailures();
   round();
   round('cannot be reached', 'no answer');
   for (let n = 0; n < 60; n++) round('refused', 'refused');
   round();
   round();
-  expect(told).toEqual(['cannot be reached', 'recovered']);
+  expect(reported).toEqual(['cannot be reached', 'recovered']);
   expect(counted).toHaveLength(122);
   round('again');
-  expect(told).toEqual(['cannot be reached', 'recovered', 'again']);
+  expect(reported).toEqual(['cannot be reached', 'recovered', 'again']);
 });
 
 test('another kind of failure is reported in addition, and one that occurs at two places counts once', () => {
-  const { failures, told, counted, round } = reportedFailures();
+  const { failures, reported, counted, round } = reportedFailures();
   round('away');
   const bug = new TypeError('a bug');
   failures.failed(bug);
   failures.failed(bug);
   round('away');
-  expect(told).toEqual(['away', 'a bug']);
+  expect(reported).toEqual(['away', 'a bug']);
   expect(counted).toHaveLength(3);
 });

@@ -57,7 +57,7 @@ describe('a storage that fails', () => {
     }
   });
 
-  test('is told as LEDGER_UNAVAILABLE with its cause, when it throws something of its own', async () => {
+  test('is LEDGER_UNAVAILABLE with its cause, when it throws something of its own', async () => {
     const inner = new MemoryLedgerStore();
     const ledger = await openOver(inner);
     const cause = new Error('EIO');

@@ -43,7 +43,7 @@ describe('H17: the queue', () => {
     begin(2000);
     answer(1000, 1); // one answer a millisecond
     begin(200);
-    expect(admission.admits(account, 2400)).toBe(false); // 1,200 calls are 1.2 s: more than the patience of anybody
+    expect(admission.admits(account, 2400)).toBe(false); // 1,200 calls are 1.2 s: more than any call may wait
     answer(200, 1);
     expect(admission.admits(account, 2000)).toBe(true);
     expect(admission.admits(account, 1999)).toBe(false);

@@ -8,18 +8,18 @@ const MIB = 1024 * 1024;
 /** The space of a disk whose free bytes a test sets. Nothing is measured by itself. */
 async function makeSpace(free: number, total: number, floorBytes?: number) {
   const disk = { free, total, fails: false };
-  const told: (readonly [free: number, floor: number, changed: boolean])[] = [];
+  const reported: (readonly [free: number, floor: number, changed: boolean])[] = [];
   const space = await FreeSpace.open({
     floorBytes,
     measure: async () => {
       if (disk.fails) throw new Error('no such directory');
       return { ...disk };
     },
-    onMeasured: ({ free, floor }, changed) => told.push([free, floor, changed]),
+    onMeasured: ({ free, floor }, changed) => reported.push([free, floor, changed]),
     intervalMs: 1_000_000,
   });
   onTestFinished(() => space.stop());
-  return { disk, told, space };
+  return { disk, reported, space };
 }
 
 describe('H27: a floor of free space', () => {
@@ -29,7 +29,7 @@ describe('H27: a floor of free space', () => {
     ['a small volume', 1_000 * MIB, 100 * MIB],
     ['a tiny volume', 40 * MIB, 4 * MIB],
   ])('of %s is 512 MiB, but no more than a tenth', async (_title, total, floor) => {
-    expect((await makeSpace(total, total)).told).toEqual([[total, floor, false]]);
+    expect((await makeSpace(total, total)).reported).toEqual([[total, floor, false]]);
     expect((await makeSpace(floor, total)).space.hasRoom()).toBe(false);
     expect((await makeSpace(floor + 1, total)).space.hasRoom()).toBe(true);
   });
@@ -67,8 +67,8 @@ describe('H27: a floor of free space', () => {
     large.demandForProof();
   });
 
-  test('is left again by itself once there is somewhat more, and each change is told once', async () => {
-    const { disk, space, told } = await makeSpace(12 * MIB, 100 * MIB);
+  test('ends by itself once there is somewhat more space, and each change is reported once', async () => {
+    const { disk, space, reported } = await makeSpace(12 * MIB, 100 * MIB);
     const look = async (free: number) => {
       disk.free = free;
       await space.measure();
@@ -78,7 +78,7 @@ describe('H27: a floor of free space', () => {
     expect(await look(10.2 * MIB)).toBe(false);
     expect(await look(10.8 * MIB)).toBe(true);
     expect(await look(10.2 * MIB)).toBe(true);
-    expect(told.map(([, , changed]) => changed)).toEqual([false, true, false, true, false]);
+    expect(reported.map(([, , changed]) => changed)).toEqual([false, true, false, true, false]);
   });
 
   test('what was last measured holds while the disk cannot be asked', async () => {

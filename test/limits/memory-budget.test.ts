@@ -19,7 +19,7 @@ beforeEach(() => {
   );
 });
 
-/** A holder that gives up when it is told to, as a stream does. */
+/** A holder that gives up when it is asked to, as a stream does. */
 function open(account = new Account(0)): Reservation & { readonly evicted: () => number } {
   const evict = vi.fn<() => void>(() => reservation.close());
   const reservation = budget.open(account, evict);

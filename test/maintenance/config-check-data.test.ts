@@ -109,7 +109,7 @@ describe('every mistake is found at once', () => {
   });
 });
 
-describe('damage that a start finds and goes on with, reading only, is told before it', () => {
+describe('damage with which a start would only read is reported before the start', () => {
   test.each<[what: string, damage: (path: string) => unknown, rule: RegExp]>([
     [
       'of the ledger',
@@ -117,7 +117,7 @@ describe('damage that a start finds and goes on with, reading only, is told befo
       /ledger\.db is damaged: entry 1: it is not found by its name, and \d+ more\. .*nothing recorded\. Restore a backup with `ect restore --replace`\.$/,
     ],
     [
-      'of what is remembered once',
+      'of the expiring keys',
       (path) => {
         using database = new DatabaseSync(join(path, 'once.db'));
         const row = database.prepare("INSERT INTO uses VALUES (?, ?, '', 'a token', 9e9)");

@@ -79,7 +79,7 @@ describe('a sound configuration', () => {
     expect(await readdir(crashed)).toContain('ledger.db-wal');
   });
 
-  test('an address is tried as a start would: of an IPv6 one too, and what may not be had is told with what to set', async () => {
+  test('an address is tried as a start would: of an IPv6 one too, and the message about one that cannot be used names the setting', async () => {
     const server = createServer().listen(0, '::1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;

@@ -1,4 +1,4 @@
-// Decisions are remembered, by what they can hang on and by nothing more; a memory never changes one.
+// Decisions are cached by what they can depend on and by nothing more; the cache never changes one.
 
 import { describe, expect, test } from 'vitest';
 import type { PermissionQuestion } from '../../src/authority/index.ts';

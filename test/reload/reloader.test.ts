@@ -147,7 +147,7 @@ describe('what cannot be used', () => {
     await until(() => expect(running.said).toEqual(['rejected: bad and first']));
     for (let look = 0; look < 3; look++) await running.reloader.look();
     expect(running.said).toHaveLength(1);
-    // Who asks is told again.
+    // On request it is reported again.
     await running.reloader.look(true);
     expect(running.said).toEqual(['rejected: bad and first', 'rejected: bad and first']);
     await unlink(path('one'));

@@ -26,7 +26,7 @@ describeWith('openssl', 'bundles of two trust domains', () => {
   let next: CertificateAuthority;
   let service: ServiceProcess;
 
-  /** Puts a file in place as a whole, as whoever renews certificates does. */
+  /** Puts a file in place as a whole, as programs that renew certificates do. */
   function keep(name: string, text: string): string {
     const path = join(folder, name);
     writeFileSync(`${path}.new`, text, { mode: 0o600 });

@@ -266,7 +266,7 @@ describeWithFakeTime('C2 a process that was stopped', () => {
 
 describeWithFakeTime('C3 a start with a clock that is far behind the newest entry', () => {
   test(
-    'is evident: the time goes on from the entry, and the clock is believed when it is right',
+    'is evident: the time goes on from the entry, and the clock is trusted when it is right',
     async () => {
       using clock = new FakeWallClock();
       await using service = await startAt(clock);

@@ -1,5 +1,5 @@
 // A ledger that is damaged under a running service, or while it is stopped: nothing is recorded any more, what can be proven is
-// still read, and everybody who asks is told. Once the file is whole again the service goes on by itself.
+// still read, and every rejection says so. Once the file is intact again the service continues by itself.
 
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -75,7 +75,7 @@ describe('L7 L27: damage of an index', () => {
     const expectRejections = async () => {
       using client = dial(service.address);
       expect(await reasonOf(record(client))).toBe('LEDGER_CORRUPT');
-      // What is not found may be there: nobody is told that it is not.
+      // An entry that is not found may exist, so the answer does not say that it does not.
       const unknown = randomUUID();
       expect(await reasonOf(client.call(`${LEDGER}/GetEntry`, { task: { jti: unknown } }))).toBe('LEDGER_CORRUPT');
       const order = { exec_act: 'a', aud: ['urn:a'], pred: [unknown] };
@@ -129,7 +129,7 @@ describe('L7 L27: damage of an index', () => {
   });
 });
 
-describe('R2 L27: damage of what is remembered once', () => {
+describe('R2 L27: damage of the expiring keys', () => {
   /** By which the one use is found. */
   const keyOfUse = (path: string) => {
     const database = new DatabaseSync(path, { readOnly: true });

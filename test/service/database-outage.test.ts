@@ -65,7 +65,7 @@ describeWithPostgres('a service whose database fails', () => {
           checkpoints.add(receipt.inclusion.checkpoint);
         } catch (error) {
           if (!(error instanceof CallError)) throw error;
-          // Never DEADLINE_EXCEEDED: it is told what did not answer, and within the deadline.
+          // Never DEADLINE_EXCEEDED: the rejection comes within the deadline and says what did not answer.
           expect(error.code, error.message).toBe(14);
           await new Promise((resolve) => setTimeout(resolve, 50));
           task--;
@@ -144,7 +144,7 @@ describeWithPostgres('a service whose database fails', () => {
   });
 
   test.each(['frozen', 'gone'] as const)(
-    'L20: while the server is %s a caller that waits longer than the service is told UNAVAILABLE and when to come back',
+    'L20: while the server is %s a caller that waits longer than the service gets UNAVAILABLE and a time for its retry',
     async (how) => {
       const server = await startPostgres();
       await using service = await startService(over(server.host));

@@ -91,7 +91,7 @@ describe.runIf(isLinux)('descriptors', () => {
   });
 
   test.each(FULL ? [1, 2] : [1])(
-    `H9 ulimit -n ${LIMIT} and ${NEIGHBOURS} connections of a neighbour (workers: %i): callers go on, new ones are answered, and it is told`,
+    `H9 ulimit -n ${LIMIT} and ${NEIGHBOURS} connections of a neighbour (workers: %i): callers go on, new ones are answered, and it is reported`,
     async (workers) => {
       await using service = await startService({ ECT_WORKERS: String(workers) }, LIMIT);
       // The log is written in blocks.
@@ -141,7 +141,7 @@ describe.runIf(isLinux)('descriptors', () => {
   });
 
   test.runIf(FULL)(
-    'H9 a leak in one process: it is told, callers that are connected and appends go on, and all is as before when it ends',
+    'H9 a leak in one process: it is reported, connected callers and appends go on, and all is as before when it ends',
     async () => {
       await using service = await startService();
       using client = dial(service.address);
@@ -187,7 +187,7 @@ describe.runIf(isLinux)('descriptors', () => {
     },
   );
 
-  test.runIf(FULL)('H9 a leak in the supervisor of two workers is told', async () => {
+  test.runIf(FULL)('H9 a leak in the supervisor of two workers is reported', async () => {
     await using service = await startService({ ECT_WORKERS: '2' });
     using client = dial(service.address);
     await record(client);

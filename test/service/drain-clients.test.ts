@@ -21,7 +21,7 @@ const REPLACEMENTS = 2;
 const MINUTES_MS = 120_000;
 
 interface Load {
-  /** Ends the load. Answers how many calls were answered, and what the others were told. */
+  /** Ends the load. Returns how many calls were answered, and the rejections of the others. */
   end(): Promise<{ readonly answered: number; readonly failed: readonly string[] }>;
 }
 

@@ -55,7 +55,7 @@ test('L18 an earlier ledger is audited as it is, and nothing of it changes', asy
   await store.close();
 });
 
-test('L18 a backup takes it as it is, and a restore brings what is remembered once up to date, with the order that is open', async () => {
+test('L18 a backup copies it unchanged, and a restore migrates its expiring keys and its pending recording', async () => {
   const data = unpacked('backed-up');
   const backup = join(folder, 'backup');
   expect(await runMain(['backup', backup, '--data-dir', data])).toMatchObject({ code: 0 });

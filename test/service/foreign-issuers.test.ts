@@ -146,8 +146,8 @@ test('A10: names of callers stand in tokens that were issued to them only as lon
   const iss = 'https://old.example';
   const names = { prefix: 'urn:people:' };
   const trust = (...issuers: readonly object[]) => keep('past.json', { issuers: [domain, ...issuers] });
-  const believed = { iss, jwks: { keys: [oidc.jwk] }, use: ['callers'], callers: { ...names, audience: AUDIENCE } };
-  const settings = { ECT_TRUST_FILE: trust(believed), ECT_CALLER_JWTS: 'yes', ECT_STORE: 'memory' };
+  const issuer = { iss, jwks: { keys: [oidc.jwk] }, use: ['callers'], callers: { ...names, audience: AUDIENCE } };
+  const settings = { ECT_TRUST_FILE: trust(issuer), ECT_CALLER_JWTS: 'yes', ECT_STORE: 'memory' };
   await using service = await startService(settings);
   const bearer = `Bearer ${oidc.jws({ iss, sub: 'ada', aud: AUDIENCE, exp: now() + 300 })}`;
   const workload = `Bearer ${svid.jws({ sub: 'spiffe://example.org/w', aud: AUDIENCE, exp: now() + 300 })}`;

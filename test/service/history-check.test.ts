@@ -146,7 +146,7 @@ describe('ways out', () => {
     async () => {
       await using service = await killedService();
       expect((await recover(service, 'accept-loss')).stderr).toContain('Nothing of the ledger in');
-      // Not even how many entries are left can be told of a file that cannot be read.
+      // Of an unreadable file not even the number of entries is known.
       await removeLedger(service.dataDir);
       await cp(join(service.early, 'once.db'), join(service.dataDir, 'ledger.db'));
       const unreadable = await recover(service, 'accept-loss');

@@ -31,11 +31,11 @@ describe('marks that are missing, foreign or damaged', () => {
       expect(await service.stop()).toBe(0);
       await rm(join(service.dataDir, 'ledger.mark'));
       await service.restart();
-      const told = () => service.events('ledger-mark-made');
-      await expect.poll(told, SOON).toMatchObject([{ level: 'warn', size: String(KEY_ENTRIES + 2) }]);
+      const reported = () => service.events('ledger-mark-made');
+      await expect.poll(reported, SOON).toMatchObject([{ level: 'warn', size: String(KEY_ENTRIES + 2) }]);
       await service.kill();
       await service.restart();
-      expect(told()).toHaveLength(1);
+      expect(reported()).toHaveLength(1);
       await service.kill();
       await removeLedger(service.dataDir);
       expect((await startAgain(service)).stderr).toContain(`has shown ${KEY_ENTRIES + 2} entries`);
@@ -63,8 +63,8 @@ describe('marks that are missing, foreign or damaged', () => {
       const audit = await runMain(['audit', join(service.dataDir, 'ledger.db')]);
       expect(audit).toMatchObject({ code: 0, stderr: expect.stringContaining('1 page of ledger.mark cannot be read') });
       await service.restart();
-      const told = () => service.events('ledger-mark-damaged');
-      await expect.poll(told, SOON).toMatchObject([{ level: 'warn', pages: 1 }]);
+      const reported = () => service.events('ledger-mark-damaged');
+      await expect.poll(reported, SOON).toMatchObject([{ level: 'warn', pages: 1 }]);
       expect(service.events('clock-forgotten')).toHaveLength(1);
       expect(await service.stop()).toBe(0);
     },

@@ -97,7 +97,7 @@ test('D1 D2 D5 while KMS fails only Issue fails, with a reason and readiness of 
     [REGION, 'SIGNER_MISCONFIGURED'],
   ]);
   expect(service.events('signer-region-back')).toHaveLength(2);
-  // The operator is told what the caller is not.
+  // The log says more than the rejection.
   const causes = service.events('dependency-failed').map(({ reason, causes }) => [reason, JSON.stringify(causes)]);
   expect(causes).toEqual([
     ['SIGNER_UNAVAILABLE', expect.stringContaining('KMSInternalException')],

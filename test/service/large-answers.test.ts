@@ -43,7 +43,7 @@ describe.each(HTTP2)('over HTTP/2 by %s', (http2) => {
     using client = dial(service.address);
     for (let round = 0; round < ROUNDS; round++) {
       let left = CALLS;
-      // Whoever was rejected comes again: in the end all are served.
+      // Rejected calls are repeated: in the end all are served.
       while (left > 0) {
         const before = await sizeOf(client);
         const calls = Array.from({ length: left }, () => tokensOf(client, batchOf(ITEMS, undefined, NOTED)));

@@ -15,7 +15,7 @@ const AUTHORITY = 'ect.v1.AuthorityService';
 const AUDIENCE = 'urn:example:reviewer';
 
 describe('stopping', () => {
-  test('L17 SIGTERM under load: calls in flight are answered, new ones are told UNAVAILABLE, and it exits with 0', async () => {
+  test('L17 SIGTERM under load: calls in flight are answered, new ones are rejected with UNAVAILABLE, and it exits with 0', async () => {
     await using service = await startService();
     using client = dial(service.address);
     let answered = 0;
@@ -80,7 +80,7 @@ describe('stopping', () => {
   });
 });
 
-test('L17 a connection that first speaks after the signal is told to go, and does not hold the process', async () => {
+test('L17 a connection that first sends after the signal gets GOAWAY, and does not hold the process', async () => {
   await using service = await startService();
   const { hostname, port } = new URL(service.url);
   const socket = connect(Number(port), hostname);

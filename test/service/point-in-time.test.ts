@@ -171,7 +171,7 @@ describeWithPostgres('a database that was recovered to a point in time', () => {
       await supervised(() => second.restart());
       for (const client of clients) client[Symbol.dispose]();
       using restarted = dial(first.address);
-      // Tokens from after the point still verify, and whoever has one can have it recorded again.
+      // Tokens from after the point still verify, and a caller that has one can have it recorded again.
       const again = await restarted.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token: lost[0]!.token });
       expect(again).toMatchObject({ duplicate: false });
       // The uses of that time are forgotten too: docs/operating.md says what to do about it.

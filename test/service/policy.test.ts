@@ -79,16 +79,19 @@ test.each([
     /Ask for a ttl of 60 s or less/,
   ],
   ['a level', { minimum_level: 'L2' }, { level: 'LEVEL_L1' }, 'limits: minimum_level L2', /Ask for level L2 or above/],
-])('S10 what the limits reject of %s is told to the operator, and to the caller what it can do', async (...row) => {
-  const [, rules, beyond, decided, remedy] = row;
-  const limits = await put('strict.json', JSON.stringify({ limits: [{ for: 'everyone', ...rules }] }));
-  await using service = await startService({ ECT_STORE: 'memory', ECT_POLICY_LIMITS: limits });
-  using client = dial(service.address);
-  const error = await client.call(ISSUE, { ...ORDER, ...beyond }).catch((thrown: unknown) => thrown);
-  expect(error).toMatchObject({ info: { reason: 'NOT_AUTHORIZED' }, message: expect.stringMatching(remedy) });
-  await until(() => expect(service.events('policy-refused')).toHaveLength(1));
-  expect(service.events('policy-refused')[0]).toMatchObject({ caller: 'anonymous', action: 'Issue', decided });
-});
+])(
+  'S10 what the limits reject of %s is reported to the operator, and the caller learns what it can do',
+  async (...row) => {
+    const [, rules, beyond, decided, remedy] = row;
+    const limits = await put('strict.json', JSON.stringify({ limits: [{ for: 'everyone', ...rules }] }));
+    await using service = await startService({ ECT_STORE: 'memory', ECT_POLICY_LIMITS: limits });
+    using client = dial(service.address);
+    const error = await client.call(ISSUE, { ...ORDER, ...beyond }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ info: { reason: 'NOT_AUTHORIZED' }, message: expect.stringMatching(remedy) });
+    await until(() => expect(service.events('policy-refused')).toHaveLength(1));
+    expect(service.events('policy-refused')[0]).toMatchObject({ caller: 'anonymous', action: 'Issue', decided });
+  },
+);
 
 test('H27 a caller that exceeds its rate of calls gets a retry time', async () => {
   const limits = await put(

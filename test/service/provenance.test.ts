@@ -144,9 +144,9 @@ describeWith('openssl', 'callers with certificates, and with credentials over th
     expect(said).toMatchObject({ action: 'Issue', caller: A, proof, strength, proofBy, policyDigest });
     // The leaf commits to it: the salt of the receipt is its hash.
     expect(hash('sha256', statement, 'hex')).toBe(Buffer.from(salt ?? []).toString('hex'));
-    const told = () => service.events('call').filter((event) => event['proof'] === method);
-    await expect.poll(told).not.toHaveLength(0);
-    expect(told()[0]).toMatchObject({ caller: A, by: proofBy, strength: strengthName });
+    const reported = () => service.events('call').filter((event) => event['proof'] === method);
+    await expect.poll(reported).not.toHaveLength(0);
+    expect(reported()[0]).toMatchObject({ caller: A, by: proofBy, strength: strengthName });
   });
 
   test('administrators, the caller and the issuer see it; others do not see that it is there', async () => {

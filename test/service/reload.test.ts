@@ -187,7 +187,7 @@ describeWith('openssl', 'files that change while the service runs', () => {
         using late = dialAs(service, below);
         expect(await reasonOf(late.call(ISSUE, ORDER))).toBe('OK');
       }
-      // The connection from before is told to go, and goes; its channel opens another.
+      // The earlier connection gets GOAWAY and closes; its channel opens another.
       expect(await reasonOf(early.call(ISSUE, ORDER))).toBe('CALLER_UNTRUSTED');
       await until(async () => expect(await reasonOf(early.call(ISSUE, ORDER))).toBe('OK'));
     },

@@ -56,7 +56,7 @@ describeWithFakeTime('clocks of replicas', () => {
       expect(await gauge(wrong, 'ect_clock_doubted')).toBe(1);
       expect(await gauge(wrong, 'ect_clock_ahead_of_database_seconds')).toBeCloseTo(40, 0);
       expect(wrong.events('clock-differs')).toMatchObject([{ aheadSeconds: 40 }]);
-      // Verifying goes on, and nobody else is drawn into doubt.
+      // Verifying goes on, and the clocks of the others stay trusted.
       expect(await verify(wrongClient, token)).toMatchObject({ valid: true });
       expect(await append(rightClient, token)).toMatchObject({ duplicate: false });
       expect(await gauge(right, 'ect_clock_doubted')).toBe(0);

@@ -34,7 +34,7 @@ const KILLS = Number(process.env['REPLICA_KILLS'] ?? rounds(12, 1));
 const TASKS_PER_KILL = Number(process.env['REPLICA_TASKS_PER_KILL'] ?? rounds(100, 40));
 /** Recorded tasks that callers ask for, in all, at least. */
 const TASKS = KILLS * TASKS_PER_KILL;
-/** As a caller does that was told to come back. */
+/** The pause of a caller before its retry. */
 const PAUSE_MS = 20;
 /** For what hangs: a hundred times as long as it takes. */
 const LONG_MS = 4 * 3_600_000;

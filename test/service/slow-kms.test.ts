@@ -52,7 +52,7 @@ test(
           ),
         );
       }
-      // Whoever needs no signature is served all the while.
+      // Calls that need no signature are served all the while.
       if (tick % 40 === 0) {
         const verify = { token, audience: AUDIENCE, replay_mode: 'REPLAY_MODE_SKIP' };
         expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, verify)).toMatchObject({ valid: true });

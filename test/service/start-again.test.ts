@@ -52,7 +52,7 @@ test('what is no loss of the database ends the start at once', async () => {
   expect(attempts()).toBe(1);
 });
 
-test('L17: a start that is told to stop does not begin again', async () => {
+test('L17: a start that is asked to stop does not begin again', async () => {
   const { start, attempts } = failing(lost());
   await expect(startWithDatabase(config, start, AbortSignal.abort())).rejects.toBeInstanceOf(StartStopped);
   expect(attempts()).toBe(1);
@@ -61,7 +61,7 @@ test('L17: a start that is told to stop does not begin again', async () => {
 test.each([
   ['the last attempt at a database', [lost(), lost(), lost()]],
   ['what an operator would have to correct', [lost(), new StartError('Nothing answers.')]],
-])('L17: a start that is told to stop in %s is stopped, as at any other step', async (_, errors) => {
+])('L17: a start that is asked to stop in %s is stopped, as at any other step', async (_, errors) => {
   const asked = new AbortController();
   const { start } = failing(...errors);
   let left = errors.length;
@@ -72,7 +72,7 @@ test.each([
   await expect(startWithDatabase(config, stopped, asked.signal)).rejects.toBeInstanceOf(StartStopped);
 });
 
-test('damage that a start finds is reported, also where it is told to stop', async () => {
+test('damage that a start finds is reported, also if it is asked to stop', async () => {
   const damage = new EctError(reject('LEDGER_CORRUPT', 'The head is gone from the store.'));
   await expect(startWithDatabase(config, failing(damage).start, AbortSignal.abort())).rejects.toBe(damage);
 });

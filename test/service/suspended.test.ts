@@ -14,7 +14,7 @@ import { SOON } from '../support/soon.ts';
 
 const DAY_MS = 86_400_000;
 
-// No test can suspend its machine: so it is told that it was.
+// No test can suspend its machine, so it fakes the clocks.
 const suspended = vi.hoisted(() => ({ ms: 0 }));
 vi.mock('node:os', async (load) => {
   const os = await load<typeof import('node:os')>();

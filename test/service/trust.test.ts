@@ -51,7 +51,7 @@ async function verdictsUnder(settings: Settings, tokens: readonly string[]): Pro
   return verdicts;
 }
 
-test('a foreign issuer is believed where file, algorithm and draft say so, and each of them can be missing', async () => {
+test('a foreign issuer is trusted if file, algorithm and draft allow it, and each of them can be missing', async () => {
   const all = { ECT_TRUST_FILE: trustFile, ECT_ALGORITHMS: 'ES256,ES384' };
   const tokens = [makeForeign(), makeForeign({ iss: 'https://partner.example' }), makeForeign({ jti: 'task-7' })];
   expect(await verdictsUnder(all, tokens)).toEqual(['VALID', 'ISSUER_MISMATCH', 'CLAIM_INVALID']);

@@ -1,4 +1,4 @@
-// A10: two callers behind one proxy, on one connection to the real process: each is told what is its own, and what it may not read is,
+// A10: two callers behind one proxy, on one connection to the real process: each gets its own answers, and what it may not read is,
 // byte by byte, as if it were not there.
 
 import { randomUUID } from 'node:crypto';
@@ -119,7 +119,7 @@ describe('two callers on one connection', () => {
     send(caller, 'LedgerService/ListEntries', ListEntriesRequestSchema, init);
   const statusOf = ({ headers, trailers }: Answer) => trailers['grpc-status'] ?? headers['grpc-status'];
 
-  test('A10 are told what is their own, however their calls lie side by side', async () => {
+  test('A10 get their own answers, however their calls are interleaved', async () => {
     const asNotFound = '5';
     const round = async (caller: string, other: string) => {
       const mode = RecordMode.ASYNC;

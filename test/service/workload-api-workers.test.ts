@@ -1,4 +1,4 @@
-// A1, A7, L1: several workers and one agent: each has its own streams, every one of them is told, and none of them serves without an
+// A1, A7, L1: several workers and one agent: each has its own streams, each gets every update, and none of them serves without an
 // identity.
 
 import { readFile } from 'node:fs/promises';

@@ -158,7 +158,7 @@ describeWith('openssl', 'a service with a SPIFFE Workload API', () => {
     );
   });
 
-  // The half minute for which an agent may be in doubt.
+  // The half minute for which an agent may report no identity.
   test.runIf(FULL)(
     'A1 without an identity it makes no handshake and serves no caller; with the next one it does',
     async () => {
@@ -214,7 +214,7 @@ describeWith('openssl', 'a start with a SPIFFE Workload API', () => {
     expect(file.stderr).toContain('is not the path of a socket');
   });
 
-  test('A1 rejects to be told the same by files too', async () => {
+  test('A1 rejects TLS files beside the Workload API', async () => {
     const { code, stderr } = await runMain(['serve'], {
       ECT_WORKLOAD_API: 'unix:///run/agent.sock',
       ECT_TLS_CERT: '/tls/server.pem',

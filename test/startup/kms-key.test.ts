@@ -25,7 +25,7 @@ test('D9 a start does not wait for a key that does not open, and the attempt goe
   expect('attempt' in awaited && (await awaited.attempt)).toBe(signer);
 });
 
-test('D9 callers hear what is wrong and what to do, and nothing of what the operator is told', async () => {
+test('D9 callers learn what is wrong and what to do, without the details for the operator', async () => {
   await expect(forCallers(fails('wait')())).rejects.toMatchObject({
     reason: 'SIGNER_MISCONFIGURED',
     message: 'The signing key cannot be opened in AWS KMS (it is disabled: enable it).',

@@ -1,4 +1,4 @@
-// An address that nothing can listen on is told with the remedy that fits.
+// The message about an address that nothing can listen on has the remedy that fits.
 
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';

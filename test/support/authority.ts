@@ -28,7 +28,7 @@ export interface TestAuthority {
   readonly pending: PendingRecordings;
   readonly signer: LocalSigner;
   readonly clock: Clock;
-  /** What an operator was told, in order. */
+  /** What was reported to the operator, in order. */
   readonly noticed: readonly Readonly<Record<string, string | undefined>>[];
 }
 

@@ -98,5 +98,5 @@ export class FaultyStore implements LedgerStore {
 }
 
 function unavailable(): EctError {
-  return new EctError(reject('LEDGER_UNAVAILABLE', 'The storage was told to fail.'));
+  return new EctError(reject('LEDGER_UNAVAILABLE', 'The test made the storage fail.'));
 }

@@ -78,7 +78,7 @@ export async function openKeyManager(shared: Shared, changes?: KeyManagerChanges
   return opened;
 }
 
-/** One process that whoever starts it closes. */
+/** One process. The caller closes it. */
 export async function startKeyManager(shared: Shared, changes: KeyManagerChanges = {}): Promise<TestKeyManager> {
   const { clock, cupboard, store, key } = shared;
   const ledger = await Ledger.open({ store, key, nowMs: clock.nowMs });

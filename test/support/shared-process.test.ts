@@ -41,7 +41,7 @@ function parsedModule(path: string, text: string): Module {
   });
   const hooks: string[] = [];
   function visit(node: ts.Node): void {
-    // What is in a function is run by whoever calls it.
+    // Code in a function runs for each caller.
     if (ts.isFunctionLike(node)) return;
     if (ts.isCallExpression(node) && HOOKS.includes(node.expression.getText())) hooks.push(node.expression.getText());
     ts.forEachChild(node, visit);

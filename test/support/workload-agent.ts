@@ -36,7 +36,7 @@ export interface SentX509 {
 
 type Stream = ServerWritableStream<unknown, unknown>;
 
-/** What a stream of one kind is told: its messages, or that its client has no identity. */
+/** What a stream of one kind gets: its messages, or that its client has no identity. */
 class Channel {
   readonly #streams = new Set<Stream>();
   #last: unknown;
@@ -84,7 +84,7 @@ export class WorkloadAgent implements AsyncDisposable {
   readonly jwt = new Channel();
   #server: Server | undefined;
 
-  /** Listens, anew too. What it sent last it sends to whoever asks. */
+  /** Listens, also after a stop. Sends the last message to each new stream. */
   async start(): Promise<void> {
     const loaded = loadPackageDefinition(loadSync(PROTO, { keepCase: false })) as GrpcObject;
     const { service } = loaded['SpiffeWorkloadAPI'] as ServiceClientConstructor;

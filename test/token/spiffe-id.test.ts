@@ -47,7 +47,7 @@ describe('A2: a SPIFFE ID has one spelling', () => {
     expect(trustDomainOf('spiffe://example.com')).toBe('example.com');
   });
 
-  test('its scheme is told in any letters, because readers of URIs take them for the same', () => {
+  test('its scheme is recognised in upper and lower case, because URI parsers treat them as equal', () => {
     for (const uri of ['spiffe://a/b', 'SPIFFE://a/b', 'Spiffe:a']) expect(hasSpiffeScheme(uri), uri).toBe(true);
     for (const uri of ['spiffes://a/b', 'urn:spiffe:a', 'spiffe', '']) expect(hasSpiffeScheme(uri), uri).toBe(false);
   });

@@ -84,7 +84,7 @@ describe('key and signature', () => {
     expect(reasonFor(makeToken({ iss: 'spiffe://example.com/agent/x' }))).toBe('ISSUER_MISMATCH');
   });
 
-  test('T20: two issuers with keys of one name are told apart by iss', () => {
+  test('T20: two issuers with keys of the same kid are distinguished by iss', () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const theirs = 'spiffe://example.org/agent';
     const ring = new KeyRing([trust(signingKey), trust(privateKey, { speaksFor: (iss) => iss === theirs })]);

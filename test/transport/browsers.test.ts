@@ -1,4 +1,4 @@
-// Requests of web pages: under which names, from which origins, and what their browsers are told.
+// Requests of web pages: under which names, from which origins, and the headers that their browsers get.
 
 import * as http2 from 'node:http2';
 import { Code } from '@connectrpc/connect';

@@ -31,7 +31,7 @@ async function untilClosed(socket: Socket): Promise<string> {
 }
 
 describe('one port', () => {
-  test('HTTP/1.1 and HTTP/2 are told apart by their first bytes, even when these come one by one', async () => {
+  test('HTTP/1.1 and HTTP/2 are distinguished by their first bytes, even when these come one by one', async () => {
     await using running = await startTestServer();
     const { port } = running.server.address;
     const http1 = await open(port);
@@ -189,7 +189,7 @@ describe('L17: draining', () => {
     expect(running.lines.findLast(({ event }) => event === 'stopped')).toMatchObject({ cut: 1 });
   });
 
-  test('a call on a kept HTTP/1.1 connection is served and told that it is the last one; health says NOT_SERVING', async () => {
+  test('a call on a kept HTTP/1.1 connection is served with Connection: close; health says NOT_SERVING', async () => {
     await using running = await startTestServer();
     const head = (path: string) =>
       `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n`;

@@ -132,7 +132,7 @@ describeWith('openssl', 'H47: chains of certificates above 16 KiB', () => {
 });
 
 describeWith('openssl', 'H47: a client without TLS', () => {
-  test('is told from a long chain of certificates, however much it sends', async () => {
+  test('is distinguished from a long chain of certificates, however much it sends', async () => {
     using authority = createCertificateAuthority();
     await using running = await startTestServer({
       tls: { ...issueServerCertificate(authority), clientCa: authority.cert },

@@ -11,14 +11,14 @@ test('a method that is not there is named', () => {
   expect(error.message).toBe('there is no method or page /ect.v1.AuthorityService/Forge');
 });
 
-test('a misspelt method or service is told with the path that was meant', () => {
+test('the rejection of a misspelt method or service has the path that was meant', () => {
   expect(unknownPath('/healtz', METHODS, ['/healthz', '/readyz']).message).toContain('(did you mean /healthz?)');
   const meant = '(did you mean /ect.v1.AuthorityService/Issue?)';
   expect(unknownPath('/ect.v1.AuthorityService/Isue', METHODS).message).toContain(meant);
   expect(unknownPath('/ect.v1.AuthorityServic/Issue', METHODS).message).toContain(meant);
 });
 
-test('one that another service has is told with its path', () => {
+test('the rejection of a method of another service has its path', () => {
   expect(unknownPath('/ect.v1.AuthorityService/GetEntry', METHODS).message).toBe(
     'there is no method or page /ect.v1.AuthorityService/GetEntry (did you mean /ect.v1.LedgerService/GetEntry?)',
   );

@@ -6,7 +6,7 @@ import { readTrust } from '../../src/trust/index.ts';
 import { json } from '../support/canned-server.ts';
 import { type IssuerKey, issuerKey, rsaIssuerKey } from '../support/jwks.ts';
 import { AUD, NOW, policy } from '../support/tokens.ts';
-import { believe, folder, loopback, reasonFor, serve, setOf, tokenOf } from './believed.ts';
+import { folder, loopback, openTrust, reasonFor, serve, setOf, tokenOf } from './trusted.ts';
 
 describe('where keys come from', () => {
   const key = issuerKey('one');
@@ -30,7 +30,7 @@ describe('where keys come from', () => {
       { discovery: `${server.url}/.well-known/openid-configuration`, fetch: loopback },
       { authority: `${server.url}/.well-known/ect-authority`, fetch: loopback },
     ]) {
-      const { ring, pass, said } = believe({ iss, ...source });
+      const { ring, pass, said } = openTrust({ iss, ...source });
       await pass(0);
       expect(reasonFor(ring, tokenOf(key, iss)), JSON.stringify([source, said])).toBe('VALID');
     }
@@ -41,10 +41,10 @@ describe('where keys come from', () => {
     writeFileSync(tokenFile, 'abc.def\n');
     const server = await serve(json(setOf(key)));
     const fetch = { ...loopback, token_file: tokenFile };
-    await believe({ iss, jwks_uri: server.url, fetch }).pass(0);
+    await openTrust({ iss, jwks_uri: server.url, fetch }).pass(0);
     expect(server.requests[0]?.headers.authorization).toBe('Bearer abc.def');
     writeFileSync(tokenFile, 'two\nlines');
-    const { pass, said } = believe({ iss, jwks_uri: server.url, fetch });
+    const { pass, said } = openTrust({ iss, jwks_uri: server.url, fetch });
     await pass(0);
     expect(said).toEqual([`${iss} failed: the file of token_file holds no token`]);
   });
@@ -60,7 +60,7 @@ describe('where keys come from', () => {
     ['that is no JSON', '{', /not strict JSON/],
   ])('K2: a discovery document %s is rejected', async (_, document, why) => {
     const server = await serve(json(document));
-    const { pass, said, ring } = believe({ iss, discovery: server.url, fetch: loopback });
+    const { pass, said, ring } = openTrust({ iss, discovery: server.url, fetch: loopback });
     await pass(0);
     expect(said).toEqual([expect.stringMatching(why)]);
     expect(ring.find('one', iss)).toBeUndefined();
@@ -73,7 +73,7 @@ describe('T20: two issuers with keys of one name', () => {
 
   test('never speak for each other, wherever their keys come from', async () => {
     const server = await serve(json(setOf(theirs)));
-    const { ring, pass } = believe(
+    const { ring, pass } = openTrust(
       { iss: 'urn:ours', jwks: setOf(ours) },
       { iss: 'urn:theirs', jwks_uri: server.url, fetch: loopback },
     );
@@ -86,7 +86,7 @@ describe('T20: two issuers with keys of one name', () => {
   });
 
   test('an issuer below another one speaks for itself alone, and the other one does not speak for it', () => {
-    const { ring } = believe(
+    const { ring } = openTrust(
       { iss: 'https://a.test', subjects: 'below', jwks: setOf(ours) },
       { iss: 'https://a.test/b', subjects: 'below', jwks: setOf(theirs) },
     );
@@ -101,16 +101,16 @@ describe('T20: two issuers with keys of one name', () => {
   });
 });
 
-test('an issuer is believed with the algorithms that it is named for, and a key with its own', async () => {
+test('an issuer is trusted with the algorithms that it is named for, and a key with its own', async () => {
   const key = issuerKey('one');
   const entry = { iss: 'urn:a', jwks: setOf(key) };
-  const reason = (more: object) => reasonFor(believe({ ...entry, ...more }).ring, tokenOf(key, 'urn:a'));
+  const reason = (more: object) => reasonFor(openTrust({ ...entry, ...more }).ring, tokenOf(key, 'urn:a'));
   expect(reason({ algorithms: ['ES256', 'ES384'] })).toBe('VALID');
   expect(reason({ algorithms: ['ES384'] })).toBe('KEY_UNKNOWN');
   // A key for RS256 verifies callers, and no token under PS256.
   const rsa = rsaIssuerKey('rsa');
   const callers = { audience: 'ect', prefix: 'urn:people:' };
-  const { ring } = believe({ iss: 'urn:a', jwks: setOf(rsa), use: ['tokens', 'callers'], callers });
+  const { ring } = openTrust({ iss: 'urn:a', jwks: setOf(rsa), use: ['tokens', 'callers'], callers });
   expect(ring.find('rsa', 'urn:a')?.algorithms).toEqual(['RS256']);
   const verdict = verifyToken(
     tokenOf(rsa, 'urn:a', { alg: 'PS256' }),
@@ -125,7 +125,7 @@ describe('K6, T7: what a token can cause', () => {
   test('a kid that nobody knows: one fetch a cooldown, of the issuer that the token names and of no other', async () => {
     const key = issuerKey('one');
     const [a, b] = [await serve(json(setOf(key))), await serve(json(setOf(key)))];
-    const { foreign, ring, state, pass } = believe(
+    const { foreign, ring, state, pass } = openTrust(
       { iss: 'urn:a', jwks_uri: a.url, fetch: loopback },
       { iss: 'urn:b', jwks_uri: b.url, fetch: loopback },
       { iss: 'urn:c', jwks: setOf(key) },
@@ -146,7 +146,7 @@ describe('K6, T7: what a token can cause', () => {
     const key = issuerKey('one');
     const sink = await serve(json(setOf(key)));
     const issuer = await serve(json(setOf(issuerKey('other'))));
-    const { foreign, ring, pass } = believe({ iss: 'urn:a', jwks_uri: issuer.url, fetch: loopback });
+    const { foreign, ring, pass } = openTrust({ iss: 'urn:a', jwks_uri: issuer.url, fetch: loopback });
     await pass(0);
     const tokens = [
       ...['jku', 'x5u'].map((member) => tokenOf(key, 'urn:a', { [member]: `${sink.url}/keys` })),
@@ -167,7 +167,7 @@ describe('K6, T7: what a token can cause', () => {
   test('K7: without any key of its issuer nothing is said about a token, and never that it is good', async () => {
     const key = issuerKey('one');
     const server = await serve((response) => void response.writeHead(500).end());
-    const { ring, pass, said, state } = believe({ iss: 'urn:a', jwks_uri: server.url, fetch: loopback });
+    const { ring, pass, said, state } = openTrust({ iss: 'urn:a', jwks_uri: server.url, fetch: loopback });
     await pass(0);
     const unavailable = (seconds: string) => ({
       reason: 'ISSUER_KEYS_UNAVAILABLE',
@@ -201,7 +201,7 @@ describe('a file that changes', () => {
     const [serverA, serverB] = [await serve(json(setOf(a))), await serve(json(setOf(b)))];
     const entryA = { iss: 'urn:a', jwks_uri: serverA.url, fetch: loopback };
     const entryB = { iss: 'urn:b', jwks_uri: serverB.url, fetch: loopback };
-    const { foreign, ring, pass, said } = believe(entryA, entryB);
+    const { foreign, ring, pass, said } = openTrust(entryA, entryB);
     await pass(0);
     const next = (...issuers: readonly object[]) => foreign.replace(readTrust(JSON.stringify({ issuers })).issuers);
     next(entryA);
@@ -219,7 +219,7 @@ describe('a file that changes', () => {
     const key = issuerKey('one');
     const server = await serve(json(setOf(key)));
     const entry = { iss: 'urn:a', jwks_uri: server.url, fetch: loopback };
-    const { foreign, ring, state, pass } = believe(entry);
+    const { foreign, ring, state, pass } = openTrust(entry);
     await pass(0);
     server.answer = (response) => void response.destroy();
     const next = (fetch: object) =>
@@ -235,7 +235,7 @@ describe('a file that changes', () => {
     const [a, b] = [issuerKey('a'), issuerKey('b')];
     const path = join(folder, 'rotated.json');
     writeFileSync(path, JSON.stringify(setOf(a)));
-    const { ring, pass } = believe({ iss: 'spiffe://example.org', subjects: 'below', jwks_file: path });
+    const { ring, pass } = openTrust({ iss: 'spiffe://example.org', subjects: 'below', jwks_file: path });
     await pass(0);
     const iss = 'spiffe://example.org/w';
     expect(reasonFor(ring, tokenOf(a, iss))).toBe('VALID');
@@ -251,7 +251,7 @@ describe('a file that changes', () => {
 test('callers are vouched for by the issuer of their JWT, or by the trust domain of their SPIFFE ID', () => {
   const jwks = setOf(issuerKey('one'));
   const use = ['callers'];
-  const { foreign } = believe(
+  const { foreign } = openTrust(
     { iss: 'https://oidc.test', jwks, use, callers: { audience: 'ect', prefix: 'urn:people:' } },
     { iss: 'spiffe://example.org', jwks, use, callers: { audience: 'ect' } },
     { iss: 'urn:tokens', jwks },

@@ -85,7 +85,7 @@ describe('the source of an issuer', () => {
   });
 });
 
-describe('what an issuer is believed for', () => {
+describe('what an issuer is trusted for', () => {
   const callers = { audience: 'https://ect.example', prefix: 'urn:people:' };
   const use = ['callers'];
 

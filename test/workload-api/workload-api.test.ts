@@ -72,7 +72,7 @@ describeWith('openssl', 'the SPIFFE Workload API', () => {
     sentSvid(AUTHORITY, ca().issue({ names: [{ uri: AUTHORITY }], isCa: true, keyUsage: 'keyCertSign' }), ca());
   const expired = () => sentSvid(AUTHORITY, ca().issue({ names: [{ uri: AUTHORITY }], days: -1 }), ca());
 
-  test('A1 an SVID that the agent takes back is given up, but not for a moment of doubt', async () => {
+  test('A1 an SVID that the agent takes back is dropped, but not if the agent reports no identity only for a moment', async () => {
     const agent = await startAgent();
     agent.x509.send({ svids: [own()] });
     const { api, named } = open(agent);
@@ -92,11 +92,11 @@ describeWith('openssl', 'the SPIFFE Workload API', () => {
     let now = Date.now();
     const { api, named } = open(agent, { nowMs: () => now });
     await api.start();
-    const told = vi.fn();
-    api.follow(told);
+    const reported = vi.fn();
+    api.follow(reported);
     now += 2 * 86_400_000;
     await vi.waitFor(() => expect(api.identity).toBeUndefined(), SOON);
-    expect(told).toHaveBeenCalledWith(undefined);
+    expect(reported).toHaveBeenCalledWith(undefined);
     expect(named('svidLost').join()).toContain('expired at');
   });
 

@@ -95,7 +95,7 @@ class Tokens:
         self.counts = {"issued": 0, "verdict": 0, "unknown_keys": 0}
 
     def enter(self, now):
-        """From here on the ledger announces these keys. What others had announced is still known to whoever audits."""
+        """From here on the ledger announces these keys. What others had announced is still known to auditors."""
         self._now = now
         now.copy_into(self._announced)
 

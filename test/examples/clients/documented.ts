@@ -10,7 +10,7 @@ import { startService } from '../../support/service-process.ts';
 const root = join(import.meta.dirname, '../../..');
 /** What the commands of the page leave behind below `examples/clients`. */
 const BUILT = /\/(?:gen|types|target|ect)$/;
-/** Where each program is told to find the service. */
+/** The line of each program with the address of the service. */
 const DOCUMENTED = '127.0.0.1:8080';
 const WORKLOAD = 'spiffe://example.org/client';
 

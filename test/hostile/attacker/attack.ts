@@ -1,4 +1,4 @@
-// An attack: prepared first, then run until it is told to stop.
+// An attack: prepared first, then run until it is stopped.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AttackOrder } from '../support/target.ts';

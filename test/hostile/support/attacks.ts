@@ -1,5 +1,5 @@
 // A table of attacks becomes tests: one for each row and variant. `npm test` runs the rows that say `quick`, for some
-// seconds each; whoever names this folder runs them all, for HOSTILE_SECONDS each.
+// seconds each; a run that names this folder runs them all, for HOSTILE_SECONDS each.
 
 import { afterAll, expect, test } from 'vitest';
 import { describeWith } from '../../support/need.ts';

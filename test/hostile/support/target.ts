@@ -1,4 +1,4 @@
-// What a child process of an attack test is told: where the service is, and how to reach it.
+// What a child process of an attack test gets: the address of the service, and how to reach it.
 
 /** What one caller proves itself with. Without `cert` and `key` it proves nothing. */
 export interface Credentials {

@@ -11,8 +11,8 @@ import (
 
 const callers = 4
 
-// load calls Issue from a few goroutines until standard input ends, and writes how many calls were answered and what the others
-// were told. It says "ready" after the first answer.
+// load calls Issue from a few goroutines until standard input ends, and writes how many calls were answered and how the others
+// were rejected. It says "ready" after the first answer.
 func load(c client) {
 	c.call("Issue", fields{"exec_act": "review_spec", "aud": []string{audience}})
 	os.Stdout.WriteString("\"ready\"\n")

@@ -1,7 +1,7 @@
 """A stranger in Python under load: calls Issue from a few threads until its input ends.
 
 Reads one line from standard input: {"address": "host:port"}. Writes "ready" after the first answer, and at the end how many
-calls were answered and what the others were told.
+calls were answered and how the others were rejected.
 """
 
 import json

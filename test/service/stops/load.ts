@@ -19,7 +19,7 @@ export interface Answered {
   refusals: number;
 }
 
-/** Calls until it is told to end, or is rejected. With `rotates` keys are rotated all the while. */
+/** Calls until it is stopped or rejected. With `rotates` keys are rotated all the while. */
 export class Load implements Disposable {
   readonly answered: Answered = { recorded: new Map(), promised: new Map(), faults: [], refusals: 0 };
   readonly over: Promise<unknown>;

@@ -102,7 +102,7 @@ test.each([
   expect(first.message).toMatch(new RegExp(`^The signing key cannot be used in AWS KMS \\(${name}: [^/]+\\)\\.$`));
   expect(String(first.cause)).toMatch(new RegExp(`^KmsFailure: Sign in ${REGION}: ${name}, .*: .+\\.$`));
   expect(signer.isReady()).toBe(false);
-  // Whoever comes next is rejected without a call, and the log is not filled with the same cause.
+  // The next call is rejected without a request to KMS, and the log is not filled with the same cause.
   const second = await failureOf(signer.sign(INPUT, forever));
   expect([second.reason, second.cause]).toEqual(['SIGNER_MISCONFIGURED', undefined]);
   expect(kms.double.count('Sign') - before).toBe(1);

@@ -131,7 +131,7 @@ test('a multi-Region key is found everywhere by the ARN that it has in one regio
 });
 
 test.each(['DescribeKey', 'Sign'])(
-  'D2 D9: a region that denies %s at the start is left for later, if another answers, and that is told',
+  'D2 D9: a region that denies %s at the start is left for later if another answers, and that is reported',
   async (operation) => {
     const kms = await startKms();
     kms.double.keys.replicate(kms.key, SECOND_REGION);

@@ -36,7 +36,7 @@ test('a tenth goes at once, and the rest evenly', () => {
   expect(waits[11]).toBeCloseTo(2000 / 90);
 });
 
-test('whoever would wait too long takes no turn', () => {
+test('a call that would wait too long takes no turn', () => {
   const rateLimit = new RateLimit(10, 50);
   expect(rateLimit.take(0)).toBe(0);
   for (let at = 0; at < 100; at++) expect(rateLimit.take(0)).toBeUndefined();

@@ -1,4 +1,4 @@
-// A double of KMS with a key, and signers over it: the real SDK, real HTTP, and patience that tests can wait for.
+// A double of KMS with a key, and signers over it: the real SDK, real HTTP, and timeouts that are short enough for tests.
 
 import { onTestFinished } from 'vitest';
 import type { KmsKey } from '../../../kms-double/keys.ts';

@@ -1,4 +1,4 @@
-// The issue memo in memory: the contract, and its bound.
+// The idempotency store in memory: the contract, and its bound.
 
 import { expect, test } from 'vitest';
 import { MemoryIdempotencyStore } from '../../../src/stores/memory/index.ts';

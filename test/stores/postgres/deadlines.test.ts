@@ -23,7 +23,7 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
   let database: PostgresDatabase;
   let store: PostgresLedgerStore;
   let ledger: Ledger;
-  const told: string[] = [];
+  const reported: string[] = [];
   beforeAll(async () => {
     server = await startPostgres();
     database = new PostgresDatabase(
@@ -31,8 +31,8 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
       3,
       { connectMs: 800 },
       {
-        databaseLost: () => told.push('lost'),
-        databaseFound: () => told.push('found'),
+        databaseLost: () => reported.push('lost'),
+        databaseFound: () => reported.push('found'),
       },
     );
     store = new PostgresLedgerStore(database);
@@ -108,7 +108,7 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
     const guard = new PostgresReplayGuard(database, 'frozen');
     const memo = new PostgresIdempotencyStore(database, 'frozen');
     await guard.look(tokenUse(), 1_000);
-    told.length = 0;
+    reported.length = 0;
     const thaw = server.freeze();
     try {
       let turns = 0;
@@ -132,19 +132,19 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
         (each) => each.status === 'rejected' && each.reason.metadata['retry_after_seconds'],
       );
       expect(atOnce.length).toBeGreaterThanOrEqual(99);
-      expect(told).toEqual(['lost']);
+      expect(reported).toEqual(['lost']);
     } finally {
       thaw();
     }
     const recorded = () => ledger.append(candidate('frozen')).then(({ record }) => record.name);
     await expect.poll(() => recorded().catch(() => 'not yet'), SOON).toBe('frozen');
-    expect(told).toEqual(['lost', 'found']);
+    expect(reported).toEqual(['lost', 'found']);
     await Promise.all([guard.close(), memo.close()]);
   });
 
   test('L20: a server that is gone: callers are rejected at once, and one of them at a time asks again', async () => {
     await expect.poll(() => store.head().then(() => database.isUp), SOON).toBe(true);
-    told.length = 0;
+    reported.length = 0;
     await server.crash();
     await expect(store.head()).rejects.toMatchObject(UNAVAILABLE);
     const rejected = await Promise.allSettled(Array.from({ length: 500 }, () => store.head()));
@@ -172,7 +172,7 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
         SOON,
       )
       .toBe('there');
-    expect(told).toEqual(['lost', 'found']);
+    expect(reported).toEqual(['lost', 'found']);
   });
 
   test('L20: a start that finds no server asks again until one is there, and a mistake ends it at once', async () => {

@@ -1,4 +1,4 @@
-// The replay guard, the issue memo and pending recordings in PostgreSQL: the contracts, against a real server.
+// The replay guard, the idempotency store and pending recordings in PostgreSQL: the contracts, against a real server.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {

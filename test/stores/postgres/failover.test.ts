@@ -31,12 +31,12 @@ describeWithPostgres('a primary with a synchronous standby', () => {
 
   test('L10, L20: the primary is killed under load and the standby promoted: nothing acknowledged is lost, nothing forks, and all goes on by itself', async () => {
     /** Of each replica. */
-    const told: string[][] = [];
+    const reported: string[][] = [];
     const replicas: Replica[] = [];
     for (let n = 0; n < REPLICAS; n++) {
       const open = () => {
         const own: string[] = [];
-        told[n] = own;
+        reported[n] = own;
         return openReplica(key, (line) => own.push(line));
       };
       replicas.push(await supervised(open));
@@ -94,8 +94,8 @@ describeWithPostgres('a primary with a synchronous standby', () => {
       const use = tokenUse({ jti: name, requestId: 'somebody else' });
       expect(await replicas[0]!.guard.claim(use, 4_000_000_000, 1_000)).toBe('replayed');
     }
-    // An outage is told once: before the next one its end is.
-    for (const own of told) {
+    // An outage is reported once, and its end before the next one.
+    for (const own of reported) {
       expect(own.filter((line, place) => line === 'lost' && own[place + 1] === 'lost')).toEqual([]);
       expect(own.at(-1)).toContain('found');
     }
@@ -108,7 +108,7 @@ describeWithPostgres('a primary with a synchronous standby', () => {
   });
 
   test.runIf(FULL)(
-    'L10, L20: a primary that was frozen while the standby was promoted, and comes back, is believed no more',
+    'L10, L20: a primary that was frozen while the standby was promoted, and comes back, is not used any more',
     async () => {
       await pair.rebuild();
       const [head] = await pair.sql('SELECT verifier_key FROM ect.identities');

@@ -150,15 +150,15 @@ describeWithPostgres('PostgreSQL', () => {
     const store = new PostgresLedgerStore(connect(), ledger);
     const other = new PostgresLedgerStore(connect(), ledger);
     for (let round = 0; round < 2; round++) {
-      const told: string[] = [];
+      const reported: string[] = [];
       let isOver = false;
       const work = [store, other].map(async (each, who) => {
         for (let n = 0; !isOver; n++) {
           const name = `round ${round} by ${who}: ${n}`;
           const done = await each.commit([candidate(name)], honestSeal()).catch((error: unknown) => error);
           if (done instanceof Error) expect(done).toMatchObject(UNAVAILABLE);
-          else told.push(name);
-          if (told.length >= 30) isOver = true;
+          else reported.push(name);
+          if (reported.length >= 30) isOver = true;
         }
       });
       await Promise.all(work);
@@ -173,11 +173,11 @@ describeWithPostgres('PostgreSQL', () => {
       await server.restart();
       await expect.poll(() => isThere(store), SOON).toBe(true);
       const records = await checkStore(store);
-      expect(records.map(({ name }) => name)).toEqual(expect.arrayContaining(told));
+      expect(records.map(({ name }) => name)).toEqual(expect.arrayContaining(reported));
     }
   });
 
-  test('L20: a server that is frozen is given up in time, and what it was told last happens once or not at all', async () => {
+  test('L20: a frozen server is given up in time, and its last statement takes effect once or not at all', async () => {
     const ledger = await startedLedger();
     const store = new PostgresLedgerStore(connect(server.host, { answerMs: 2_000 }), ledger);
     await store.head();

@@ -28,15 +28,15 @@ describeWithPostgres('the lease on background work in PostgreSQL', () => {
   }
   /** A process that wants the lease. */
   function process(ledger: string, isFit = () => true) {
-    const told: (number | undefined)[] = [];
+    const reported: (number | undefined)[] = [];
     const database = connect();
     const lease = new PostgresLease(database, {
       ledger,
       lifeMs: LIFE_MS,
       isFit,
-      onChanged: (token) => told.push(token),
+      onChanged: (token) => reported.push(token),
     });
-    return { database, lease, told };
+    return { database, lease, reported };
   }
   const holders = (all: readonly ReturnType<typeof process>[]) => all.filter(({ lease }) => lease.token !== undefined);
 
@@ -54,7 +54,7 @@ describeWithPostgres('the lease on background work in PostgreSQL', () => {
       }, SOON)
       .toBe(true);
     await first!.lease.close();
-    expect(first!.told).toEqual([token, undefined]);
+    expect(first!.reported).toEqual([token, undefined]);
     await expect.poll(() => holders(all).length, SOON).toBe(1);
     expect(holders(all)[0]!.lease.token).toBe(token! + 1);
     await Promise.all(all.map(({ lease }) => lease.close()));

@@ -20,12 +20,12 @@ import {
 } from '../../support/postgres.ts';
 
 const PROGRAM = '/usr/sbin/pgbouncer';
-/** What PgBouncer does not know, and rejects where it is not told to leave it out. */
+/** Startup parameters that PgBouncer does not know, and rejects unless it is configured to ignore them. */
 const LEFT_OUT = 'options, statement_timeout, lock_timeout, idle_in_transaction_session_timeout';
 const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' } as const;
 
 interface PoolerOptions {
-  /** Parameters that it is told to leave out. */
+  /** Parameters that it is configured to ignore. */
   readonly leftOut: string;
   readonly at: number;
   /** Sessions that it has for a database and a role. */
@@ -131,7 +131,7 @@ describeWhen(existsSync(PROGRAM), 'PgBouncer', `${PROGRAM} (Debian: pgbouncer)`,
       expect(await rejection(await startPooler('transaction', { size: 1 }))).toContain('gives one session to several');
     });
 
-    test('without being told to leave out our settings it is rejected in any mode, and the message names the setting', async () => {
+    test('a pooler that does not ignore the startup settings is rejected in any mode, and the message names the setting', async () => {
       const message = await rejection(await startPooler('session', { leftOut: '' }));
       expect(message).toContain(`ignore_startup_parameters = ${LEFT_OUT}`);
     });

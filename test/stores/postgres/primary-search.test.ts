@@ -22,7 +22,7 @@ const standby = () => new StandbyServer('it is a standby');
 function searchAmong(...servers: [ServerAddress, ...ServerAddress[]]) {
   const state = { primary: undefined as ServerAddress | undefined, nowMs: 0, fault: rejected as () => Error };
   const asked: string[] = [];
-  const told: string[] = [];
+  const reported: string[] = [];
   const search = new PrimarySearch({
     servers,
     ask: async (server) => {
@@ -30,11 +30,11 @@ function searchAmong(...servers: [ServerAddress, ...ServerAddress[]]) {
       await Promise.resolve();
       if (server !== state.primary) throw state.fault();
     },
-    onFound: ({ host }, downMs) => told.push(`${host} after ${downMs}`),
-    onLost: () => told.push('lost'),
+    onFound: ({ host }, downMs) => reported.push(`${host} after ${downMs}`),
+    onLost: () => reported.push('lost'),
     nowMs: () => state.nowMs,
   });
-  return { search, state, asked, told };
+  return { search, state, asked, reported };
 }
 
 test('of one server nothing is asked before a connection fails', async () => {
@@ -44,12 +44,12 @@ test('of one server nothing is asked before a connection fails', async () => {
 });
 
 test('of several the primary is found in their order, by one search for all who wait, and remembered', async () => {
-  const { search, state, asked, told } = searchAmong(A, B, C);
+  const { search, state, asked, reported } = searchAmong(A, B, C);
   state.primary = B;
   expect(await Promise.all([search.find(), search.find(), search.find()])).toEqual([B, B, B]);
   expect(await search.find()).toBe(B);
   expect(asked).toEqual(['a', 'b']);
-  expect(told).toEqual(['b after undefined']);
+  expect(reported).toEqual(['b after undefined']);
 });
 
 test('after a failed connection the next server is asked first, and the one that failed last', async () => {
@@ -66,9 +66,9 @@ test('after a failed connection the next server is asked first, and the one that
 });
 
 test('L20: while there is none, one caller at a time asks, after growing pauses, and all others are rejected at once', async () => {
-  const { search, state, asked, told } = searchAmong(A, B);
+  const { search, state, asked, reported } = searchAmong(A, B);
   await expect(search.find()).rejects.toMatchObject({ name: 'DatabaseDown', isRepeated: false });
-  expect([asked.length, search.isDown, told]).toEqual([2, true, ['lost']]);
+  expect([asked.length, search.isDown, reported]).toEqual([2, true, ['lost']]);
   for (let n = 0; n < 50; n++) await expect(search.find()).rejects.toMatchObject({ isRepeated: true });
   expect(asked).toHaveLength(2);
   let rounds = 0;
@@ -80,18 +80,18 @@ test('L20: while there is none, one caller at a time asks, after growing pauses,
   // 100, 200, 400, 800 ms, and then each second.
   expect(rounds).toBeGreaterThanOrEqual(11);
   expect(rounds).toBeLessThanOrEqual(13);
-  expect(told).toEqual(['lost']);
+  expect(reported).toEqual(['lost']);
   state.primary = B;
   state.nowMs += 1_000;
   const [first, ...others] = await Promise.allSettled([search.find(), search.find(), search.find()]);
   expect(first).toMatchObject({ status: 'fulfilled', value: B });
   expect(others.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   expect(await search.find()).toBe(B);
-  expect(told).toEqual(['lost', expect.stringMatching(/^b after \d+$/)]);
+  expect(reported).toEqual(['lost', expect.stringMatching(/^b after \d+$/)]);
 });
 
 test('a server that leaves a statement without an answer is asked again; connections go on if it answers', async () => {
-  const { search, state, asked, told } = searchAmong(A, B);
+  const { search, state, asked, reported } = searchAmong(A, B);
   state.primary = A;
   await search.find();
   asked.length = 0;
@@ -105,16 +105,16 @@ test('a server that leaves a statement without an answer is asked again; connect
   await nextTurn();
   expect(search.current).toBe(B);
   expect(asked).toEqual(['a', 'a', 'b']);
-  expect(told).toEqual(['a after undefined', 'b after undefined']);
+  expect(reported).toEqual(['a after undefined', 'b after undefined']);
 });
 
 test('a server without a free connection is no outage', async () => {
-  const { search, told } = searchAmong(A);
+  const { search, reported } = searchAmong(A);
   search.failed(A, new NoFreeConnection('all are in use'));
-  expect([await search.find(), search.isDown, told]).toEqual([A, false, []]);
+  expect([await search.find(), search.isDown, reported]).toEqual([A, false, []]);
 });
 
-test('whether nothing answers at all, or something else is wrong, is told apart, and each server is named', async () => {
+test('no answer at all and other faults have different messages, and each server is named', async () => {
   const { search, state } = searchAmong(A, B);
   await expect(search.find()).rejects.toThrow('a:5432: The database of the service cannot be reached. b:5432:');
   expect(search.isSilent).toBe(true);

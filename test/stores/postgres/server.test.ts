@@ -58,7 +58,7 @@ describeWithPostgres('PostgreSQL', () => {
       expect(await server.sql(`SELECT 1 FROM pg_namespace WHERE nspname = 'ect'`)).toEqual([]);
     });
 
-    test('of two commands at once one makes them, and the other is told so', async () => {
+    test('of two commands at once one creates the tables, and the other reports that they exist', async () => {
       const both = await Promise.allSettled([1, 2].map(() => changeSchema(server.target('postgres'), init)));
       expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
       const rejected = both.find(({ status }) => status === 'rejected');
@@ -162,7 +162,7 @@ describeWithPostgres('PostgreSQL', () => {
     });
   });
 
-  test('a wrong password, a database that is not there, and a server that is not there are told apart', async () => {
+  test('a wrong password, a missing database and a missing server have different messages', async () => {
     expect(await rejection({ ...server.target(), password: () => 'wrong' })).toContain(
       'rejects the user or the password',
     );
@@ -206,7 +206,7 @@ describeWithPostgres('PostgreSQL', () => {
     await server.restart();
   });
 
-  test('a password that cannot be read any more is LEDGER_UNAVAILABLE, and what is wrong with it is not told to callers', async () => {
+  test('a password that cannot be read any more is LEDGER_UNAVAILABLE, and callers do not learn why', async () => {
     const unreadable = () => Promise.reject(new Error('/run/secrets/password is gone'));
     const database = new PostgresDatabase({ ...server.target(), password: unreadable }, 1);
     const call = new PostgresLedgerStore(database, 'unreadable').head();

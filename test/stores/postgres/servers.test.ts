@@ -32,19 +32,19 @@ describeWithPostgres('PostgreSQL among servers that are not there', () => {
   test('L20: the tables are made on the primary, and the service finds it and says which one it is', async () => {
     const order = { kind: 'init', role: SERVICE_ROLE } as const;
     expect(await changeSchema(amongOthers('postgres'), order)).toMatchObject({ from: 0 });
-    const told: string[] = [];
+    const reported: string[] = [];
     const database = new PostgresDatabase(
       amongOthers(),
       2,
       {},
       {
-        databaseLost: () => told.push('lost'),
-        databaseFound: (address, downMs) => told.push(`found ${address} ${downMs}`),
+        databaseLost: () => reported.push('lost'),
+        databaseFound: (address, downMs) => reported.push(`found ${address} ${downMs}`),
       },
     );
     await database.examine();
     expect(await new PostgresLedgerStore(database).head()).toBeUndefined();
-    expect(told).toEqual([`found ${server.host}:${server.port} undefined`]);
+    expect(reported).toEqual([`found ${server.host}:${server.port} undefined`]);
     await database.close();
   });
 

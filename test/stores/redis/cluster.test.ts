@@ -46,9 +46,9 @@ describeWithRedis('a cluster of Redis', () => {
   }
 
   async function open({ port, target }: RedisServer) {
-    const { guard, told } = await openGuard(target({ place: { kind: 'cluster', host: '127.0.0.1', port } }));
+    const { guard, reported } = await openGuard(target({ place: { kind: 'cluster', host: '127.0.0.1', port } }));
     guards.push(guard);
-    return { guard, told };
+    return { guard, reported };
   }
 
   const claimAll = (guard: ReplayGuard, differs: { readonly iat?: number } = {}, name = 'task') =>
@@ -102,7 +102,7 @@ describeWithRedis('a cluster of Redis', () => {
       // All slots of the second without their keys: the worst that can happen to them.
       await b.command('FLUSHALL');
       await b.command('CLUSTER', 'DELSLOTSRANGE', MIDDLE, LAST);
-      // Until the second has told that it let go of them, the first is told again whose they are.
+      // Until the second node has announced that it released the slots, the first one gets the assignment again.
       const take = async () => {
         await a.command('CLUSTER', 'DELSLOTSRANGE', MIDDLE, LAST).catch(() => undefined);
         return a.command('CLUSTER', 'ADDSLOTSRANGE', MIDDLE, LAST).catch(String);

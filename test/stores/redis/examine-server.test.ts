@@ -67,7 +67,7 @@ describe('L23: waited for is', () => {
   });
 });
 
-test('what may cost something is told', () => {
+test('settings that may lose uses are reported as warnings', () => {
   expect(examine({ aof_enabled: '0' }).warnings).toEqual([expect.stringContaining('appendonly = no')]);
   expect(examine({}, 'sentinel').warnings).toEqual([expect.stringContaining('min-replicas-to-write = 0')]);
   expect(examine({ min_slaves_good_slaves: '1' }, 'sentinel').warnings).toEqual([]);

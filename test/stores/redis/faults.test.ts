@@ -55,7 +55,7 @@ describeWithRedis('Redis', () => {
   ] as const)('a server %s', (_, settings, afterwards) => {
     test('L23, R8: when it is killed claims are rejected, and after its restart no used token is fresh', async () => {
       const server = await start(settings);
-      const { guard, told } = await open(server.target());
+      const { guard, reported } = await open(server.target());
       expect(await claim(guard)).toBe('fresh');
       await server.crash();
       await expect.poll(() => guard.isReady(), SOON).toBe(false);
@@ -71,15 +71,15 @@ describeWithRedis('Redis', () => {
       );
       expect(await claim(guard, { jti: 'later', ...later() })).toBe('fresh');
       expect(await claim(guard, { jti: 'later', ...later() })).toBe('replayed');
-      expect(told.downs).toHaveLength(1);
-      expect(told.ups.map(({ begun }) => begun)).toEqual([undefined, expect.any(Number)]);
+      expect(reported.downs).toHaveLength(1);
+      expect(reported.ups.map(({ begun }) => begun)).toEqual([undefined, expect.any(Number)]);
     });
   });
 
-  test('L23: from when on a token is accepted is exact and told: as late as clocks and `iat` may be ahead', async () => {
+  test('L23: the time from which tokens are accepted is exact and reported: as late as clocks and `iat` may be ahead', async () => {
     const server = await start();
-    const { guard, told } = await open(server.target(), { isUnused: false });
-    const since = told.ups[0]?.begun ?? 0;
+    const { guard, reported } = await open(server.target(), { isUnused: false });
+    const since = reported.ups[0]?.begun ?? 0;
     expect(since).toBeGreaterThan(seconds() - 60);
     for (const iat of [since - 900, since, since + GAP_SECONDS]) {
       await expect(claim(guard, { jti: `${iat}`, iat })).rejects.toMatchObject(issuedBefore);
@@ -122,7 +122,7 @@ describeWithRedis('Redis', () => {
     expect(await claim(guard, { jti: 'used' })).toBe('replayed');
   });
 
-  test('L23: a caller hears that Redis does not answer within its own deadline, and its retry is told apart', async () => {
+  test('L23: a caller gets within its deadline the rejection that Redis does not answer, and its retry is recognised', async () => {
     const server = await start();
     const { guard } = await open(server.target(), { timeouts: { answerMs: 60_000, examineMs: 60_000 } });
     server.signal('SIGSTOP');
@@ -159,9 +159,9 @@ describeWithRedis('Redis', () => {
   test('L23: a server that is away at the start is waited for, and accepts nothing from before', async () => {
     const server = await start();
     await server.crash();
-    const { guard, told } = await open(server.target());
+    const { guard, reported } = await open(server.target());
     await expect(claim(guard)).rejects.toMatchObject(unavailable('Redis cannot be reached.'));
-    expect(told.downs).toHaveLength(1);
+    expect(reported.downs).toHaveLength(1);
     await server.restart();
     await expect.poll(() => guard.isReady(), SOON).toBe(true);
     await expect(claim(guard)).rejects.toMatchObject(issuedBefore);
@@ -175,12 +175,12 @@ describeWithRedis('Redis', () => {
       'key-load-delay': '2000',
       'loading-process-events-interval-bytes': '1024',
     });
-    const { guard, told } = await open(server.target());
+    const { guard, reported } = await open(server.target());
     const claims = Array.from({ length: 250 }, (_, n) => claim(guard, { jti: `${n}` }));
     expect(new Set(await Promise.all(claims))).toEqual(new Set(['fresh']));
     await server.crash();
     const restarted = server.restart();
-    await expect.poll(() => told.downs.length, SOON).toBeGreaterThan(0);
+    await expect.poll(() => reported.downs.length, SOON).toBeGreaterThan(0);
     await restarted;
     await expect.poll(() => guard.isReady(), SOON).toBe(true);
     expect(await claim(guard, { jti: '1' })).toBe('replayed');
@@ -283,8 +283,8 @@ describeWithRedis('Redis', () => {
         sentinels: [{ host: '127.0.0.1', port: sentinel.port }],
         master: 'main',
       } as const;
-      const { guard, told } = await open(master.target({ place }));
-      expect(told.ups[0]?.warnings.join()).toContain('min-replicas-to-write');
+      const { guard, reported } = await open(master.target({ place }));
+      expect(reported.ups[0]?.warnings.join()).toContain('min-replicas-to-write');
       expect(await claim(guard)).toBe('fresh');
       await expect
         .poll(() => sentinel.command('SENTINEL', 'REPLICAS', 'main').then(String), SOON)

@@ -1,4 +1,4 @@
-// Guards in Redis as tests open them: with short time limits, and with what they tell an operator.
+// Guards in Redis as tests open them: with short time limits, and with what they report to an operator.
 
 import { expect } from 'vitest';
 import type { EctError } from '../../../src/errors.ts';
@@ -6,8 +6,8 @@ import { RedisReplayGuard, type RedisTarget } from '../../../src/stores/redis/in
 
 type Options = Parameters<typeof RedisReplayGuard.open>[1];
 
-/** What was told, in order. */
-export interface Told {
+/** What the guard reported, in order. */
+export interface Reports {
   readonly ups: { readonly warnings: readonly string[]; readonly begun: number | undefined }[];
   readonly downs: EctError[];
 }
@@ -23,20 +23,20 @@ export const ANSWER_MS = 400;
 export async function openGuard(
   target: RedisTarget,
   differs: Partial<Options> = {},
-): Promise<{ guard: RedisReplayGuard; told: Told }> {
-  const told: Told = { ups: [], downs: [] };
+): Promise<{ guard: RedisReplayGuard; reported: Reports }> {
+  const reported: Reports = { ups: [], downs: [] };
   const guard = await RedisReplayGuard.open(target, {
     nowSeconds: () => Date.now() / 1000,
     maxFutureSeconds: MAX_FUTURE_SECONDS,
     isUnused: true,
     watch: {
-      up: ({ warnings, begun }) => void told.ups.push({ warnings, begun }),
-      down: (failure) => void told.downs.push(failure),
+      up: ({ warnings, begun }) => void reported.ups.push({ warnings, begun }),
+      down: (failure) => void reported.downs.push(failure),
     },
     timeouts: { connectMs: 600, answerMs: ANSWER_MS, examineMs: 50 },
     ...differs,
   });
-  return { guard, told };
+  return { guard, reported };
 }
 
 /** What a rejected claim is like. */

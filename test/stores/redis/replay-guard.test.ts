@@ -84,7 +84,7 @@ describeWithRedis('Redis', () => {
         nowSeconds: () => Date.now() / 1000 - by,
       });
       expect(opening.guard.isReady()).toBe(false);
-      expect(opening.told.downs).toMatchObject([unavailable(sentence)]);
+      expect(opening.reported.downs).toMatchObject([unavailable(sentence)]);
       clock.ahead = 0;
       expect(await guard.claim(tokenUse({ jti: 'b' }), seconds() + 60, seconds())).toBe('fresh');
       await guard.close();
@@ -112,7 +112,7 @@ describeWithRedis('Redis', () => {
     );
 
     test('L23: that begins to evict is not used any more, until it does not', async () => {
-      const { guard, told } = await openGuard(server.target({ prefix }));
+      const { guard, reported } = await openGuard(server.target({ prefix }));
       await server.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lfu');
       await expect.poll(() => guard.isReady()).toBe(false);
       await expect(guard.claim(tokenUse(), seconds() + 60, seconds())).rejects.toMatchObject(
@@ -120,7 +120,7 @@ describeWithRedis('Redis', () => {
       );
       await server.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
       await expect.poll(() => guard.isReady()).toBe(true);
-      expect(told.downs).toHaveLength(1);
+      expect(reported.downs).toHaveLength(1);
       await guard.close();
     });
 
@@ -135,7 +135,7 @@ describeWithRedis('Redis', () => {
       await member.stop();
     });
 
-    test('L23: that wants another password, or has no such database, is rejected, and no secret is told', async () => {
+    test('L23: that wants another password, or has no such database, is rejected, and the message has no secret', async () => {
       const closed = await startRedis({ requirepass: 'right one' });
       const rejected = async (differs: Parameters<RedisServer['target']>[0]) => {
         const error = await openGuard(closed.target(differs)).catch((thrown: unknown) => thrown as Error);
@@ -178,7 +178,7 @@ describeWithRedis('Redis', () => {
       await expect(openGuard(target('localhost', authority.cert))).rejects.toThrow(distrusted);
       // Redis says nothing to what it takes for a command that is not whole.
       const plain = await openGuard(secured.target({ tls: { ca: authority.cert } }));
-      expect(plain.told.downs).toMatchObject([unavailable('Redis does not answer.')]);
+      expect(plain.reported.downs).toMatchObject([unavailable('Redis does not answer.')]);
       await plain.guard.close();
       await secured.stop();
       rmSync(folder, { recursive: true });
@@ -197,9 +197,9 @@ describeWithRedis('Redis', () => {
       await guard.close();
     });
 
-    test('what an operator should know of it is told', async () => {
-      const { guard, told } = await openGuard(server.target({ prefix }));
-      expect(told.ups).toEqual([{ warnings: [expect.stringContaining('appendonly = no')], begun: undefined }]);
+    test('its warnings for the operator are reported', async () => {
+      const { guard, reported } = await openGuard(server.target({ prefix }));
+      expect(reported.ups).toEqual([{ warnings: [expect.stringContaining('appendonly = no')], begun: undefined }]);
       await guard.close();
     });
   });

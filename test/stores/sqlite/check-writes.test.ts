@@ -18,14 +18,14 @@ let path: string;
 let database: SqliteDatabase;
 let store: SqliteLedgerStore;
 let isDamaged: boolean;
-const told = { failed: vi.fn<StorageWatch['failed']>(), lost: vi.fn<StorageWatch['lost']>() };
+const reported = { failed: vi.fn<StorageWatch['failed']>(), lost: vi.fn<StorageWatch['lost']>() };
 
 beforeEach(async () => {
   vi.clearAllMocks();
   isDamaged = false;
   folder = await makeFolder();
   path = folder.file('ledger.db');
-  database = openDatabase(path, LEDGER_LAYOUT, REASONS, { ...told, isDamaged: () => isDamaged });
+  database = openDatabase(path, LEDGER_LAYOUT, REASONS, { ...reported, isDamaged: () => isDamaged });
   store = new SqliteLedgerStore(database);
   await store.initialise(EMPTY_HEAD, 'test+key');
 });
@@ -60,7 +60,7 @@ describe('L28: whether a file can be written', () => {
     expect(() => database.rejectDamaged()).toThrow(expect.objectContaining({ reason: 'LEDGER_CORRUPT' }));
   });
 
-  test('a transaction that cannot be ended is told: only a new process can write the file', async () => {
+  test('a transaction that cannot be ended is reported: only a new process can write the file', async () => {
     // No error that can be brought about keeps SQLite from rolling back.
     const { exec } = database.connection;
     const failing = vi.spyOn(database.connection, 'exec').mockImplementation((sql) => {
@@ -71,9 +71,9 @@ describe('L28: whether a file can be written', () => {
       throw new Error('the seal is broken');
     };
     await expect(store.commit([candidate('a')], broken)).rejects.toThrow('the seal is broken');
-    expect(told.lost).not.toHaveBeenCalled();
+    expect(reported.lost).not.toHaveBeenCalled();
     await expect(database.checkWrites()).rejects.toMatchObject({ reason: 'LEDGER_UNAVAILABLE' });
-    expect(told.lost).toHaveBeenCalledWith('ledger.db');
+    expect(reported.lost).toHaveBeenCalledWith('ledger.db');
     expect(database.isWritable()).toBe(false);
     failing.mockRestore();
     database.connection.exec('ROLLBACK');

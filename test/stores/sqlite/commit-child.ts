@@ -6,7 +6,7 @@ import { candidate, EMPTY_HEAD, honestSeal } from '../../support/honest-seal.ts'
 const [path, who, commits] = process.argv.slice(2) as [string, string, string];
 
 const store = SqliteLedgerStore.open(path);
-// Whoever comes first initialises; the others find it done.
+// The first process initialises the file; the others find it initialised.
 await store.initialise(EMPTY_HEAD, 'test+key').catch((error) => {
   if (error.reason !== 'LEDGER_CORRUPT') throw error;
 });

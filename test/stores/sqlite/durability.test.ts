@@ -46,7 +46,7 @@ function databaseWith(
   });
 }
 
-/** A disk that confirms nothing until it is told to. */
+/** A disk that confirms nothing before `release`. */
 function heldDisk() {
   let isHeld = false;
   const waiting: (() => void)[] = [];

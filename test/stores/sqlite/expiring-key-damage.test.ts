@@ -36,7 +36,7 @@ async function errorOf(call: () => unknown): Promise<EctError> {
   return error as EctError;
 }
 
-test('a damaged once.db is ONCE_CORRUPT for the guard and for request ids, and nobody is told to retry', async () => {
+test('a damaged once.db is ONCE_CORRUPT for the guard and for request ids, without a time for a retry', async () => {
   const first = SqliteIdempotencyStore.open(path);
   await first.remember('ada', 'key', { requestDigest: new Uint8Array(32), token: 't' }, NOW + 60, NOW);
   await first.close();

@@ -1,4 +1,4 @@
-// The issue memo in SQLite: the contract, and the file that it shares with the replay guard.
+// The idempotency store in SQLite: the contract, and the file that it shares with the replay guard.
 
 import { expect, test } from 'vitest';
 import { SqliteIdempotencyStore, SqliteReplayGuard } from '../../../src/stores/sqlite/index.ts';

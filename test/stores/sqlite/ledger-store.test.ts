@@ -47,18 +47,18 @@ describe('several processes', () => {
     await store.close();
   });
 
-  test('L1: what a process was told is committed is there after it was killed, and the ledger goes on', async () => {
+  test('L1: an acknowledged commit is there after the process was killed, and the ledger goes on', async () => {
     for (let round = 0; round < 3; round++) {
       const child = startChild('commit-child.ts', [path, `killed ${round}`, '1000000']);
-      const told: string[] = [];
+      const reported: string[] = [];
       for await (const line of child.lines) {
-        told.push(line);
-        if (told.length === 40 + 13 * round) child.kill();
+        reported.push(line);
+        if (reported.length === 40 + 13 * round) child.kill();
       }
       expect(await child.ended()).toBe('SIGKILL');
       const store = SqliteLedgerStore.open(path);
       const records = await checkStore(store);
-      expect(records.map(({ index, name }) => `${index} ${name}`)).toEqual(expect.arrayContaining(told));
+      expect(records.map(({ index, name }) => `${index} ${name}`)).toEqual(expect.arrayContaining(reported));
       const { placements } = await store.commit([candidate(`after ${round}`)], honestSeal());
       expect(placements[0]).toMatchObject({ added: true, record: { index: records.length } });
       await store.close();

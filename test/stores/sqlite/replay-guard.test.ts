@@ -149,7 +149,7 @@ test('H27: uses whose time is over go also where nobody claims, and the file giv
   await guard.close();
 });
 
-test('C4 the sweep goes by the clock of the service: what was told before it was set back makes nothing be forgotten', async () => {
+test('C4 the sweep uses the clock of the service: times from before it was set back delete nothing', async () => {
   let now = END + 10;
   let looks = 0;
   const earliest = () => {

@@ -46,7 +46,7 @@ afterEach(async () => {
 
 /** Starts a scrub, and collects what it says. */
 function startScrub(entriesPerSecond = 100_000) {
-  const told = {
+  const reported = {
     damages: [] as (Damage & { file: string })[],
     passes: [] as [string, number, boolean][],
     failures: 0,
@@ -61,14 +61,14 @@ function startScrub(entriesPerSecond = 100_000) {
     },
     {
       examined: (entries) => {
-        told.examined += entries;
+        reported.examined += entries;
       },
-      damaged: (file, damage) => told.damages.push({ file, ...damage }),
-      passed: (file, entries, isSound) => told.passes.push([file, entries, isSound]),
-      failed: () => told.failures++,
+      damaged: (file, damage) => reported.damages.push({ file, ...damage }),
+      passed: (file, entries, isSound) => reported.passes.push([file, entries, isSound]),
+      failed: () => reported.failures++,
     },
   );
-  return { ...told, told };
+  return { ...reported, reported };
 }
 
 /** Changes a file as no statement of the service can, behind its triggers and constraints. */
@@ -127,7 +127,7 @@ describe('L7 L27: the scrub', () => {
   test.each([
     ['a digest of a use', 'UPDATE uses SET digest = zeroblob(32) WHERE rowid = 4', /digest/],
     ['the schema', 'DROP INDEX uses_by_end; CREATE INDEX uses_by_end ON uses (label)', /uses_by_end|schema/],
-  ])('finds %s of what is remembered once', async (_title, sql, fault) => {
+  ])('finds %s of the expiring keys', async (_title, sql, fault) => {
     damage('once.db', sql);
     const { damages } = startScrub();
     await vi.waitFor(() => expect(damages.length).toBeGreaterThan(0), SOON);
@@ -145,9 +145,9 @@ describe('L7 L27: the scrub', () => {
   });
 
   test('a pass that was going on when something was found elsewhere shows nothing', async () => {
-    // Two slices a pass, of which the first is told before the second begins.
-    const { passes, told } = startScrub(100);
-    await vi.waitFor(() => expect(told.examined).toBe(10), SOON);
+    // Two slices a pass; the result of the first is reported before the second begins.
+    const { passes, reported } = startScrub(100);
+    await vi.waitFor(() => expect(reported.examined).toBe(10), SOON);
     scrub?.distrust();
     await vi.waitFor(() => expect(passes.length).toBeGreaterThanOrEqual(4), SOON);
     expect(passes.filter(([file]) => file === 'ledger.db').map(([, , isSound]) => isSound)).toEqual([false, true]);
@@ -164,9 +164,9 @@ describe('L7 L27: the scrub', () => {
     await store.close();
   });
 
-  test('a file that cannot be read is told, and tried again', async () => {
+  test('a file that cannot be read is reported, and tried again', async () => {
     await rm(folder.file('once.db'));
-    const { told } = startScrub();
-    await vi.waitFor(() => expect(told.failures).toBeGreaterThan(0), SOON);
+    const { reported } = startScrub();
+    await vi.waitFor(() => expect(reported.failures).toBeGreaterThan(0), SOON);
   });
 });

@@ -118,7 +118,7 @@ test('what a GET is answered with depends on its caller, so no cache keeps it, b
   }
 });
 
-test('a GET that the runtime cannot read is told how a method is read by GET, where it can be', async () => {
+test('the rejection of an invalid GET says how to call the method by GET, if that is possible', async () => {
   const read = await rawHttp1(url, { method: 'GET', path: '/ect.v1.KeyService/GetKeySet' });
   expect(read.status).toBe(415);
   expect(read.body.toString()).toContain('by GET with ?connect=v1');

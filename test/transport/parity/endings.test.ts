@@ -1,4 +1,4 @@
-// Callers that leave, at every stage of a call, and at both transports: one event each, the work is told to stop, and nothing
+// Callers that leave, at every stage of a call, and at both transports: one event each, the work is stopped, and nothing
 // is held.
 
 import { once } from 'node:events';
@@ -91,7 +91,7 @@ describe('H14: RST_STREAM', () => {
     expect(['OK', 'CANCELLED']).toContain(event['code']);
   });
 
-  test.each(['hang', 'stuck'])('while the procedure does %s: it is told to stop', async (execAct) => {
+  test.each(['hang', 'stuck'])('while the procedure does %s: its signal is aborted', async (execAct) => {
     const event = await both(async (side) => {
       const count = reachedAt(side).length + 1;
       const stream = await begin(side, ordered(execAct));
@@ -173,7 +173,7 @@ describe('the connection', () => {
     waiting.clear();
   });
 
-  test('H14: it is cut while the procedure runs: the procedure is told to stop', async () => {
+  test('H14: it is cut while the procedure runs: the signal of the procedure is aborted', async () => {
     const event = await both(async (side) => {
       const session = await ownSession(side);
       const count = reachedAt(side).length + 1;

@@ -1,4 +1,4 @@
-// A deadline that passes while the ledger commits: the caller is told that it is too late, the entry stands.
+// A deadline that passes while the ledger commits: the caller gets DEADLINE_EXCEEDED, the entry stands.
 
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';

@@ -1,4 +1,4 @@
-// The unary fast path where calls stand in line: what a stream is told, and when.
+// The unary fast path while calls wait in the queue: what a stream gets, and when.
 
 import { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -15,7 +15,7 @@ const TIMEOUT_MS = 5;
 /** A message without fields, as gRPC frames it. */
 const EMPTY_MESSAGE = Buffer.alloc(5);
 
-/** A call that has come in whole and stands in line, and the means to move the line. */
+/** A complete call that waits in the queue, and functions that start or end it. */
 function standInLine() {
   const lines: Record<string, unknown>[] = [];
   const events = createEvents({ level: 'info', destination: { write: (line) => void lines.push(JSON.parse(line)) } });
@@ -53,31 +53,31 @@ function standInLine() {
     for (const begin of line.splice(0)) begin();
     await new Promise<void>((resolve) => void setImmediate(resolve));
   };
-  const told = () => [stream.answer, stream.respond].map(({ mock }) => mock.calls.length);
-  return { lines, move, procedure, receiver, told };
+  const reported = () => [stream.answer, stream.respond].map(({ mock }) => mock.calls.length);
+  return { lines, move, procedure, receiver, reported };
 }
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
 afterEach(() => void vi.useRealTimers());
 
-describe('H17: a call that stands in line', () => {
-  test('is told nothing and does nothing before its turn, and is answered then, once', async () => {
-    const { lines, move, procedure, told } = standInLine();
-    expect([...told(), procedure.mock.calls.length]).toEqual([0, 0, 0]);
+describe('H17: a call that waits in the queue', () => {
+  test('gets nothing and does nothing before its turn, and is answered then, once', async () => {
+    const { lines, move, procedure, reported } = standInLine();
+    expect([...reported(), procedure.mock.calls.length]).toEqual([0, 0, 0]);
     await move();
-    expect(told()).toEqual([1, 0]);
+    expect(reported()).toEqual([1, 0]);
     vi.advanceTimersByTime(2 * TIMEOUT_MS);
-    expect(told()).toEqual([1, 0]);
+    expect(reported()).toEqual([1, 0]);
     expect(lines).toMatchObject([{ code: 'OK' }]);
   });
 
   test('is rejected when its deadline passes, not when its turn comes, and never begins', async () => {
-    const { lines, move, procedure, told } = standInLine();
+    const { lines, move, procedure, reported } = standInLine();
     vi.advanceTimersByTime(TIMEOUT_MS);
-    expect(told()).toEqual([0, 1]);
+    expect(reported()).toEqual([0, 1]);
     expect(lines).toMatchObject([{ code: 'DEADLINE_EXCEEDED' }]);
     await move();
-    expect([...told(), procedure.mock.calls.length, lines.length]).toEqual([0, 1, 0, 1]);
+    expect([...reported(), procedure.mock.calls.length, lines.length]).toEqual([0, 1, 0, 1]);
   });
 
   test('never begins when its caller has gone', async () => {

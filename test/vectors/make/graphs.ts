@@ -206,7 +206,7 @@ graph(
 );
 graph(
   'invalid/token-of-a-stranger',
-  'Every token of a bundle is verified before it is believed.',
+  'Every token of a bundle is verified before it is used.',
   [task('a'), `${task('b', ['a']).slice(0, -86)}${'A'.repeat(86)}`],
   {
     status: 'invalid',

@@ -20,7 +20,7 @@ invalid(
 );
 invalid(
   'order/signature-before-claims',
-  'Claims are believed only after the signature: a bad one is named first.',
+  'Claims are trusted only after the signature: a bad one is named first.',
   `${token({ exp: 0 }).slice(0, -86)}${'A'.repeat(86)}`,
   'SIGNATURE_INVALID',
 );

@@ -31,7 +31,7 @@ export async function serve(answer: CannedServer['answer']): Promise<CannedServe
 }
 
 /** The issuers of a trust file, with the ring that they fill and the events that they cause. */
-export function believe(...entries: readonly object[]) {
+export function openTrust(...entries: readonly object[]) {
   const state = { nowMs: 0 };
   const said: string[] = [];
   const { issuers, problems } = readTrust(JSON.stringify({ issuers: entries }));
