@@ -18,8 +18,10 @@ const MAX_FUTURE_SECONDS = 5;
 export const GAP_SECONDS = MAX_FUTURE_SECONDS + 30;
 
 export const ANSWER_MS = 400;
+/** For tests of what a server answers, not of how long it takes. */
+export const NO_HURRY = { connectMs: 60_000, answerMs: 60_000, examineMs: 60_000 };
 
-/** Opens a guard of an installation that is new, unless the options say otherwise. It gives up soon. */
+/** Opens a guard of a new installation, with short timeouts, unless the options say otherwise. */
 export async function openGuard(
   target: RedisTarget,
   differs: Partial<Options> = {},

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { replayGuardContract, tokenUse } from '../../contracts/replay-guard.ts';
 import { createCertificateAuthority } from '../../support/certificates.ts';
 import { describeWithRedis, freePort, type RedisServer, startRedis } from '../../support/redis.ts';
-import { openGuard, unavailable } from './guards.ts';
+import { NO_HURRY, openGuard, unavailable } from './guards.ts';
 
 describeWithRedis('Redis', () => {
   let server: RedisServer;
@@ -170,12 +170,12 @@ describeWithRedis('Redis', () => {
       });
       const target = (host: string, ca: string) =>
         secured.target({ place: { kind: 'server', host, port }, tls: { ca } });
-      const { guard } = await openGuard(target('127.0.0.1', authority.cert));
+      const { guard } = await openGuard(target('127.0.0.1', authority.cert), { timeouts: NO_HURRY });
       expect(await guard.claim(tokenUse(), seconds() + 60, seconds())).toBe('fresh');
       await guard.close();
       const distrusted = 'does not prove by TLS that it is the right one';
-      await expect(openGuard(target('127.0.0.1', other.cert))).rejects.toThrow(distrusted);
-      await expect(openGuard(target('localhost', authority.cert))).rejects.toThrow(distrusted);
+      await expect(openGuard(target('127.0.0.1', other.cert), { timeouts: NO_HURRY })).rejects.toThrow(distrusted);
+      await expect(openGuard(target('localhost', authority.cert), { timeouts: NO_HURRY })).rejects.toThrow(distrusted);
       // Redis says nothing to what it takes for a command that is not whole.
       const plain = await openGuard(secured.target({ tls: { ca: authority.cert } }));
       expect(plain.reported.downs).toMatchObject([unavailable('Redis does not answer.')]);
