@@ -6,13 +6,17 @@ import type { Stream } from './stream.ts';
 const REMEMBERED_RESETS = 256;
 
 export class StreamTable {
-  readonly #open = new Map<number, Stream>();
+  /**
+   * By id, since ids only increase. Not a map: with each stream that comes and goes V8 makes a new table of a map sooner or later, and an
+   * old table keeps what was in it until the old generation of the heap is collected.
+   */
+  readonly #open: Stream[] = [];
   readonly #reset = new Set<number>();
   #lastId = 0;
   #lastServedId = 0;
 
   get size(): number {
-    return this.#open.size;
+    return this.#open.length;
   }
 
   /** The last stream that is served. After GOAWAY later ones are not. */
@@ -21,11 +25,12 @@ export class StreamTable {
   }
 
   get(id: number): Stream | undefined {
-    return this.#open.get(id);
+    const stream = this.#open[this.#placeOf(id)];
+    return stream?.id === id ? stream : undefined;
   }
 
   all(): readonly Stream[] {
-    return Array.from(this.#open.values());
+    return Array.from(this.#open);
   }
 
   /** Records a stream id of the peer. Returns whether it is new: ids only increase. */
@@ -37,11 +42,14 @@ export class StreamTable {
 
   add(stream: Stream): void {
     this.#lastServedId = stream.id;
-    this.#open.set(stream.id, stream);
+    this.#open.push(stream);
   }
 
   remove({ id }: Stream): void {
-    this.#open.delete(id);
+    const place = this.#placeOf(id);
+    if (this.#open[place]?.id !== id) return;
+    this.#open.copyWithin(place, place + 1);
+    this.#open.pop();
   }
 
   /** Whether no request has used this id yet. */
@@ -59,5 +67,17 @@ export class StreamTable {
 
   wasReset(id: number): boolean {
     return this.#reset.has(id);
+  }
+
+  /** The place of the first open stream whose id is not less. */
+  #placeOf(id: number): number {
+    let low = 0;
+    let high = this.#open.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#open[middle]!.id < id) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }

@@ -10,13 +10,18 @@ export function networkOf(address = ''): string {
   return [...groups, ...tail].slice(0, 4).join(':');
 }
 
-/** How many networks without waiting work keep their virtual finish time. */
+/** How many networks without waiting work keep their virtual finish time: at least half as many, those that were served last. */
 const MAX_REMEMBERED = 10_000;
 
 /** For each network, how many of its connections have waiting work, and its virtual finish time. */
 export class Networks {
   readonly #wanting = new Map<string, number>();
-  readonly #finish = new Map<string, number>();
+  /**
+   * Of networks that were served lately, and of those before them. Nothing is removed one by one: a map that loses as much as it gains is
+   * replaced by V8 again and again, and what it was before stays in the old generation of the heap.
+   */
+  #finish = new Map<string, number>();
+  #earlierFinish = new Map<string, number>();
 
   wanting(network: string): number {
     return this.#wanting.get(network) ?? 0;
@@ -33,20 +38,15 @@ export class Networks {
   }
 
   finish(network: string): number {
-    return this.#finish.get(network) ?? 0;
+    return this.#finish.get(network) ?? this.#earlierFinish.get(network) ?? 0;
   }
 
   /** Records work of this cost for one of its connections, which could start at `start`. */
   served(network: string, start: number, cost: number): void {
-    const finish = Math.max(start, this.finish(network)) + cost;
-    // Moves it to the end: the network that was served longest ago is dropped first.
-    this.#finish.delete(network);
-    this.#finish.set(network, finish);
-    if (this.#finish.size <= MAX_REMEMBERED) return;
-    for (const oldest of this.#finish.keys()) {
-      this.#finish.delete(oldest);
-      return;
-    }
+    this.#finish.set(network, Math.max(start, this.finish(network)) + cost);
+    if (this.#finish.size < MAX_REMEMBERED / 2) return;
+    this.#earlierFinish = this.#finish;
+    this.#finish = new Map();
   }
 }
 
