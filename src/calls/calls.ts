@@ -142,12 +142,13 @@ export function createCalls(options: CallsOptions) {
   }
 
   /**
-   * Admits a unary call with a complete request of `bytes`, and starts it when the scheduler selects it. Throws EctError if the service
-   * is overloaded. `begin` does not throw; it runs in the async context of the call, unless the call was stopped while it waited.
+   * Admits a unary call with a complete request, which has so many `bytes` when it is read, and starts it when the scheduler selects it.
+   * Throws EctError if the service is overloaded. `begin` does not throw; it runs in the async context of the call, unless the call was
+   * stopped while it waited.
    */
   function enter(call: OpenCall, bytes: number, begin: () => void): void {
     call.stage = 'waiting';
-    call.requestBytes = bytes;
+    call.messageBytes = bytes;
     unread.delete(call);
     if (call.stopped !== undefined) throw fail(call, call.stopped);
     // Health checks and administrators must get through, also while their account has many calls.
@@ -166,7 +167,7 @@ export function createCalls(options: CallsOptions) {
     admission.begun(account);
     call.isCounted = true;
     if (bytes > LARGE_BYTES) call.weight = Math.max(call.weight, HEAVY);
-    scheduler.enter(account, { weight: call.weight, bytes }, () => {
+    scheduler.enter(account, call.load, () => {
       if (call.isFinished || call.stopped !== undefined) return false;
       call.stage = 'begun';
       call.run(begin);
@@ -179,10 +180,10 @@ export function createCalls(options: CallsOptions) {
     if (call.stage === 'unread') unread.delete(call);
     if (!call.isCounted) return;
     admission.ended(call.account);
-    if (call.stage === 'begun') scheduler.ended(call.account, call.weight);
+    if (call.stage === 'begun') scheduler.ended(call.account, call.load);
   }
 
-  /** Admits a call and runs its procedure, for a transport that waits for the response. */
+  /** Admits a call, reads its request and runs its procedure, for a transport that waits for the response. */
   function run<Written>(
     service: AnyService,
     localName: string,
@@ -191,8 +192,9 @@ export function createCalls(options: CallsOptions) {
     write: (answer: unknown) => Written | Promise<Written> = (answer) => answer as Written,
   ): Promise<Written> {
     call.weight = service.weights?.[localName] ?? 1;
+    const bytes = call.messageBytes || call.requestBytes;
     return new Promise((resolve, reject) => {
-      enter(call, call.requestBytes, () => void perform(service, localName, read, call, write).then(resolve, reject));
+      enter(call, bytes, () => void perform(service, localName, read, call, write).then(resolve, reject));
       call.onStop((error) => reject(fail(call, error)));
     });
   }

@@ -5,7 +5,7 @@ import { type Caller, callerName, proofOf } from '../authority/index.ts';
 import type { Presented } from '../callers/authenticate.ts';
 import { OwnContext } from '../concurrency/own-context.ts';
 import { EctError, type ErrorReason, reject } from '../errors.ts';
-import type { Account, UnreadCall } from '../limits/index.ts';
+import type { Account, Load, UnreadCall } from '../limits/index.ts';
 import type { Events } from '../telemetry/events.ts';
 import type { Access, Call } from './call.ts';
 import { codeName, codeOf } from './errors.ts';
@@ -44,8 +44,10 @@ export class OpenCall implements Call, UnreadCall {
   access: Access = 'callers';
   /** The CPU cost, relative to a small call. */
   weight = 1;
-  /** The size of the request. */
+  /** The size of the request as it arrived. */
   requestBytes = 0;
+  /** The size of its message when it is decompressed; 0: not known yet. */
+  messageBytes = 0;
   /** Reserves memory for a response; set by the transport. Returns whether there is room. */
   reserve: ((bytes: number) => boolean) | undefined;
   /** The penalty for the connection of a rejected call. */
@@ -90,6 +92,11 @@ export class OpenCall implements Call, UnreadCall {
   /** Why the call was stopped; undefined if it was not. */
   get stopped(): EctError | undefined {
     return this.#stopped;
+  }
+
+  /** What it is expected to compute and to hold. */
+  get load(): Load {
+    return { weight: this.weight, bytes: this.messageBytes };
   }
 
   get isFinished(): boolean {

@@ -11,7 +11,7 @@ import type { CallAdmission } from './call-admission.ts';
 import { asEctError, isFault } from './errors.ts';
 import { MAX_ANSWER_BYTES } from './message-limits.ts';
 import type { OpenCall } from './open-call.ts';
-import { NO_ROOM_FOR_ANSWER } from './overload.ts';
+import { NO_ROOM_FOR_ANSWER, NO_ROOM_FOR_REQUEST } from './overload.ts';
 import { demandMethod } from './permission.ts';
 
 export interface ProcedureOptions {
@@ -63,6 +63,7 @@ export function createProcedures(
       call.finish();
       return answered;
     } catch (thrown) {
+      if (thrown === NO_ROOM_FOR_REQUEST) chargeRejectedRequest(call);
       throw fail(call, thrown);
     }
   }

@@ -28,8 +28,8 @@ export class Account implements Flow {
   openCalls = 0;
   /** Open calls that were started. */
   begunCalls = 0;
-  /** Started calls that need much CPU. */
-  heavyCalls = 0;
+  /** Places of started calls that need much CPU or memory. */
+  heavyPlaces = 0;
   /** Bytes of requests and responses. */
   heldBytes = 0;
   /** Streams that are open. */

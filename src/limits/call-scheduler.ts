@@ -13,9 +13,14 @@ const MAX_BEGUN = 512;
 const MAX_ACCOUNT_BEGUN = 256;
 /** An account with fewer never waits for those of others to end. */
 const LIGHT_BEGUN = 4;
-/** Of calls that compute much more than others (pages, walks): each holds what it has read until it is written. Of all, and of one. */
+/**
+ * The places of calls that compute much more than others (pages, walks, large requests): each holds what it has read until it is written.
+ * Of all, and of one account. While one is free, the next call begins.
+ */
 const MAX_HEAVY_BEGUN = 8;
 const MAX_ACCOUNT_HEAVY_BEGUN = 4;
+/** A call takes a place for so many bytes of its request: its message can take ten times the memory. */
+const BYTES_PER_PLACE = 1024 * 1024;
 /** What an account that has been quiet gets before the others, in weights. */
 const CREDIT = 20;
 /** A call costs as much as this many bytes of request. */
@@ -37,7 +42,8 @@ interface Waiting {
   readonly cost: number;
   /** What the account pays for it in the fair order: connections without identity of one network have one share together. */
   readonly price: number;
-  readonly isHeavy: boolean;
+  /** Places of a heavy call; 0: it is not heavy. */
+  readonly places: number;
   readonly begin: Begin;
 }
 
@@ -74,9 +80,9 @@ export class CallScheduler {
    * Each call that has begun is ended once. `begin` does not throw; until then it should hold bytes and little else, since the
    * garbage collector moves the objects of all that wait.
    */
-  enter(account: Account, { weight, bytes }: Load, begin: Begin): void {
-    const cost = weight + bytes / BYTES_PER_CALL;
-    const call = { account, cost, price: cost * account.sharers, isHeavy: weight > 1, begin };
+  enter(account: Account, load: Load, begin: Begin): void {
+    const cost = load.weight + load.bytes / BYTES_PER_CALL;
+    const call = { account, cost, price: cost * account.sharers, places: placesOf(load), begin };
     const isFree = this.#queue.size === 0 && !this.#isParked(call) && this.#hasRoom(account) && this.#hasTime(cost);
     if (!isFree) {
       this.#queue.push(account, call.price, call);
@@ -89,11 +95,15 @@ export class CallScheduler {
     this.#begin(call);
   }
 
-  /** A call of this weight that had begun has ended. */
-  ended(account: Account, weight = 1): void {
+  /** A call of this load that had begun has ended. */
+  ended(account: Account, load: Load = SMALL): void {
+    this.#ended(account, placesOf(load));
+  }
+
+  #ended(account: Account, places: number): void {
     this.#begun--;
     account.begunCalls--;
-    if (weight > 1) this.#heavyEnded(account);
+    if (places > 0) this.#heavyEnded(account, places);
     else if (account.begunCalls === MAX_ACCOUNT_BEGUN - 1) this.#wakeHeavy();
     this.#unpark(this.#parked, account);
     if (this.#queue.size > 0) this.#turn.spentMs();
@@ -104,35 +114,32 @@ export class CallScheduler {
     return this.#begun < MAX_BEGUN && account.begunCalls < MAX_ACCOUNT_BEGUN;
   }
 
-  #begin({ account, cost, isHeavy, begin }: Waiting): void {
+  #begin({ account, cost, places, begin }: Waiting): void {
     // Counted before, since the call may end before `begin` has returned.
     this.#begun++;
     account.begunCalls++;
-    if (isHeavy) this.#heavyBegan(account);
+    this.#heavyBegun += places;
+    account.heavyPlaces += places;
     if (begin()) {
       this.#begunCost += cost;
       return;
     }
     // It has ended while it waited.
-    this.ended(account, isHeavy ? 2 : 1);
+    this.#ended(account, places);
   }
 
-  #heavyBegan(account: Account): void {
-    this.#heavyBegun++;
-    account.heavyCalls++;
-  }
-
-  #heavyEnded(account: Account): void {
-    this.#heavyBegun--;
-    account.heavyCalls--;
-    this.#wakeHeavy();
+  #heavyEnded(account: Account, places: number): void {
+    this.#heavyBegun -= places;
+    account.heavyPlaces -= places;
+    // Calls of fewer places may follow.
+    for (let place = 0; place < places; place++) this.#wakeHeavy();
   }
 
   /** Puts a heavy call that waits back into the queue, where one may begin. */
   #wakeHeavy(): void {
     if (this.#heavyBegun >= MAX_HEAVY_BEGUN) return;
     for (const [next, rest] of this.#heavy) {
-      if (next.heavyCalls >= MAX_ACCOUNT_HEAVY_BEGUN || next.begunCalls >= MAX_ACCOUNT_BEGUN) continue;
+      if (next.heavyPlaces >= MAX_ACCOUNT_HEAVY_BEGUN || next.begunCalls >= MAX_ACCOUNT_BEGUN) continue;
       this.#unpark(this.#heavy, next);
       // The account goes behind the others.
       if (this.#heavy.delete(next)) this.#heavy.set(next, rest);
@@ -141,9 +148,9 @@ export class CallScheduler {
   }
 
   /** Whether a call of its kind must not begin now, so that it does not stand in the way of others. */
-  #isParked({ account, isHeavy }: Waiting): boolean {
+  #isParked({ account, places }: Waiting): boolean {
     if (account.begunCalls >= MAX_ACCOUNT_BEGUN) return true;
-    return isHeavy && (this.#heavyBegun >= MAX_HEAVY_BEGUN || account.heavyCalls >= MAX_ACCOUNT_HEAVY_BEGUN);
+    return places > 0 && (this.#heavyBegun >= MAX_HEAVY_BEGUN || account.heavyPlaces >= MAX_ACCOUNT_HEAVY_BEGUN);
   }
 
   /** What calls compute after their first wait shows only when the turn is over, so it is foreseen by their cost. */
@@ -173,7 +180,7 @@ export class CallScheduler {
     if (calls === undefined) parked.set(account, [call]);
     else calls.push(call);
     // The place that it was woken for is for another account.
-    if (call.isHeavy && parked === this.#parked) this.#wakeHeavy();
+    if (call.places > 0 && parked === this.#parked) this.#wakeHeavy();
   }
 
   /** Puts one of an account back into the queue. It is charged when it begins: free of charge it would go before those that were quiet. */
@@ -184,4 +191,10 @@ export class CallScheduler {
     this.#queue.push(account, call.price, call);
     if (calls.length === 0) parked.delete(account);
   }
+}
+
+const SMALL: Load = { weight: 1, bytes: 0 };
+
+function placesOf({ weight, bytes }: Load): number {
+  return weight > 1 ? Math.max(1, Math.ceil(bytes / BYTES_PER_PLACE)) : 0;
 }

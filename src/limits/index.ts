@@ -3,7 +3,7 @@
 export { Account } from './accounts.ts';
 export { type Admission, MAX_ACCOUNT_CALLS } from './admission.ts';
 export { CallLimits } from './call-limits.ts';
-export type { Begin } from './call-scheduler.ts';
+export type { Begin, Load } from './call-scheduler.ts';
 export type { Flow } from './fair-queue.ts';
 export { FreeSpace, measureVolume } from './free-space.ts';
 export { DEFAULT_PROCESS_LIMITS, MAX_CONNECTION_STREAMS, type ProcessLimits } from './limits.ts';

@@ -44,6 +44,37 @@ describe('H22 H11: compressed bombs', () => {
   ]);
 });
 
+const MANY = { version: 'h2', connections: 100, atOnce: 4 };
+
+describe('H22 H23: messages that are legal, and take many times their bytes when they are read', () => {
+  defineAttacks([
+    {
+      name: 'gzip of a full batch over 100 connections, gRPC',
+      attack: 'heavy-requests',
+      options: { message: 'gzip of a full batch', form: 'grpc', ...MANY },
+      on: SINGLE,
+    },
+    {
+      name: 'gzip of a full batch over 100 connections, Connect over HTTP/1.1',
+      attack: 'heavy-requests',
+      options: { message: 'gzip of a full batch', form: 'connect', ...MANY, version: 'http/1.1' },
+      on: SINGLE,
+    },
+    {
+      name: 'a full batch over 100 connections, Connect over HTTP/1.1',
+      attack: 'heavy-requests',
+      options: { message: 'a full batch', form: 'connect', ...MANY, version: 'http/1.1' },
+      on: SINGLE,
+    },
+    {
+      name: 'a full batch over 100 connections, Connect over HTTP/2',
+      attack: 'heavy-requests',
+      options: { message: 'a full batch', form: 'connect', ...MANY },
+      on: SINGLE,
+    },
+  ]);
+});
+
 describe('H22 H13 H18: bodies that are costly to parse', () => {
   defineAttacks([
     ...everyWay('empty items', CLEARTEXT),

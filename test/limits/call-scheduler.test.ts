@@ -228,7 +228,7 @@ describe('H17: the scheduler of calls', () => {
         scheduler.enter(flood, { weight: 50, bytes: 0 }, () => {
           order.push('large');
           time += 5;
-          queueMicrotask(() => scheduler.ended(flood, 50));
+          queueMicrotask(() => scheduler.ended(flood, { weight: 50, bytes: 0 }));
           return true;
         });
       }

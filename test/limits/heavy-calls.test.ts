@@ -19,6 +19,7 @@ async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await nextTurn();
 }
 const yes = () => true;
+const HEAVY = { weight: 50, bytes: 0 };
 
 describe('the scheduler of heavy calls', () => {
   test('H38: heavy calls: 8 begin, 4 of one account; light ones pass those that wait, and one of each account is next in turn', async () => {
@@ -36,18 +37,18 @@ describe('the scheduler of heavy calls', () => {
     expect(begun.slice(4)).toEqual(['more 0', 'more 1', 'more 2', 'more 3', 'small']);
     expect(scheduler.waiting).toBe(5);
     for (const ended of [many, more, many, more]) {
-      scheduler.ended(ended, 50);
+      scheduler.ended(ended, HEAVY);
       for (let turn = 0; turn < 3; turn++) await nextTurn();
     }
     expect(begun.slice(9)).toEqual(['many 4', 'more 4', 'few', 'many 5']);
-    expect([many.heavyCalls, more.heavyCalls, few.heavyCalls]).toEqual([4, 3, 1]);
+    expect([many.heavyPlaces, more.heavyPlaces, few.heavyPlaces]).toEqual([4, 3, 1]);
   });
 
   test('H38: heavy calls that waited for others of their kind to end never go before small ones', async () => {
     const [heavy, light] = [new Account(0), new Account(0)];
     const begunHeavy: (() => void)[] = [];
     for (let call = 0; call < 300; call++) {
-      scheduler.enter(heavy, { weight: 50, bytes: 0 }, () => begunHeavy.push(() => scheduler.ended(heavy, 50)) > 0);
+      scheduler.enter(heavy, HEAVY, () => begunHeavy.push(() => scheduler.ended(heavy, HEAVY)) > 0);
     }
     for (let turn = 0; turn < 10; turn++) await nextTurn();
     const waitedTurns: number[] = [];
@@ -84,18 +85,17 @@ describe('the scheduler of heavy calls', () => {
 
   test('H38: heavy calls that wait begin when no heavy call runs any more, whatever an account with 256 begun has parked', async () => {
     const [x, a, b, honest] = [new Account(0), new Account(0), new Account(0), new Account(0)];
-    const heavy = { weight: 50, bytes: 0 };
     for (const account of [a, b]) {
       for (let i = 0; i < 4; i++) {
-        scheduler.enter(account, heavy, yes);
+        scheduler.enter(account, HEAVY, yes);
         await turns(3);
       }
     }
-    expect([a.heavyCalls, b.heavyCalls]).toEqual([4, 4]);
-    for (let i = 0; i < 20; i++) scheduler.enter(x, heavy, yes);
+    expect([a.heavyPlaces, b.heavyPlaces]).toEqual([4, 4]);
+    for (let i = 0; i < 20; i++) scheduler.enter(x, HEAVY, yes);
     let begun = 0;
     for (let i = 0; i < 20; i++) {
-      scheduler.enter(honest, heavy, () => {
+      scheduler.enter(honest, HEAVY, () => {
         begun++;
         return true;
       });
@@ -108,16 +108,38 @@ describe('the scheduler of heavy calls', () => {
     expect(x.begunCalls).toBe(256);
     // Every heavy call that runs ends, one after the other, as long as there is any.
     for (let i = 0; i < 200; i++) {
-      const running = [a, b, honest, x].find(({ heavyCalls }) => heavyCalls > 0);
+      const running = [a, b, honest, x].find(({ heavyPlaces }) => heavyPlaces > 0);
       if (running === undefined) break;
-      scheduler.ended(running, 50);
+      scheduler.ended(running, HEAVY);
       await turns(3);
     }
     await turns(50);
     expect(
-      [a, b, honest, x].map(({ heavyCalls }) => heavyCalls),
+      [a, b, honest, x].map(({ heavyPlaces }) => heavyPlaces),
       'nobody is at work',
     ).toEqual([0, 0, 0, 0]);
     expect(begun).toBe(20);
+  });
+
+  test('H22: a request takes a place for each MiB, since its message takes many times as much memory', async () => {
+    const begun: string[] = [];
+    const accounts = { a: new Account(0), b: new Account(0), c: new Account(0) };
+    const large = { weight: 2, bytes: 4 * 2 ** 20 };
+    for (const [name, account] of Object.entries(accounts)) {
+      for (let call = 0; call < 2; call++) {
+        scheduler.enter(account, large, () => begun.push(name) > 0);
+        await turns(3);
+      }
+    }
+    expect(begun, 'one of 4 MiB of each account, and two in all').toEqual(['a', 'b']);
+    for (const account of [accounts.a, accounts.b, accounts.a, accounts.c]) {
+      scheduler.ended(account, large);
+      await turns(3);
+    }
+    expect(begun.slice(2), 'those that wait, one of each account in turn').toEqual(['a', 'b', 'c', 'c']);
+    for (const account of [accounts.b, accounts.c]) scheduler.ended(account, large);
+    for (let call = 0; call < 6; call++) scheduler.enter(accounts.a, { weight: 2, bytes: 2 ** 20 }, yes);
+    await turns(20);
+    expect(accounts.a.begunCalls, 'four of 1 MiB of one account').toBe(4);
   });
 });

@@ -6,6 +6,7 @@ import type { OpenCall } from '../../calls/open-call.ts';
 import { NO_ROOM_FOR_ARRIVING } from '../../calls/overload.ts';
 import { EctError, reject } from '../../errors.ts';
 import { type BodyMemory, JoinedBytes } from '../../http2-server/index.ts';
+import type { Reservation } from '../../limits/index.ts';
 import { announcedBytes, FRAME_PREFIX_BYTES, messageTooLarge } from '../messages/grpc-frame.ts';
 
 /** What reading a body needs. */
@@ -16,6 +17,29 @@ export interface BodyOptions {
   readonly memory: BodyMemory;
   /** Resolves when it is the turn of the connection in the fair order of reading. */
   readonly turn: () => Promise<void>;
+}
+
+/** The part of the memory of a call that its request takes. */
+export class RequestMemory implements BodyMemory {
+  readonly #memory: Reservation;
+  #bytes = 0;
+
+  constructor(memory: Reservation) {
+    this.#memory = memory;
+  }
+
+  reserveBody(bytes: number): boolean {
+    if (!this.#memory.grow(bytes)) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  /** Frees so many bytes, or all. */
+  freeBody(bytes = Number.POSITIVE_INFINITY): void {
+    const freed = Math.min(bytes, this.#bytes);
+    this.#bytes -= freed;
+    this.#memory.shrink(freed);
+  }
 }
 
 /** What an object for a part costs besides its bytes. */

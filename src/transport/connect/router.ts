@@ -19,13 +19,13 @@ import { protocolOf } from '../request-check.ts';
 import { ResponseMemory, writtenBytes } from '../response-memory.ts';
 import type { RoutedCall, RoutedRequest } from '../routed-request.ts';
 import { type Explain, explainFailure } from './error-details.ts';
-import { type BodyOptions, requestMessages, requestParts, requestWhole } from './request-body.ts';
+import { type BodyOptions, RequestMemory, requestMessages, requestParts, requestWhole } from './request-body.ts';
 import { createRoutes, exchangeKey, type Route } from './routes.ts';
 import {
   type Exchange,
   hideMessage,
-  readUnary,
-  readUnaryGet,
+  takeMessage,
+  takeMessageOfGet,
   unaryForm,
   unaryGetForm,
   withAnswer,
@@ -48,14 +48,12 @@ export function createConnectRouter(services: readonly AnyService[], calls: Call
     }
     const gone = new AbortController();
     const memory = calls.resources.memory.open(call.account, evict);
-    const body: BodyOptions = {
-      calls,
-      call,
-      memory: { reserveBody: (bytes) => memory.grow(bytes), freeBody: (bytes) => memory.shrink(bytes) },
-      turn: request.turn,
-    };
+    const requestMemory = new RequestMemory(memory);
+    const body: BodyOptions = { calls, call, memory: requestMemory, turn: request.turn };
     const room = new ResponseMemory(memory, request.reserveAnswer);
     const response = serve(route, body, room, events, request, gone.signal).then(async (answer) => {
+      // The answer may wait for its reader, but nothing of the request does.
+      if (route.kind === 'unary') requestMemory.freeBody();
       await penaltyPaid(call.penalty, gone.signal);
       return answer;
     });
@@ -143,7 +141,7 @@ function rejection({ method, header }: RoutedRequest, error: EctError): Universa
   return asResponse(rejectionMessage(method, header.get('content-type') ?? undefined, error));
 }
 
-/** The request for the runtime: the message of a unary call is read here and replaced by an empty one. */
+/** The request for the runtime: the message of a unary call is taken out, and replaced by an empty one. */
 async function readRequest(
   route: Route,
   universal: UniversalServerRequest & { readonly body: AsyncIterable<Uint8Array> },
@@ -158,13 +156,13 @@ async function readRequest(
   exchange.form = form;
   try {
     if (!isPost) {
-      const url = await readUnaryGet(universal.url, route, exchange, form, options);
+      const url = takeMessageOfGet(universal.url, route, exchange, form, options);
       return { ...universal, url, body: requestParts(universal.body, options) };
     }
     hideMessage(universal.header);
     // The body is read before the runtime is called, so that nothing is created for an incomplete request.
     const whole = await requestWhole(universal.body, { isFramed: form.isFramed, maxBytes: route.maxBytes }, options);
-    return { ...universal, body: createAsyncIterable([await readUnary(whole, route, exchange, form, options)]) };
+    return { ...universal, body: createAsyncIterable([takeMessage(whole, route, exchange, form, options)]) };
   } catch (thrown) {
     if (thrown instanceof EctError) return options.call.stopped ?? thrown;
     throw thrown;

@@ -49,9 +49,10 @@ function implement(method: Method, calls: Calls) {
   if (kind === 'unary') {
     return async (_empty: unknown, context: HandlerContext) => {
       const exchange = exchangeOf(context);
+      const { read, call } = exchange;
+      if (read === undefined) throw new TypeError('a request has no message');
       try {
-        const read = () => exchange.message;
-        await calls.run(service, localName, read, exchange.call, (answer) => writeUnary(method, answer, exchange));
+        await calls.run(service, localName, read, call, (answer) => writeUnary(method, answer, exchange));
         return {};
       } catch (thrown) {
         throw thrown instanceof EctError ? toConnectError(thrown) : thrown;

@@ -5,10 +5,11 @@ import { createRegistry, type DescMessage, type MessageInitShape } from '@bufbui
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { Method } from '../../calls/method-table.ts';
 import type { OpenCall } from '../../calls/open-call.ts';
+import { NO_ROOM_FOR_REQUEST } from '../../calls/overload.ts';
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts';
 import { FRAME_PREFIX_BYTES, frameError, readOnlyFrame, writeFrame } from '../messages/grpc-frame.ts';
 import { decodeBase64 } from '../messages/reading/base64.ts';
-import { decompress } from '../messages/reading/decompress.ts';
+import { announcedSize, decompress, isIdentity } from '../messages/reading/decompress.ts';
 import { malformed } from '../messages/reading/faults.ts';
 import { type Codec, readMessage } from '../messages/reading/read-message.ts';
 import { writeMessage } from '../messages/writing/write-message.ts';
@@ -23,13 +24,18 @@ export interface UnaryForm {
   readonly encoding: string;
 }
 
+type MessageReader = () => Promise<unknown>;
+
 /** One call in the runtime. */
 export interface Exchange {
   readonly call: OpenCall;
   /** Undefined if the runtime rejects the request by its headers. */
   form: UnaryForm | undefined;
-  /** The request, after it was read. */
-  message?: unknown;
+  /**
+   * Decompresses and reads the request, once, when its call has begun: until then it is bytes, as few as arrived, and read it takes many
+   * times as much memory. Rejects with EctError.
+   */
+  read?: MessageReader;
   /** The response, after it was written. */
   answer?: Uint8Array;
 }
@@ -62,30 +68,45 @@ export function hideMessage(header: Headers): void {
   for (const name of ['content-length', 'content-encoding', 'grpc-encoding']) header.delete(name);
 }
 
-/** Reads the message of a complete body. Returns the body for the runtime. Throws EctError. */
-export async function readUnary(
+/** Takes the message out of a complete body. Returns the body for the runtime. Throws EctError. */
+export function takeMessage(
   body: Buffer,
   method: Method,
   exchange: Exchange,
   form: UnaryForm,
-  { call, memory }: BodyOptions,
-): Promise<Uint8Array> {
-  const message = await messageIn(body, method, form, (bytes) => memory.reserveBody(bytes));
-  exchange.message = await readMessage(method.descriptor.input, form.codec, message, call.signal);
+  options: BodyOptions,
+): Uint8Array {
+  exchange.read = form.isFramed
+    ? framedReader(body, method, form, options)
+    : messageReader(form.encoding, body, method, form, options);
   return emptyMessage(form);
 }
 
-async function messageIn(
+function framedReader(body: Buffer, method: Method, form: UnaryForm, options: BodyOptions): MessageReader {
+  const { maxBytes } = method;
+  const frame = readOnlyFrame(body, maxBytes);
+  if (typeof frame !== 'string') return messageReader('identity', frame, method, form, options);
+  if (frame !== 'compressed' || form.encoding === 'identity') throw frameError(frame, maxBytes);
+  return messageReader(form.encoding, body.subarray(FRAME_PREFIX_BYTES), method, form, options);
+}
+
+function messageReader(
+  encoding: string,
   bytes: Buffer,
-  { maxBytes }: Method,
-  { isFramed, encoding }: UnaryForm,
-  reserve: (bytes: number) => boolean,
-): Promise<Buffer> {
-  if (!isFramed) return decompress(encoding, bytes, maxBytes, reserve);
-  const frame = readOnlyFrame(bytes, maxBytes);
-  if (typeof frame !== 'string') return frame;
-  if (frame !== 'compressed' || encoding === 'identity') throw frameError(frame, maxBytes);
-  return decompress(encoding, bytes.subarray(FRAME_PREFIX_BYTES), maxBytes, reserve);
+  { descriptor, maxBytes }: Method,
+  { codec }: UnaryForm,
+  { call, memory }: BodyOptions,
+): MessageReader {
+  const size = announcedSize(encoding, bytes, maxBytes);
+  call.messageBytes = size;
+  let unread: Buffer | undefined = bytes;
+  return async () => {
+    const arrived = unread;
+    if (arrived === undefined) throw new TypeError('a request is read once');
+    unread = undefined;
+    if (!isIdentity(encoding) && !memory.reserveBody(size)) throw NO_ROOM_FOR_REQUEST;
+    return readMessage(descriptor.input, codec, await decompress(encoding, arrived), call.signal);
+  };
 }
 
 /** The encoding of a Connect GET, which has its message in the query; undefined if the runtime rejects the request. */
@@ -97,22 +118,21 @@ export function unaryGetForm(url: string): UnaryForm | undefined {
   return { isFramed: false, codec, encoding };
 }
 
-/** Reads the message of a GET. Returns the URL with an empty message. Throws EctError. */
-export async function readUnaryGet(
+/** Takes the message out of the URL of a GET. Returns the URL with an empty message. Throws EctError. */
+export function takeMessageOfGet(
   href: string,
   method: Method,
   exchange: Exchange,
-  { codec, encoding }: UnaryForm,
-  { call, memory }: BodyOptions,
-): Promise<string> {
+  form: UnaryForm,
+  options: BodyOptions,
+): string {
   const url = new URL(href);
   const { searchParams: query } = url;
   const text = query.get('message') ?? '';
   const bytes = query.get('base64') === '1' ? decodeBase64(text) : Buffer.from(text);
   if (bytes === undefined) throw malformed('the query parameter message is not base64');
-  const message = await decompress(encoding, bytes, method.maxBytes, (size) => memory.reserveBody(size));
-  exchange.message = await readMessage(method.descriptor.input, codec, message, call.signal);
-  query.set('message', codec === 'json' ? '{}' : '');
+  exchange.read = messageReader(form.encoding, bytes, method, form, options);
+  query.set('message', form.codec === 'json' ? '{}' : '');
   for (const name of ['base64', 'compression']) query.delete(name);
   return url.href;
 }

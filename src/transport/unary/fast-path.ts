@@ -54,6 +54,7 @@ export function createUnaryFastPath(
     if (route.isLarge) call.reserve = (bytes) => stream.reserveAnswer(writtenBytes(bytes, form));
     return receive(stream, form, route.maxBytes, call, calls, (message) => {
       const unread = new UnreadMessage(message);
+      call.requestBytes = message.length;
       calls.enter(call, message.length, () => void answer(stream, form, route, call, unread));
     });
   };

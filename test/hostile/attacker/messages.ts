@@ -1,6 +1,6 @@
 // The messages that cost most for their size. Some need tasks in the ledger, which are recorded first.
 
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Target } from '../support/target.ts';
 import { dialAs, record, recordDense, recordRows } from './recorded-tasks.ts';
 import type { Message } from './requests.ts';
@@ -15,6 +15,17 @@ export type MakeMessage = (preparer: Target, scale: number) => Message | Promise
 /** JSON of the largest size: a head, one text again and again, and a tail. */
 function fill(head: string, piece: string, tail: string, bytes = LARGEST): string {
   return head + piece.repeat(Math.floor((bytes - head.length - tail.length - piece.length) / piece.length)) + tail;
+}
+
+/** A batch within all limits whose values take the most memory: objects, and numbers that need an object each. Its ratio in gzip is legal. */
+function fullBatch(): string {
+  const ectExt = `{"a":[${'{},'.repeat(250)}${'-0,'.repeat(1_080)}0]}`;
+  const items = Array.from({ length: 1000 }, () => {
+    // Without it, the batch would be more than 200 times as large as its compressed form.
+    const reference = randomBytes(12).toString('base64url');
+    return `{"reference":"${reference}","request":{"ectExt":${ectExt}}}`;
+  });
+  return `{"items":[${items.join(',')}]}`;
 }
 
 const NUMBERS = fill('{"items":[{"request":{"ectExt":{"a":[0', ',0', ']}}}]}');
@@ -37,6 +48,8 @@ export const MESSAGES: Readonly<Record<string, MakeMessage>> = {
     content: Buffer.alloc(4 * LARGEST, Buffer.from([0x0a, 0])),
     isCompressed: true,
   }),
+  'gzip of a full batch': () => ({ method: `${AUTHORITY}/BatchIssue`, content: fullBatch(), isCompressed: true }),
+  'a full batch': () => ({ method: `${AUTHORITY}/BatchIssue`, content: fullBatch() }),
   numbers: () => ({ method: `${AUTHORITY}/BatchIssue`, content: NUMBERS }),
   'empty items': () => ({ method: `${AUTHORITY}/BatchVerify`, content: Buffer.alloc(LARGEST, Buffer.from([0x0a, 0])) }),
   'empty items in JSON': () => ({

@@ -4,7 +4,6 @@
 import { promisify } from 'node:util';
 import { crc32, type InflateRaw, inflateRaw } from 'node:zlib';
 import { MAX_RATIO } from '../../../calls/message-limits.ts';
-import { NO_ROOM_FOR_REQUEST } from '../../../calls/overload.ts';
 import { EctError, reject } from '../../../errors.ts';
 import { malformed } from './faults.ts';
 
@@ -26,36 +25,48 @@ const inflate = promisify(inflateRaw) as unknown as (
 ) => Promise<Inflated>;
 
 /**
- * Decompresses a message in this encoding: `gzip`, or `identity`. A gzip file may have several members; here it has one, and nothing
- * after it. `reserve` is called before anything is decompressed. Rejects with EctError: REQUEST_MALFORMED, MESSAGE_TOO_LARGE,
- * SERVICE_OVERLOADED.
+ * The size of a message in this encoding (`gzip`, or `identity`) when it is decompressed, as it announces it. Throws EctError:
+ * REQUEST_MALFORMED, MESSAGE_TOO_LARGE.
  */
-export async function decompress(
-  encoding: string,
-  bytes: Uint8Array,
-  maxBytes: number,
-  reserve: (bytes: number) => boolean = () => true,
-): Promise<Buffer> {
-  const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (encoding === 'identity' || encoding === '') {
-    if (input.length > maxBytes) throw tooLarge(maxBytes);
-    return input;
+export function announcedSize(encoding: string, bytes: Uint8Array, maxBytes: number): number {
+  if (isIdentity(encoding)) {
+    if (bytes.length > maxBytes) throw tooLarge(maxBytes);
+    return bytes.length;
   }
   if (encoding !== 'gzip') throw malformed('the compression is not supported: use gzip or none');
-  const start = endOfHeader(input);
-  if (start === undefined || input.length < start + TRAILER_BYTES) throw undecodable();
-  const size = input.readUInt32LE(input.length - 4);
+  const { size } = readMember(bytes);
   if (size > maxBytes) throw tooLarge(maxBytes);
-  if (size > RATIO_FROM_BYTES && size > MAX_RATIO * input.length) {
+  if (size > RATIO_FROM_BYTES && size > MAX_RATIO * bytes.length) {
     const message = `the message is more than ${MAX_RATIO} times as large as its compressed form`;
     throw new EctError(reject('MESSAGE_TOO_LARGE', message, { limit_ratio: String(MAX_RATIO) }));
   }
-  if (!reserve(size)) throw NO_ROOM_FOR_REQUEST;
-  const deflated = input.subarray(start, input.length - TRAILER_BYTES);
+  return size;
+}
+
+/**
+ * Decompresses a message to the size that it announces, which was checked. A gzip file may have several members; here it has one, and
+ * nothing after it. Rejects with REQUEST_MALFORMED.
+ */
+export async function decompress(encoding: string, bytes: Buffer): Promise<Buffer> {
+  if (isIdentity(encoding)) return bytes;
+  const { deflated, size, checksum } = readMember(bytes);
   const { buffer, engine } = await inflateTo(deflated, size);
   const isWhole = engine.bytesWritten === deflated.length && buffer.length === size;
-  if (!isWhole || crc32(buffer) !== input.readUInt32LE(input.length - TRAILER_BYTES)) throw undecodable();
+  if (!isWhole || crc32(buffer) !== checksum) throw undecodable();
   return buffer;
+}
+
+export function isIdentity(encoding: string): boolean {
+  return encoding === 'identity' || encoding === '';
+}
+
+/** The parts of a gzip member. */
+function readMember(bytes: Uint8Array) {
+  const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const start = endOfHeader(input);
+  const end = input.length - TRAILER_BYTES;
+  if (start === undefined || end < start) throw undecodable();
+  return { deflated: input.subarray(start, end), checksum: input.readUInt32LE(end), size: input.readUInt32LE(end + 4) };
 }
 
 async function inflateTo(deflated: Buffer, size: number): Promise<Inflated> {

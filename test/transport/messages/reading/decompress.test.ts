@@ -3,13 +3,21 @@
 import { constants, crc32, deflateRawSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { EctError } from '../../../../src/errors.ts';
-import { decompress } from '../../../../src/transport/messages/reading/decompress.ts';
+import { announcedSize, decompress } from '../../../../src/transport/messages/reading/decompress.ts';
 
 const MAX = 4 * 1024 * 1024;
 const TEXT = Buffer.from('{"execAct":"review_spec"}');
 
-async function reasonOf(bytes: Uint8Array, maxBytes = MAX, encoding = 'gzip'): Promise<string> {
-  const error = await decompress(encoding, bytes, maxBytes).then(
+/** The message in these bytes, whose announced size is checked first. */
+async function read(encoding: string, bytes: Buffer, maxBytes: number): Promise<Buffer> {
+  const size = announcedSize(encoding, bytes, maxBytes);
+  const message = await decompress(encoding, bytes);
+  expect(message).toHaveLength(size);
+  return message;
+}
+
+async function reasonOf(bytes: Buffer, maxBytes = MAX, encoding = 'gzip'): Promise<string> {
+  const error = await read(encoding, bytes, maxBytes).then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
@@ -42,16 +50,16 @@ describe('what is read', () => {
       'a member with everything',
       member(TEXT, { flags: 31, extra: Buffer.from('\x02\0abname\0comment\0\0\0', 'latin1') }),
     ],
-  ])('%s', async (_, bytes) => expect(await decompress('gzip', bytes, MAX)).toEqual(TEXT));
+  ])('%s', async (_, bytes) => expect(await read('gzip', bytes, MAX)).toEqual(TEXT));
 
   test('an empty message, and a message of exactly the limit', async () => {
-    expect(await decompress('gzip', gzipSync(Buffer.alloc(0)), MAX)).toEqual(Buffer.alloc(0));
-    expect(await decompress('gzip', gzipSync(TEXT), TEXT.length)).toEqual(TEXT);
+    expect(await read('gzip', gzipSync(Buffer.alloc(0)), MAX)).toEqual(Buffer.alloc(0));
+    expect(await read('gzip', gzipSync(TEXT), TEXT.length)).toEqual(TEXT);
     expect(await reasonOf(gzipSync(TEXT), TEXT.length - 1)).toBe('MESSAGE_TOO_LARGE');
   });
 
   test('what is not compressed, within the limit', async () => {
-    expect(await decompress('identity', TEXT, TEXT.length)).toEqual(TEXT);
+    expect(await read('identity', TEXT, TEXT.length)).toEqual(TEXT);
     expect(await reasonOf(TEXT, TEXT.length - 1, 'identity')).toBe('MESSAGE_TOO_LARGE');
     expect(await reasonOf(TEXT, MAX, 'br')).toBe('REQUEST_MALFORMED');
   });
@@ -97,7 +105,7 @@ describe('H22: rejected as too large, without being written', () => {
   });
 
   test('up to 256 KiB the ratio does not matter, and a batch of equal items is far below it', async () => {
-    expect(await decompress('gzip', gzipSync(Buffer.alloc(256 * 1024)), MAX)).toHaveLength(256 * 1024);
+    expect(await read('gzip', gzipSync(Buffer.alloc(256 * 1024)), MAX)).toHaveLength(256 * 1024);
     const note = Array.from({ length: 60 }, (_, i) => [
       `org.example.${i}`,
       `a value that is a sentence, number ${i * 7919}`,
@@ -107,6 +115,6 @@ describe('H22: rejected as too large, without being written', () => {
     const batch = Buffer.from(JSON.stringify({ items }));
     const compressed = gzipSync(batch, { level: 9 });
     console.info(`a batch of ${batch.length} bytes is ${(batch.length / compressed.length).toFixed(0)} times its gzip`);
-    expect(await decompress('gzip', compressed, MAX)).toEqual(batch);
+    expect(await read('gzip', compressed, MAX)).toEqual(batch);
   });
 });
