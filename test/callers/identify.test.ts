@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { Code, createClient, type Transport } from '@connectrpc/connect';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { anonymousCallers, spiffeCallers } from '../../src/callers/identify.ts';
 import type { IssueResponse } from '../../src/gen/ect/v1/authority_pb.ts';
 import { KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
@@ -18,6 +18,7 @@ import {
 import { describeWith } from '../support/need.ts';
 import { authorityClient, failureOf, PROTOCOLS, transports } from '../support/rpc-clients.ts';
 import { startTestServer, type TestServer } from '../support/rpc-server.ts';
+import { SOON } from '../support/soon.ts';
 
 const ID = 'spiffe://example.com/agent/a';
 
@@ -178,6 +179,8 @@ describeWith('openssl', 'a caller is who its certificate says', () => {
     const socket: Socket = connectTcp(other.server.address.port, '127.0.0.1');
     socket.on('error', () => undefined).resume();
     await once(socket, 'close');
+    const failed = () => other.lines.filter(({ event }) => event === 'connection-failed');
+    await vi.waitFor(() => expect(failed()).toMatchObject([{ stage: 'tls' }]), SOON);
   });
 
   test('without a client CA all callers are anonymous, over TLS too', async () => {

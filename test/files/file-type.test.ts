@@ -179,7 +179,7 @@ describe.runIf(process.platform === 'linux')('something else than a file', () =>
     rmSync(join(copy, 'ledger.db'));
     const target = join(folder, 'not-mounted.db');
     symlinkSync(target, join(copy, 'ledger.db'));
-    expect(await startFault({ ECT_DATA_DIR: copy })).toBeDefined();
+    expect((await startFault({ ECT_DATA_DIR: copy }))?.message).toContain('ledger.db');
     expect(() => readFileSync(target)).toThrow('ENOENT');
   });
 

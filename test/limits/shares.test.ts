@@ -15,7 +15,8 @@ describe('H21: slots for streams', () => {
     // Of the first two it is their own share that is used up, of the others that of all.
     expect(connections.map((one) => slots.hasShare(one))).toEqual([true, true, false, false]);
     taken[0]![0]!();
-    expect(slots.take(connections[3]!)).toBeDefined();
+    expect(slots.take(connections[3]!)).toBeTypeOf('function');
+    expect(slots.used).toBe(5);
     expect(slots.take(connections[0]!)).toBeUndefined();
   });
 });
