@@ -245,7 +245,8 @@ test('a file that is no ledger is wrong usage, and is not called damaged', async
   const { code, err } = await ect(['audit', path]);
   expect(code).toBe(2);
   expect(err).toBe(
-    `error: ${path} is not an SQLite file, so it is no ledger, unless its first bytes were overwritten\n`,
+    `error: ${path} is not an SQLite file, so it is no ledger, unless its first bytes were overwritten\n` +
+      '`ect help audit` shows what it takes.\n',
   );
   for (const [other, why] of [
     [join(service.dataDir, 'once.db'), 'is once.db of a service, not a ledger'],

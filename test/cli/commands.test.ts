@@ -147,7 +147,7 @@ describe('issue', () => {
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(/✗ ISSUER_NOT_ALLOWED: \S/);
     expect(err).toContain('iss  urn:other');
-    expect(err.match(/Omit `iss`, or set it to your own identity\./g)).toHaveLength(1);
+    expect(err.match(/Omit --iss, or set it to your own identity\./g)).toHaveLength(1);
   });
 
   test('with --json a rejection is JSON with the same reason', async () => {

@@ -61,7 +61,9 @@ describeWith('openssl', 'over TLS', () => {
     writeFileSync(pem('other.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
     const { code, err } = await issue(...asAgent, '--cert-key', pem('other.key'));
     expect(code).toBe(2);
-    expect(err).toBe('error: --cert-key (ECT_KEY) is not the key of the certificate in --cert (ECT_CERT)\n');
+    expect(err).toBe(
+      'error: --cert-key (ECT_KEY) is not the key of the certificate in --cert (ECT_CERT)\n`ect help issue` shows what it takes.\n',
+    );
   });
 
   test('T27: it is rejected the name of another', async () => {
