@@ -15,7 +15,7 @@ import { UnreadCalls } from './unread-calls.ts';
  * What can run out. `rejections`: so many calls of an account were rejected that it is not read from for a while. `caller_calls`: a
  * caller exceeded the limit that the operator configured.
  */
-const LIMIT_NAMES = [
+export const LIMIT_NAMES = [
   'connections',
   'unread_calls',
   'open_calls',

@@ -67,7 +67,7 @@ export function createMetrics() {
     bugs: new Counter({ name: 'ect_bugs_total', help: 'INTERNAL failures.', labelNames: ['method'], registers }),
     connectionFailures: new Counter({
       name: 'ect_connection_failures_total',
-      help: 'Connections that ended before their first call.',
+      help: 'Connections that failed or were closed for what their peers did, by stage: accept, blocked (its network had cost too much), tls, certificates (a long chain without trust), first-bytes, records (TLS records without data), h1, h2.',
       labelNames: ['stage'],
       registers,
     }),

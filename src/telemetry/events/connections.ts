@@ -12,6 +12,19 @@ export interface DescriptorCount {
   readonly isLow: boolean;
 }
 
+/** Where a connection failed. docs/operating.md says what each means. */
+export const CONNECTION_FAILURE_STAGES = [
+  'accept',
+  'blocked',
+  'tls',
+  'certificates',
+  'first-bytes',
+  'records',
+  'h1',
+  'h2',
+] as const;
+export type ConnectionFailureStage = (typeof CONNECTION_FAILURE_STAGES)[number];
+
 /** The minimum time between two lines that a peer can cause at will, in milliseconds. */
 const LINE_INTERVAL_MS = 60_000;
 
@@ -19,17 +32,16 @@ export function connectionEvents({ lines, metrics, flushNow }: EventSink) {
   const fullLines = new LineRateLimit(LINE_INTERVAL_MS);
   const acceptLines = new LineRateLimit(LINE_INTERVAL_MS);
   return {
-    /**
-     * A connection ended before its first call, at this stage: `tls`, `certificates`, `blocked`, `first-bytes`, `records`, `h1` or `h2`.
-     */
-    connectionFailed(stage: string, cause: unknown): void {
+    /** A connection failed, or was closed for what its peer sent or did not read. */
+    connectionFailed(stage: ConnectionFailureStage, cause: unknown): void {
       metrics.connectionFailures.inc({ stage });
       lines.debug({ event: 'connection-failed', stage, cause: describeCause(cause) });
     },
 
     /** The system could not accept a connection, because it has no file descriptor or no memory for it. */
     acceptFailed(cause: unknown): void {
-      metrics.connectionFailures.inc({ stage: 'accept' });
+      const stage: ConnectionFailureStage = 'accept';
+      metrics.connectionFailures.inc({ stage });
       const leftOut = acceptLines.next();
       if (leftOut === undefined) return;
       lines.error({ event: 'accept-failed', leftOut, cause: describeCause(cause) });
