@@ -1,16 +1,21 @@
-// Addresses that get no TLS handshake for a few seconds, because one of theirs cost far more than others: a handshake is the one thing that a
-// peer without an identity can make as expensive as it likes, in one piece. Node asks before it creates a socket.
+// Networks that get no TLS handshake for a while, because what their peers sent below HTTP cost too much: a network without an identity gets
+// one percent of the time of the event loop for that. Node asks before it creates a socket.
 
 import { BlockList, type SocketAddress } from 'node:net';
 import { networkOf } from '../limits/index.ts';
 
-/** How long, in milliseconds: short, because a load balancer may be one address for many callers. */
-const BLOCKED_MS = 5_000;
-/** How many networks are kept; the one that was blocked first makes room. */
+/** Each millisecond of cost is paid by so many milliseconds of time. */
+const TIME_FOR_COST = 100;
+/** What a network may owe before it is blocked, in milliseconds: a few costly handshakes are no attack. */
+const MAX_OWED_MS = 20 * TIME_FOR_COST;
+/** The longest block, in milliseconds: a network may have other callers. */
+const MAX_BLOCKED_MS = 60_000;
+/** How many networks are kept; the one that was charged first makes room. */
 const MAX_NETWORKS = 1_000;
 
 export class BlockedNetworks extends BlockList {
-  readonly #until = new Map<string, number>();
+  /** When each network will have paid. */
+  readonly #paidAtMs = new Map<string, number>();
   readonly #onRejected: () => void;
   readonly #now: () => number;
 
@@ -22,31 +27,33 @@ export class BlockedNetworks extends BlockList {
   }
 
   get size(): number {
-    return this.#until.size;
+    return this.#paidAtMs.size;
   }
 
-  block(network: string): void {
-    this.#until.delete(network);
-    this.#until.set(network, this.#now() + BLOCKED_MS);
-    if (this.#until.size <= MAX_NETWORKS) return;
-    for (const first of this.#until.keys()) {
-      this.#until.delete(first);
-      return;
-    }
+  /** Charges a network for `costMs` of computing. Returns whether it is blocked now. */
+  charge(network: string, costMs: number): boolean {
+    if (costMs <= 0) return false;
+    const now = this.#now();
+    const owedFrom = Math.max(now, this.#paidAtMs.get(network) ?? now);
+    const paidAtMs = Math.min(owedFrom + costMs * TIME_FOR_COST, now + MAX_OWED_MS + MAX_BLOCKED_MS);
+    this.#paidAtMs.delete(network);
+    this.#paidAtMs.set(network, paidAtMs);
+    if (this.#paidAtMs.size > MAX_NETWORKS) this.#paidAtMs.delete(this.#paidAtMs.keys().next().value!);
+    return paidAtMs - now > MAX_OWED_MS;
   }
 
   /** Whether a connection from this address is closed at once. Node's server calls this for each. */
   override check(address: SocketAddress | string): boolean {
-    // Nobody is blocked, as a rule, and then nothing is computed.
-    if (this.#until.size === 0) return false;
-    const network = networkOf(typeof address === 'string' ? address : address.address);
-    const until = this.#until.get(network);
-    if (until === undefined) return false;
-    if (until > this.#now()) {
-      this.#onRejected();
-      return true;
-    }
-    this.#until.delete(network);
-    return false;
+    // Nobody owes anything, as a rule, and then nothing is computed.
+    if (this.#paidAtMs.size === 0) return false;
+    if (!this.isBlocked(networkOf(typeof address === 'string' ? address : address.address))) return false;
+    this.#onRejected();
+    return true;
+  }
+
+  isBlocked(network: string): boolean {
+    const owedMs = (this.#paidAtMs.get(network) ?? 0) - this.#now();
+    if (owedMs <= 0) this.#paidAtMs.delete(network);
+    return owedMs > MAX_OWED_MS;
   }
 }

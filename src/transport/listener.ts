@@ -2,8 +2,8 @@
 // the negotiated protocol (ALPN).
 
 import { constants } from 'node:crypto';
-import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type SecureContextOptions, Server as TlsServer } from 'node:tls';
+import { createServer, Server as NetServer, type Server, type ServerOpts, type Socket } from 'node:net';
+import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer } from 'node:tls';
 import { TlsGuard, type TlsGuardOptions } from './tls-guard.ts';
 
 /** The TLS keys and certificates of the port. */
@@ -45,12 +45,12 @@ export function createListener(options: ListenerOptions): Server {
  * change.
  */
 export function replaceTls(front: Server, tls: TlsOptions): void {
-  if (front instanceof TlsServer) front.setSecureContext(secureContextOptions(tls));
+  if (front instanceof TlsFront) front.setSecureContext(secureContextOptions(tls));
 }
 
 /** Rejects all further handshakes: the service has no valid certificate. */
 export function withdrawTls(front: Server): void {
-  if (front instanceof TlsServer) front.setSecureContext({ minVersion: 'TLSv1.2' });
+  if (front instanceof TlsFront) front.setSecureContext({ minVersion: 'TLSv1.2' });
 }
 
 function cleartextListener({ firstBytesMs, onHttp1, onHttp2, onFailure }: ListenerOptions): Server {
@@ -81,35 +81,51 @@ function cleartextListener({ firstBytesMs, onHttp1, onHttp2, onFailure }: Listen
   });
 }
 
+/** The front server with TLS. It decides when the handshake of a connection begins; another server, which never listens, makes it. */
+class TlsFront extends NetServer {
+  readonly #tls: TlsServer;
+
+  constructor(tls: TlsServer, options: ServerOpts, onConnection: (socket: Socket) => void) {
+    super(options, onConnection);
+    this.#tls = tls;
+  }
+
+  setSecureContext(options: SecureContextOptions): void {
+    this.#tls.setSecureContext(options);
+  }
+}
+
 function tlsListener({ firstBytesMs, onHttp1, onHttp2, onFailure }: ListenerOptions, tls: TlsOptions): Server {
   const asksForCertificates = tls.clientCa !== undefined;
-  const guard = new TlsGuard({ asksForCertificates, onFailure });
-  const server = createTlsServer({
+  const guard = new TlsGuard({ asksForCertificates, maxWaitMs: firstBytesMs, onFailure });
+  const handshakes = createTlsServer({
     ...secureContextOptions(tls),
-    blockList: guard.blocked,
     ALPNProtocols: ['h2', 'http/1.1'],
     handshakeTimeout: firstBytesMs,
     requestCert: asksForCertificates,
     // A caller without a trusted certificate gets an error with a reason later; key set, health and probes are public.
     rejectUnauthorized: false,
-    noDelay: true,
-    ...PROBES,
   });
-  server.on('connection', (socket) => guard.accepted(socket));
-  server.on('close', () => guard.close());
-  server.on('secureConnection', (socket) => {
+  handshakes.on('secureConnection', (socket) => {
     guard.secured(socket, () => {
       if (socket.alpnProtocol === 'h2') onHttp2(socket);
       else onHttp1(socket);
     });
   });
-  server.on('tlsClientError', (error, socket) => {
-    guard.failed(socket, error);
+  handshakes.on('tlsClientError', (error, socket) => {
+    guard.failed(socket);
     // Node only reports a handshake that timed out; nothing else closes its connection.
     socket.destroy();
     onFailure('tls', error);
   });
-  return server;
+  const options = { blockList: guard.blocked, pauseOnConnect: true, noDelay: true, ...PROBES };
+  const front = new TlsFront(handshakes, options, (socket) => {
+    // It may end while it waits.
+    socket.on('error', () => undefined);
+    guard.accepted(socket, () => handshakes.emit('connection', socket));
+  });
+  front.on('close', () => guard.close());
+  return front;
 }
 
 function secureContextOptions({ cert, key, clientCa }: TlsOptions): SecureContextOptions {

@@ -57,6 +57,11 @@ export class RecordOverhead {
     }
   }
 
+  /** The TCP and TLS sockets of all connections that are watched. */
+  *connections(): IterableIterator<readonly [tcp: Socket, tls: Socket]> {
+    for (const [tcp, { tls }] of this.#watched) yield [tcp, tls];
+  }
+
   close(): void {
     clearInterval(this.#timer);
   }

@@ -1,73 +1,101 @@
-// What a TLS peer can cost below HTTP, before a limit of calls counts it: long chains of certificates, and records without data.
+// What a TLS peer can cost below HTTP, before a limit of calls counts it: certificates without trust, and records without data.
 
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { networkOf } from '../limits/index.ts';
 import { BlockedNetworks } from './blocked-networks.ts';
+import { HandshakeQueue } from './handshake-queue.ts';
 import { RecordOverhead } from './record-overhead.ts';
 
-/**
- * Bytes of a handshake whose client certificate is not trusted, or that fails. 22 certificates with keys of 16,384 bits have 94 KB, and cost
- * 82 ms in one piece; those of 4,096 bits have 2 KB, and cost a fraction of a millisecond.
- */
+/** Bytes of a handshake that cost nothing: a ClientHello with a post-quantum key, and two certificates with common keys. */
+const FREE_HANDSHAKE_BYTES = 4 * 1024;
+/** A connection whose client certificate is not trusted is closed after a handshake with more bytes. */
 const MAX_HANDSHAKE_BYTES = 16 * 1024;
+/**
+ * What further bytes cost at most, in milliseconds: 3 certificates with keys of 16,384 bits have 15 KB and cost 15 ms in one piece, 22 have
+ * 94 KB and cost 82 ms.
+ */
+const COST_PER_HANDSHAKE_KIB = 1.5;
+/** KeyUpdate has 27 bytes and costs 8 µs. */
+const COST_PER_RECORD_KIB = 0.3;
+/** A network from which a caller with a trusted certificate is connected may be one address for many, so it pays only a tenth. */
+const TRUSTED_SHARE = 0.1;
+/** The server has sent at most an alert: it has not asked for certificates. */
+const MAX_ALERT_BYTES = 32;
 
 export interface TlsGuardOptions {
   /** Whether client certificates are requested. */
   readonly asksForCertificates: boolean;
-  /** `certificates`: a chain that is too long. `records`: records without data. `blocked`: the address had one of these. */
+  /** The longest wait for the start of a handshake, in milliseconds. */
+  readonly maxWaitMs: number;
+  /** `certificates`: a chain that is too long. `records`: records without data. `blocked`: peers of the network cost too much. */
   readonly onFailure: (stage: 'certificates' | 'records' | 'blocked', cause: Error) => void;
+}
+
+interface Peer {
+  readonly tcp: Socket;
+  readonly network: string;
 }
 
 export class TlsGuard {
   /** The server closes connections from these before it creates a socket. */
   readonly blocked: BlockedNetworks;
   readonly #options: TlsGuardOptions;
-  /** Connections whose handshake is not complete, by their peers. */
-  readonly #handshakes = new Map<string, Socket>();
+  /** Connections whose handshake is not complete, by their addresses and ports. */
+  readonly #handshakes = new Map<string, Peer>();
   /** For each network, its open connections with a trusted certificate. */
   readonly #trusted = new Map<string, number>();
+  readonly #queue: HandshakeQueue;
   readonly #overhead: RecordOverhead;
 
   constructor(options: TlsGuardOptions) {
-    const { onFailure } = options;
+    const { maxWaitMs, onFailure } = options;
     this.#options = options;
-    this.blocked = new BlockedNetworks(() => onFailure('blocked', new Error('an expensive peer of the address')));
+    this.blocked = new BlockedNetworks(() => onFailure('blocked', new Error('peers of the network cost too much')));
+    this.#queue = new HandshakeQueue({ maxWaitMs, isTrusted: (network) => this.#trusted.has(network) });
     this.#overhead = new RecordOverhead((tcp, tls) => this.#onOverhead(tcp, tls as TLSSocket));
   }
 
-  /** A connection was accepted. */
-  accepted(tcp: Socket): void {
-    const peer = peerOf(tcp);
-    const network = networkOf(tcp.remoteAddress);
-    this.#handshakes.set(peer, tcp);
+  /** A connection was accepted, and is not read yet. Calls `start` when its handshake may begin. */
+  accepted(tcp: Socket, start: () => void): void {
+    // Its peer has reset it already. Later its address would be unknown.
+    if (tcp.remoteAddress === undefined) {
+      tcp.destroy();
+      return;
+    }
+    const id = idOf(tcp);
+    const peer = { tcp, network: networkOf(tcp.remoteAddress) };
+    this.#handshakes.set(id, peer);
     tcp.once('close', () => {
-      if (this.#handshakes.get(peer) === tcp) this.#handshakeEnded(peer, tcp, network);
+      if (this.#handshakes.get(id) === peer) this.#handshakeEnded(id, peer);
+      this.#queue.leave(peer.network, tcp);
     });
+    if (this.#options.asksForCertificates) this.#queue.enter(peer.network, tcp, start);
+    else start();
   }
 
-  /** A handshake has failed. */
-  failed(tls: Socket, { code }: NodeJS.ErrnoException): void {
-    const peer = peerOf(tls);
-    const tcp = this.#handshakes.get(peer);
-    // A client without TLS. OpenSSL knows that from its first bytes, whatever follows them.
-    if (code === 'ERR_SSL_HTTP_REQUEST') this.#handshakes.delete(peer);
-    else if (tcp !== undefined) this.#handshakeEnded(peer, tcp, networkOf(tcp.remoteAddress));
+  /** A handshake has failed. If its address is not known any more, the end of its connection is what counts. */
+  failed(tls: Socket): void {
+    const id = idOf(tls);
+    const peer = this.#handshakes.get(id);
+    if (peer !== undefined) this.#handshakeEnded(id, peer);
   }
 
   /** A handshake is complete. Calls `serve` unless the connection is closed. */
   secured(tls: TLSSocket, serve: () => void): void {
-    const peer = peerOf(tls);
-    const tcp = this.#handshakes.get(peer);
-    if (tcp === undefined) {
-      serve();
+    const id = idOf(tls);
+    const peer = this.#handshakes.get(id);
+    if (peer === undefined) {
+      // The peer has reset the connection, or it was closed with others of its network.
+      tls.on('error', () => undefined).destroy();
       return;
     }
-    this.#handshakes.delete(peer);
-    const network = networkOf(tcp.remoteAddress);
+    this.#handshakes.delete(id);
+    const { tcp, network } = peer;
     if (tls.authorized) this.#addTrusted(tcp, network);
-    else if (tls.getPeerX509Certificate() !== undefined && this.#isTooLong(tcp.bytesRead)) {
-      this.#judgeLater(tcp, tls, network, serve);
+    this.#queue.leave(network, tcp);
+    if (!tls.authorized && tls.getPeerX509Certificate() !== undefined && tcp.bytesRead > FREE_HANDSHAKE_BYTES) {
+      this.#judgeLater(peer, tls, serve);
       return;
     }
     this.#overhead.watch(tcp, tls);
@@ -78,11 +106,13 @@ export class TlsGuard {
    * The last bytes of a handshake may have arrived together with the first request, which is decrypted in this turn. What is left is the
    * handshake.
    */
-  #judgeLater(tcp: Socket, tls: TLSSocket, network: string, serve: () => void): void {
+  #judgeLater({ tcp, network }: Peer, tls: TLSSocket, serve: () => void): void {
     // An error without a listener would end the process.
     tls.on('error', () => undefined);
     setImmediate(() => {
-      if (this.#rejects(tcp.bytesRead - tls.bytesRead, network)) tls.destroy();
+      const handshakeBytes = tcp.bytesRead - tls.bytesRead;
+      this.#chargeHandshake(handshakeBytes, network);
+      if (handshakeBytes > MAX_HANDSHAKE_BYTES) tls.destroy();
       if (tls.destroyed) return;
       this.#overhead.watch(tcp, tls);
       serve();
@@ -90,38 +120,44 @@ export class TlsGuard {
   }
 
   close(): void {
+    this.#queue.close();
     this.#overhead.close();
   }
 
-  #handshakeEnded(peer: string, tcp: Socket, network: string): void {
-    this.#handshakes.delete(peer);
-    this.#rejects(tcp.bytesRead, network);
+  #handshakeEnded(id: string, { tcp, network }: Peer): void {
+    this.#handshakes.delete(id);
+    // Bytes that are no TLS, or a greeting that the server rejected.
+    if (tcp.bytesWritten > MAX_ALERT_BYTES) this.#chargeHandshake(tcp.bytesRead, network);
+    this.#queue.leave(network, tcp);
   }
 
-  /** Returns whether a handshake without a trusted certificate had too many bytes. If so, its network is blocked. */
-  #rejects(handshakeBytes: number, network: string): boolean {
-    if (!this.#isTooLong(handshakeBytes)) return false;
-    this.#options.onFailure('certificates', new Error(`a handshake of ${handshakeBytes} bytes`));
-    this.#block(network);
-    return true;
-  }
-
-  #isTooLong(handshakeBytes: number): boolean {
-    return this.#options.asksForCertificates && handshakeBytes > MAX_HANDSHAKE_BYTES;
+  /** Charges a network for a handshake without a trusted certificate. */
+  #chargeHandshake(bytes: number, network: string): void {
+    if (!this.#options.asksForCertificates) return;
+    if (bytes > MAX_HANDSHAKE_BYTES) {
+      this.#options.onFailure('certificates', new Error(`a handshake of ${bytes} bytes`));
+    }
+    this.#charge(network, ((bytes - FREE_HANDSHAKE_BYTES) / 1024) * COST_PER_HANDSHAKE_KIB);
   }
 
   #onOverhead(tcp: Socket, tls: TLSSocket): void {
     this.#options.onFailure('records', new Error(`${tcp.bytesRead} bytes with ${tls.bytesRead} of data`));
-    if (this.#options.asksForCertificates && !tls.authorized) this.#block(networkOf(tcp.remoteAddress));
     tls.destroy();
+    if (!this.#options.asksForCertificates || tls.authorized) return;
+    const network = networkOf(tcp.remoteAddress);
+    // It was open before the block, and there may be more like it.
+    if (this.blocked.isBlocked(network) && !this.#trusted.has(network)) this.#closeOpen(network);
+    this.#charge(network, ((tcp.bytesRead - tls.bytesRead) / 1024) * COST_PER_RECORD_KIB);
   }
 
-  /** Blocks a network, unless a caller with a trusted certificate is connected from it: then it is one address for many. */
-  #block(network: string): void {
-    if (this.#trusted.has(network)) return;
-    this.blocked.block(network);
+  #closeOpen(network: string): void {
+    for (const [tcp, tls] of this.#overhead.connections()) if (networkOf(tcp.remoteAddress) === network) tls.destroy();
+  }
+
+  #charge(network: string, costMs: number): void {
+    const isBlocked = this.blocked.charge(network, this.#trusted.has(network) ? costMs * TRUSTED_SHARE : costMs);
     // Handshakes of the same burst would cost as much each.
-    for (const tcp of this.#handshakes.values()) if (networkOf(tcp.remoteAddress) === network) tcp.destroy();
+    if (isBlocked) this.#queue.closeAll(network);
   }
 
   #addTrusted(tcp: Socket, network: string): void {
@@ -135,6 +171,6 @@ export class TlsGuard {
 }
 
 /** Address and port of the peer, which identify an open connection. */
-function peerOf({ remoteAddress, remotePort }: Socket): string {
+function idOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }

@@ -61,7 +61,7 @@ describeWith('openssl', 'H46: TLS records', () => {
 describeWith('openssl', 'H47: chains of certificates above 16 KiB', () => {
   /** Whether a peer with this certificate, and enough others behind it, gets a connection that stays open. */
   async function isServed({ server }: TestServer, ca: string, { cert, key }: { cert: string; key: string }) {
-    const long = cert + ca.repeat(60);
+    const long = cert + ca.repeat(150);
     const { port } = server.address;
     const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, cert: long, key });
     socket.on('error', () => undefined);
@@ -93,7 +93,7 @@ describeWith('openssl', 'H47: chains of certificates above 16 KiB', () => {
     expect(failures(running)).toEqual(['certificates', 'blocked']);
   });
 
-  test('the address of an open connection with a trusted certificate is not blocked', async () => {
+  test('the address of an open connection with a trusted certificate pays a tenth', async () => {
     using authority = createCertificateAuthority();
     using stranger = createCertificateAuthority('a stranger');
     await using running = await startTestServer({
@@ -216,7 +216,7 @@ test('H46: a connection is reported when it has sent far more bytes than data', 
   overhead.close();
 });
 
-test('H47: a blocked network is rejected for five seconds, and only so many are kept', () => {
+test('H47: a network is blocked until it has paid for what its peers cost, and only so many are kept', () => {
   let now = 0;
   let rejected = 0;
   const blocked = new BlockedNetworks(
@@ -224,23 +224,40 @@ test('H47: a blocked network is rejected for five seconds, and only so many are 
     () => now,
   );
   expect(blocked.check('192.0.2.1')).toBe(false);
-  blocked.block('192.0.2.1');
-  blocked.block('2001:db8:0:1');
+  // One percent of the time is free, and so is a burst.
+  for (let second = 0; second < 100; second++, now += 1_000) expect(blocked.charge('192.0.2.2', 10)).toBe(false);
+  expect(blocked.charge('192.0.2.1', 20)).toBe(false);
+  expect(blocked.check('192.0.2.1')).toBe(false);
+  expect(blocked.charge('192.0.2.1', 30)).toBe(true);
+  expect(blocked.charge('2001:db8:0:1', 50)).toBe(true);
   expect(blocked.check('192.0.2.1')).toBe(true);
   expect(blocked.check('::ffff:192.0.2.1')).toBe(true);
   expect(blocked.check('2001:db8:0:1::5')).toBe(true);
   expect(blocked.check('2001:db8:0:2::5')).toBe(false);
   expect(rejected).toBe(3);
-  now = 5_000;
+  now += 3_000;
   expect(blocked.check('192.0.2.1')).toBe(false);
-  for (let at = 0; at < 2_000; at++) blocked.block(`network ${at}`);
+  for (let at = 0; at < 2_000; at++) blocked.charge(`network ${at}`, 1);
   expect(blocked.size).toBe(1_000);
+});
+
+test('H47: no network is blocked for more than a minute', () => {
+  let now = 0;
+  const blocked = new BlockedNetworks(
+    () => undefined,
+    () => now,
+  );
+  for (let time = 0; time < 100; time++) blocked.charge('192.0.2.1', 1_000);
+  now = 59_999;
+  expect(blocked.check('192.0.2.1')).toBe(true);
+  now = 60_000;
+  expect(blocked.check('192.0.2.1')).toBe(false);
 });
 
 test('H47: a server closes the connections of a blocked network before it creates a socket', async () => {
   const { createServer } = await import('node:net');
   const blocked = new BlockedNetworks(() => undefined);
-  blocked.block('127.0.0.1');
+  blocked.charge('127.0.0.1', 1_000);
   let accepted = 0;
   const server = createServer({ blockList: blocked }, () => accepted++).listen(0, '127.0.0.1');
   await once(server, 'listening');
