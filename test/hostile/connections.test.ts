@@ -61,6 +61,42 @@ describe('H46: TLS records of one byte', () => {
   defineAttacks([records('h2'), records('http/1.1')]);
 });
 
+describe('H46: KeyUpdate, which no call ever hears of', () => {
+  // Each has an address of its own: one that was blocked by the row before would attack nothing.
+  let last = 0;
+  const updates = (name: string, options: object): Row => ({
+    name: `KeyUpdate ${name}`,
+    attack: 'key-updates',
+    options: { connections: 10, address: `127.3.0.${++last}`, ...options },
+    on: [NO_CERTIFICATE, NO_CERTIFICATE_TWO_WORKERS],
+  });
+  defineAttacks([
+    updates('on 10 connections', {}),
+    updates('on 10 connections, each answered', { asks: 1 }),
+    updates('on 10 connections, 20,000 of each at the same moment', { prepared: 20_000 }),
+  ]);
+});
+
+describe('H47: chains of certificates that are not trusted', () => {
+  let last = 0;
+  const chains = (name: string, options: object): Row => ({
+    name: `chains of ${name}`,
+    attack: 'certificate-chains',
+    options: { bits: 16_384, connections: 4, address: `127.2.0.${++last}`, ...options },
+    on: [NO_CERTIFICATE, NO_CERTIFICATE_TWO_WORKERS],
+  });
+  const together = (name: string, options: object) =>
+    chains(`${name} on 100 connections at the same moment`, { connections: 100, waits: 1, ...options });
+  defineAttacks([
+    { ...chains('22 certificates', { certificates: 22 }), quick: NO_CERTIFICATE },
+    chains('3 certificates', { certificates: 3 }),
+    chains('10 certificates with keys of 4,096 bits', { certificates: 10, bits: 4_096 }),
+    together('22 certificates', { certificates: 22 }),
+    together('3 certificates', { certificates: 3 }),
+    together('14 certificates and nothing after them', { certificates: 14, isSigned: 0 }),
+  ]);
+});
+
 describe('H3 H4 H5 H6 H10 H32: floods of frames and headers', () => {
   const frames = [
     'SETTINGS',
