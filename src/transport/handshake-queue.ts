@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 /** Handshakes of one network at a time. */
 const MAX_HANDSHAKES = 4;
 /** The same for a network from which a caller with a trusted certificate is connected: it may be one address for many. */
-const MAX_TRUSTED_HANDSHAKES = 32;
+const MAX_TRUSTED_HANDSHAKES = 16;
 /** A handshake that takes longer than this, in milliseconds, is closed if others of its network wait. */
 const MAX_STALLED_MS = 1_000;
 const INTERVAL_MS = 100;
@@ -29,6 +29,8 @@ export interface HandshakeQueueOptions {
   readonly maxWaitMs: number;
   /** Whether a caller with a trusted certificate is connected from the network. */
   readonly isTrusted: (network: string) => boolean;
+  /** A connection was closed after that wait. */
+  readonly onLate: () => void;
   readonly now?: () => number;
 }
 
@@ -75,10 +77,12 @@ export class HandshakeQueue {
   check(): void {
     const now = this.#now();
     for (const [network, entry] of this.#networks) {
-      const { maxWaitMs } = this.#options;
+      const { maxWaitMs, onLate } = this.#options;
       entry.waiting = entry.waiting.filter(({ tcp, sinceMs }) => {
-        if (!tcp.destroyed && now - sinceMs >= maxWaitMs) tcp.destroy();
-        return !tcp.destroyed;
+        if (tcp.destroyed || now - sinceMs < maxWaitMs) return !tcp.destroyed;
+        tcp.destroy();
+        onLate();
+        return false;
       });
       let others = entry.waiting.length;
       for (const [tcp, sinceMs] of entry.handshakes) {

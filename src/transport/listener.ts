@@ -26,7 +26,7 @@ export interface ListenerOptions {
 }
 
 /** Where a connection failed before it was passed on. */
-type FailureStage = 'tls' | 'first-bytes' | Parameters<TlsGuardOptions['onFailure']>[0];
+type FailureStage = 'first-bytes' | Parameters<TlsGuardOptions['onFailure']>[0];
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 /** The `P` of the HTTP/2 preface also begins POST and PUT; from this length on it can only be HTTP/2. */

@@ -28,8 +28,11 @@ export interface TlsGuardOptions {
   readonly asksForCertificates: boolean;
   /** The longest wait for the start of a handshake, in milliseconds. */
   readonly maxWaitMs: number;
-  /** `certificates`: a chain that is too long. `records`: records without data. `blocked`: peers of the network cost too much. */
-  readonly onFailure: (stage: 'certificates' | 'records' | 'blocked', cause: Error) => void;
+  /**
+   * `tls`: no handshake began in time. `certificates`: a chain that is too long. `records`: records without data. `blocked`: peers of the
+   * network cost too much.
+   */
+  readonly onFailure: (stage: 'tls' | 'certificates' | 'records' | 'blocked', cause: Error) => void;
 }
 
 interface Peer {
@@ -52,7 +55,11 @@ export class TlsGuard {
     const { maxWaitMs, onFailure } = options;
     this.#options = options;
     this.blocked = new BlockedNetworks(() => onFailure('blocked', new Error('peers of the network cost too much')));
-    this.#queue = new HandshakeQueue({ maxWaitMs, isTrusted: (network) => this.#trusted.has(network) });
+    this.#queue = new HandshakeQueue({
+      maxWaitMs,
+      isTrusted: (network) => this.#trusted.has(network),
+      onLate: () => onFailure('tls', new Error('too many handshakes of its network were under way')),
+    });
     this.#overhead = new RecordOverhead((tcp, tls) => this.#onOverhead(tcp, tls as TLSSocket));
   }
 
