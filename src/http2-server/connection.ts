@@ -188,6 +188,7 @@ export class Connection implements StreamHost {
 
   closed(stream: Stream, wasAnswered: boolean): void {
     this.#streams.remove(stream);
+    this.#requests.closed(stream);
     if (wasAnswered) this.#abuseBudget.answered();
     if (this.#isClosing) this.#endWhenDone();
   }

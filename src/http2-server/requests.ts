@@ -42,8 +42,11 @@ export class Requests {
   readonly #blocks: HeaderBlocks;
   /** Streams that became complete in the last read. */
   readonly #complete: Stream[] = [];
-  /** Streams that were opened in the last read and wait for its end. */
-  readonly #fresh: Stream[] = [];
+  /**
+   * Streams that were opened in the last read and wait for its end. Only open ones: under load the complete ones of each read take all of
+   * its turn, and those that have ended would be kept for as long as the load lasts.
+   */
+  readonly #fresh = new Set<Stream>();
   #initialWindow = DEFAULT_WINDOW;
   /** When the last bytes were read, in milliseconds. */
   #time = 0;
@@ -74,19 +77,29 @@ export class Requests {
    * between two requests. Returns whether all were started; otherwise call it again.
    */
   end(mayContinue: () => boolean): boolean {
-    for (let stream = this.#complete.shift(); stream !== undefined; stream = this.#complete.shift()) {
-      stream.finishRequest();
-      if (!mayContinue()) return this.#isBegun();
+    for (;;) {
+      const stream = this.#complete.shift();
+      stream?.finishRequest();
+      const fresh = this.#nextFresh(stream);
+      if (fresh !== undefined) {
+        this.#fresh.delete(fresh);
+        fresh.finishRead();
+      } else if (stream === undefined) return true;
+      if (!mayContinue()) return this.#complete.length === 0 && this.#fresh.size === 0;
     }
-    for (let stream = this.#fresh.shift(); stream !== undefined; stream = this.#fresh.shift()) {
-      stream.finishRead();
-      if (!mayContinue()) return this.#isBegun();
-    }
-    return true;
   }
 
-  #isBegun(): boolean {
-    return this.#complete.length === 0 && this.#fresh.length === 0;
+  /** The stream that was just finished if it is fresh, or else the oldest one, unless it will be finished soon. */
+  #nextFresh(finished: Stream | undefined): Stream | undefined {
+    if (this.#fresh.size === 0) return undefined;
+    if (finished !== undefined && this.#fresh.has(finished)) return finished;
+    const [oldest] = this.#fresh;
+    return finished === undefined || oldest?.remoteEnded === false ? oldest : undefined;
+  }
+
+  /** A stream has ended. */
+  closed(stream: Stream): void {
+    this.#fresh.delete(stream);
   }
 
   /** The age of a stream, in milliseconds. */
@@ -195,7 +208,7 @@ export class Requests {
       stream.remoteEnded = endsStream;
       const receiver = serve(stream);
       stream.attach(receiver);
-      if (receiver.onRead !== undefined) this.#fresh.push(stream);
+      if (receiver.onRead !== undefined) this.#fresh.add(stream);
       if (endsStream) this.#complete.push(stream);
     }
   }
