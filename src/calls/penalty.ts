@@ -17,12 +17,17 @@ export const LONG_THROTTLE_MS = 1_000;
 /** The longest pause of a connection that carries the calls of several callers: all of them bear it. */
 export const SHARED_THROTTLE_MS = 20;
 
-/** Resolves after the pause of a penalty, or when the peer is gone: a transport that cannot pause a connection delays its response. */
-export async function penaltyPaid(penalty: Penalty, gone: AbortSignal): Promise<void> {
-  if (penalty === 'disconnect' || penalty === NO_PENALTY || gone.aborted) return;
+/**
+ * Resolves after the pause of a penalty, or when one of these ends it (the peer is gone, the service stops): a transport that cannot pause
+ * a connection delays its response.
+ */
+export async function penaltyPaid(penalty: Penalty, ends: readonly AbortSignal[]): Promise<void> {
+  if (penalty === 'disconnect' || penalty === NO_PENALTY || ends.some(({ aborted }) => aborted)) return;
   const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, penalty).unref();
-  gone.addEventListener('abort', () => resolve(), { once: true });
+  const end = () => resolve();
+  const timer = setTimeout(end, penalty).unref();
+  for (const signal of ends) signal.addEventListener('abort', end);
   await promise;
   clearTimeout(timer);
+  for (const signal of ends) signal.removeEventListener('abort', end);
 }

@@ -45,6 +45,8 @@ export interface Connections {
 
 /** Serves the requests of the connections. */
 export interface Serving {
+  /** Aborted when the service starts to stop, before `drain`. */
+  readonly stopping: AbortSignal;
   /** Checks the headers of every request that the unary fast path does not serve, before anything else is done. */
   readonly requestCheck: RequestCheck;
   /** Checks every request before that. */
@@ -70,7 +72,7 @@ export function createConnections(
   limits: ConnectionLimits,
   events: Events,
   resources: Resources,
-  { requestCheck, browsers, unary, handle, accountOf, mostPauseMs }: Serving,
+  { stopping, requestCheck, browsers, unary, handle, accountOf, mostPauseMs }: Serving,
 ): Connections {
   const { connections: table, memory, reads, bodies } = resources;
   const { answerMs } = resources.limits;
@@ -80,9 +82,9 @@ export function createConnections(
   const tooLarge = `the headers are larger than ${limits.maxHeaderBytes} bytes`;
   const limit = { limit_bytes: String(limits.maxHeaderBytes) };
   const headersTooLarge = new EctError(reject('MESSAGE_TOO_LARGE', tooLarge, limit));
-  let isDraining = false;
 
   const handler = createNodeHandler({
+    stopping,
     answers: nodeAnswers,
     maxHeaderBytes: limits.maxHeaderBytes,
     answerEarly,
@@ -177,7 +179,7 @@ export function createConnections(
     connections.add(connection);
     socket.once('close', () => connections.delete(connection));
     // The connection was accepted before the shutdown, and its first bytes arrived after it.
-    if (isDraining) connection.close();
+    if (stopping.aborted) connection.close();
   }
 
   function serveHttp2(stream: Stream, fastPath: UnaryFastPath): Receiver {
@@ -236,7 +238,6 @@ export function createConnections(
   }
 
   async function drain(graceMs: number): Promise<number> {
-    isDraining = true;
     const closed = new Promise<void>((resolve) => front.close(() => resolve()));
     for (const connection of connections) connection.close();
     nodeHttp2.close();

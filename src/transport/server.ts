@@ -122,7 +122,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const all = [...services, health, ...reflection];
   const methods = methodTable(all);
-  const router = createConnectRouter(all, calls, events);
+  const router = createConnectRouter(all, calls, events, stopping.signal);
   const standard = standardPages({
     jwks,
     jwksMaxAgeSeconds: options.jwksMaxAgeSeconds ?? (() => 300),
@@ -164,6 +164,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const fastPath =
     options.unaryFastPath === false ? () => undefined : createUnaryFastPath(all, calls, browsers.fieldsFor);
   const serving = {
+    stopping: stopping.signal,
     requestCheck,
     browsers,
     unary: options.http2 === 'node' ? undefined : fastPath,

@@ -101,24 +101,29 @@ describe('H17: what was read in vain', () => {
     expect(Math.max(...penalties)).toBe(THROTTLE_MS);
   });
 
-  test('where a connection cannot be paused, its response waits as long, but for no peer that has gone', async () => {
-    const peer = new AbortController();
+  test('where a connection cannot be paused, its response waits as long, but for no peer that has gone, and not while the service stops', async () => {
+    const [peer, stopping] = [new AbortController(), new AbortController()];
     const paid: string[] = [];
     const wait = (name: string, penalty: number, signal: AbortSignal) =>
-      penaltyPaid(penalty, signal).then(() => paid.push(name));
+      penaltyPaid(penalty, [signal, stopping.signal]).then(() => paid.push(name));
     const waits = [
+      wait('until the stop', 6_000, new AbortController().signal),
       wait('5 s', 5_000, new AbortController().signal),
       wait('gone', 4_000, peer.signal),
       wait('none', NO_PENALTY, new AbortController().signal),
     ];
-    await waits[2];
+    await waits[3];
     expect(paid).toEqual(['none']);
     peer.abort();
-    await waits[1];
+    await waits[2];
     await vi.advanceTimersByTimeAsync(4_999);
     expect(paid).toEqual(['none', 'gone']);
     await vi.advanceTimersByTimeAsync(1);
     expect(paid).toEqual(['none', 'gone', '5 s']);
+    stopping.abort();
+    await waits[0];
+    await wait('stopped', 5_000, peer.signal);
+    expect(paid).toEqual(['none', 'gone', '5 s', 'until the stop', 'stopped']);
     expect(vi.getTimerCount()).toBe(0);
   });
 });

@@ -35,8 +35,13 @@ import { explainUnreadable } from './unreadable.ts';
 /** Routes a request if its path is a method. `evict` ends its transport, to free memory for others. */
 export type Router = (request: RoutedRequest, evict: () => void) => RoutedCall | undefined;
 
-/** Makes the router. Throws TypeError for a service that lacks a procedure. */
-export function createConnectRouter(services: readonly AnyService[], calls: Calls, events: Events): Router {
+/** Makes the router. `stopping`: of the service. Throws TypeError for a service that lacks a procedure. */
+export function createConnectRouter(
+  services: readonly AnyService[],
+  calls: Calls,
+  events: Events,
+  stopping: AbortSignal,
+): Router {
   const routes = createRoutes(services, calls);
   return (request, evict) => {
     const route = routes.get(pathOf(request.target));
@@ -54,7 +59,7 @@ export function createConnectRouter(services: readonly AnyService[], calls: Call
     const response = serve(route, body, room, events, request, gone.signal).then(async (answer) => {
       // The answer may wait for its reader, but nothing of the request does.
       if (route.kind === 'unary') requestMemory.freeBody();
-      await penaltyPaid(call.penalty, gone.signal);
+      await penaltyPaid(call.penalty, [gone.signal, stopping]);
       return answer;
     });
     return {

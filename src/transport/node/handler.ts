@@ -5,7 +5,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Caller } from '../../authority/index.ts';
 import type { Rejection } from '../../calls/call-admission.ts';
-import { NO_PENALTY, type Penalty } from '../../calls/penalty.ts';
+import { NO_PENALTY, type Penalty, penaltyPaid } from '../../calls/penalty.ts';
 import { EctError, reject } from '../../errors.ts';
 import type { BrowserRequest } from '../browser-rules.ts';
 import { asResponse, type RejectionMessage } from '../rejections.ts';
@@ -29,6 +29,8 @@ export interface Early {
 }
 
 export interface NodeHandlerOptions {
+  /** Aborted when the service starts to stop. */
+  readonly stopping: AbortSignal;
   readonly answers: NodeAnswers;
   /** Counted as HTTP/2 counts a header list. */
   readonly maxHeaderBytes: number;
@@ -50,7 +52,7 @@ const DISCONNECT_MS = 1_000;
 const SHORT_BODY_BYTES = 65_536;
 
 export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
-  const { answers, maxHeaderBytes, answerEarly, answerRejected, answerTooLarge, servingOf } = options;
+  const { stopping, answers, maxHeaderBytes, answerEarly, answerRejected, answerTooLarge, servingOf } = options;
 
   /** The response to a request that must not be processed further. */
   function answerUnfit(request: NodeRequest, line: RequestLine, socket: Socket): Early | undefined {
@@ -76,7 +78,7 @@ export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
       const serving = servingOf(socket, early);
       const { reads, flow } = serving.lanes.requests;
       reads.run(flow, () => serveNode(request, response, serving));
-    } else if (isHttp2(response)) writeHttp2(early, response);
+    } else if (isHttp2(response)) writeHttp2(early, response, stopping);
     else {
       // Node discards a short body, and the next request follows it; reading a long one costs more than a new connection.
       const isShort = Number(headers['content-length'] ?? Number.NaN) <= SHORT_BODY_BYTES;
@@ -88,14 +90,14 @@ export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
 }
 
 /** Node cannot stop reading an HTTP/2 connection, so a throttled peer waits for its response instead. */
-function writeHttp2(early: Early, response: Http2ServerResponse): void {
+function writeHttp2(early: Early, response: Http2ServerResponse, stopping: AbortSignal): void {
   const { stream } = response;
   const { session } = stream;
   // Discards the rest of the body.
   stream.resume();
   const { penalty } = early;
   if (penalty === 'disconnect' || penalty === NO_PENALTY) write(early, response);
-  else setTimeout(() => write(early, response), penalty).unref();
+  else void penaltyPaid(penalty, [stopping]).then(() => write(early, response));
   if (penalty !== 'disconnect' || session === undefined) return;
   stream.once('close', () => session.close());
   setTimeout(() => session.destroy(), DISCONNECT_MS).unref();
