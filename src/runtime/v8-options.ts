@@ -9,7 +9,7 @@ const OPTIONS = [
   // The size of each half of the young generation, in MiB.
   '--max-semi-space-size=16',
   // The old generation is collected when it has grown by this percentage of its last live size.
-  '--heap-growing-percent=50',
+  '--heap-growing-percent=75',
   // The threads for garbage collection and compilation, besides the event loop. On few cores V8's default of four takes CPU from the
   // event loop; a single one collects too late.
   '--v8-pool-size=2',

@@ -7,7 +7,7 @@ import { startService } from '../support/service-process.ts';
 
 const SITES = '--no-allocation-site-pretenuring';
 const YOUNG = '--max-semi-space-size=16';
-const OLD = '--heap-growing-percent=50';
+const OLD = '--heap-growing-percent=75';
 const THREADS = '--v8-pool-size=2';
 
 /** Each with another value. */
