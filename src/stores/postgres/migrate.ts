@@ -1,11 +1,11 @@
 // Creates and migrates the tables: by a command of the operator, in a role that may create them. The service never does.
 
-import { Client, type ClientConfig, escapeIdentifier } from 'pg';
+import { Client, escapeIdentifier } from 'pg';
 import { STANDBY } from './examine-server.ts';
 import { cleaned, isOfDatabase, StandbyServer, UnfitDatabase } from './failures.ts';
 import { grants, MIGRATIONS, SCHEMA, SCHEMA_VERSION } from './layout.ts';
-import { describeServers, type ServerAddress } from './primary-search.ts';
-import { type PostgresTarget, serversOf, tlsOptions } from './target.ts';
+import { describeServers } from './primary-search.ts';
+import { addressOptions, type PostgresTarget, serversOf } from './target.ts';
 
 /** `init` creates the tables, `migrate` brings existing ones to the version of this release. */
 export interface SchemaOptions {
@@ -44,7 +44,8 @@ async function openPrimary(target: PostgresTarget): Promise<Client> {
   const servers = serversOf(target);
   const faults: unknown[] = [];
   for (const server of servers) {
-    const client = new Client(clientOptions(target, server));
+    const options = { connectionTimeoutMillis: CONNECT_MS, application_name: 'ect-db' };
+    const client = new Client({ ...addressOptions({ ...target, ...server }), ...options });
     // The waiting statement gets the error of a lost connection.
     client.on('error', () => undefined);
     try {
@@ -59,19 +60,6 @@ async function openPrimary(target: PostgresTarget): Promise<Client> {
   }
   if (servers.length === 1) throw faults[0];
   throw new UnfitDatabase(describeServers(servers, faults));
-}
-
-function clientOptions({ database, user, password, tls }: PostgresTarget, { host, port }: ServerAddress): ClientConfig {
-  return {
-    host,
-    port,
-    database,
-    user,
-    password: async () => (await password()) ?? '',
-    ssl: tlsOptions(tls),
-    connectionTimeoutMillis: CONNECT_MS,
-    application_name: 'ect-db',
-  };
 }
 
 async function changeIn(client: Client, { kind, role }: SchemaOptions): Promise<SchemaChange> {

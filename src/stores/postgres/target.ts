@@ -55,18 +55,17 @@ export function serversOf({ host, port, others = [] }: PostgresTarget): readonly
   return [{ host, port }, ...others];
 }
 
+/** The options that lead to a server, and authenticate there. */
+export function addressOptions({ host, port, database, user, password, tls }: PostgresTarget): ClientConfig {
+  // If the password were undefined, the driver would read it from the environment and from files.
+  return { host, port, database, user, password: async () => (await password()) ?? '', ssl: tlsOptions(tls) };
+}
+
 /** The options of each connection; `connectMs` is for one server. */
 export function clientOptions(target: PostgresTarget, timeouts: Timeouts, connectMs: number): ClientConfig {
-  const { host, port, database, user, password, tls, program = SERVICE_PROGRAM } = target;
   return {
-    host,
-    port,
-    database,
-    user,
-    // Without this the driver would read the password from the environment and from files.
-    password: async () => (await password()) ?? '',
-    ssl: tlsOptions(tls),
-    application_name: program,
+    ...addressOptions(target),
+    application_name: target.program ?? SERVICE_PROGRAM,
     options: SESSION_OPTIONS,
     connectionTimeoutMillis: connectMs,
     ...timeLimits(timeouts),
@@ -92,7 +91,7 @@ function timeLimits({ idleInTransactionMs, lockMs, statementMs }: Timeouts) {
 }
 
 /** The certificate of the server and its name are always verified. */
-export function tlsOptions(tls: PostgresTarget['tls']): ConnectionOptions | false {
+function tlsOptions(tls: PostgresTarget['tls']): ConnectionOptions | false {
   if (tls === undefined) return false;
   return { ...(tls.ca === undefined ? {} : { ca: tls.ca }), rejectUnauthorized: true };
 }
