@@ -40,6 +40,7 @@ import {
   type TaskTexts,
   VERDICT_BYTES,
 } from './message-sizes.ts';
+import { depthOf, entriesWhileValid } from './proof-depth.ts';
 import {
   base64Bytes,
   claimsBytes,
@@ -61,11 +62,6 @@ const UUID_BYTES = 36;
 const PRED_WID_BYTES = { uuid: 40, text: 516 };
 /** The maximum length of an id and of a hash in a claim. */
 const MAX_NAME_CHARACTERS = 256;
-/**
- * How many entries others may record before the response is made or the call is retried: 3,000 per second for a day, which is the longest
- * lifetime of a token. So a batch that was accepted is also accepted when it is retried, and returns its tokens and receipts.
- */
-const ENTRIES_MEANWHILE = 2 ** 28;
 /** Up to this size the whole payload is counted as part of the leaf. */
 const SMALL_PAYLOAD_BYTES = 480;
 
@@ -75,7 +71,7 @@ type Size = number | Promise<number>;
 export function issuedBytes(context: AuthorityContext, items: readonly BatchIssueItem[], call: Call): Size {
   if (items.length > MAX_BATCH_ITEMS) return 0;
   const own = Math.max(textBytes(context.policy.issuer), textBytes(callerName(call.caller)));
-  const depth = depthOf(context);
+  const depth = depthOf(context, entriesWhileValid(context, items));
   return sumOf(items, issueDetailBytes(items), createYielder(call), ({ request }, spend) =>
     request === undefined ? ERROR_BYTES : issueBytes(context, request, own, depth, spend),
   );
@@ -243,11 +239,6 @@ const STEPS_PER_ITEM = 8;
 
 /** How many characters are decoded, parsed and counted in one step of the yielder. */
 const CHARACTERS_PER_STEP = 32;
-
-/** Returns the maximum number of hashes in an inclusion proof. */
-function depthOf({ ledger }: AuthorityContext): number {
-  return Math.ceil(Math.log2(ledger.size + ENTRIES_MEANWHILE));
-}
 
 function bindingBytes({ value }: IssueRequest['inputBinding'] | IssueRequest['outputBinding']): number {
   if (value === undefined) return 0;
