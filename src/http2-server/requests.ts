@@ -46,7 +46,7 @@ export class Requests {
    * Streams that were opened in the last read and wait for its end. Only open ones: under load the complete ones of each read take all of
    * its turn, and those that have ended would be kept for as long as the load lasts.
    */
-  readonly #fresh = new Set<Stream>();
+  readonly #fresh: Stream[] = [];
   #initialWindow = DEFAULT_WINDOW;
   /** When the last bytes were read, in milliseconds. */
   #time = 0;
@@ -80,26 +80,34 @@ export class Requests {
     for (;;) {
       const stream = this.#complete.shift();
       stream?.finishRequest();
-      const fresh = this.#nextFresh(stream);
-      if (fresh !== undefined) {
-        this.#fresh.delete(fresh);
-        fresh.finishRead();
-      } else if (stream === undefined) return true;
-      if (!mayContinue()) return this.#complete.length === 0 && this.#fresh.size === 0;
+      const isFresh = stream !== undefined && this.#dropFresh(stream);
+      const fresh = isFresh ? stream : this.#takeOldestFresh(stream === undefined);
+      fresh?.finishRead();
+      if (stream === undefined && fresh === undefined) return true;
+      if (!mayContinue()) return this.#complete.length === 0 && this.#fresh.length === 0;
     }
   }
 
-  /** The stream that was just finished if it is fresh, or else the oldest one, unless it will be finished soon. */
-  #nextFresh(finished: Stream | undefined): Stream | undefined {
-    if (this.#fresh.size === 0) return undefined;
-    if (finished !== undefined && this.#fresh.has(finished)) return finished;
-    const [oldest] = this.#fresh;
-    return finished === undefined || oldest?.remoteEnded === false ? oldest : undefined;
+  /** The stream that has been fresh for longest; one that is complete only if all of these are finished. */
+  #takeOldestFresh(isLast: boolean): Stream | undefined {
+    const oldest = this.#fresh[0];
+    if (oldest === undefined || (oldest.remoteEnded && !isLast)) return undefined;
+    return this.#fresh.shift();
+  }
+
+  /** Returns whether the stream was fresh. */
+  #dropFresh(stream: Stream): boolean {
+    if (this.#fresh.length === 0) return false;
+    // Nearly always the first.
+    const place = this.#fresh.indexOf(stream);
+    if (place === 0) this.#fresh.shift();
+    else if (place > 0) this.#fresh.splice(place, 1);
+    return place >= 0;
   }
 
   /** A stream has ended. */
   closed(stream: Stream): void {
-    this.#fresh.delete(stream);
+    this.#dropFresh(stream);
   }
 
   /** The age of a stream, in milliseconds. */
@@ -208,7 +216,7 @@ export class Requests {
       stream.remoteEnded = endsStream;
       const receiver = serve(stream);
       stream.attach(receiver);
-      if (receiver.onRead !== undefined) this.#fresh.add(stream);
+      if (receiver.onRead !== undefined) this.#fresh.push(stream);
       if (endsStream) this.#complete.push(stream);
     }
   }
