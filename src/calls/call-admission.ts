@@ -131,7 +131,7 @@ export function createCallAdmission(
   }
 
   function accountOfCaller(caller: Caller, socket: Socket): Account {
-    return caller.kind === 'anonymous' ? accounts.ofConnection(socket) : accounts.ofCaller(caller.id);
+    return caller.kind === 'anonymous' ? accounts.ofConnection(socket) : accounts.ofCaller(caller.id, socket);
   }
 
   /** The account that pays for a connection until a call has a caller. */
@@ -181,7 +181,7 @@ export function createCallAdmission(
   function unidentified(socket: Socket, error: EctError): Rejection {
     const peer = peerOrAnonymous(socket);
     // An authenticated peer may forward requests of many callers: the failure of one must not end the connection of all.
-    if (peer.kind !== 'anonymous') return rejectionOn(socket, accounts.ofCaller(peer.id), peer, error);
+    if (peer.kind !== 'anonymous') return rejectionOn(socket, accounts.ofCaller(peer.id, socket), peer, error);
     if (carried.areSeveral(socket))
       return rejectionOn(socket, accounts.ofConnection(socket), ANONYMOUS, error, UNIDENTIFIED_COST);
     const now = performance.now();

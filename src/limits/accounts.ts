@@ -3,18 +3,23 @@
 // account.
 
 import type { Flow } from './fair-queue.ts';
-import { Networks, networkOf, Place } from './networks.ts';
+import { CallerPlace, Networks, networkOf, Place } from './networks.ts';
 import { ReadFlow } from './read-scheduler.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
 /** Rate of rejected calls. An account that exceeds it is not read from for a while, or its connection is closed. */
 const REJECTIONS: Rate = { burst: 1_000, perSecond: 500 };
 
-/** The places of a connection in its network: in the queue of calls and in the queues of reading. */
+/** The places of a connection in its network: in the queue of calls and in the queues of reading; of a caller in the first of them. */
 export interface Places {
   readonly calls: Place;
-  readonly reading: Place;
-  readonly bodies: Place;
+  readonly reading?: Place;
+  readonly bodies?: Place;
+}
+
+/** A connection, of which the address matters. */
+interface Connected {
+  readonly remoteAddress?: string | undefined;
 }
 
 /** What one account uses now. */
@@ -37,7 +42,7 @@ export class Account implements Flow {
   readonly rejections: TokenBucket;
   readonly #place: Place | undefined;
 
-  /** `places`: of the connection, for an account that belongs to one connection. */
+  /** `places`: of its connection, or of its caller. */
   constructor(nowMs: number, places?: Places) {
     this.rejections = new TokenBucket(REJECTIONS, nowMs);
     this.#place = places?.calls;
@@ -64,10 +69,16 @@ export class Account implements Flow {
   }
 
   /**
-   * How many accounts share one share with this one: the connections of its network that have open calls. 1: it has a share of its own.
+   * How many accounts share one share with this one: the connections of its network that have open calls, or a part of its callers. 1: it
+   * has a share of its own.
    */
   get sharers(): number {
     return this.#place?.sharers ?? 1;
+  }
+
+  /** Open calls of all accounts of its network. */
+  get networkCalls(): number {
+    return this.#place?.networkPieces ?? this.openCalls;
   }
 
   get isIdle(): boolean {
@@ -81,6 +92,7 @@ const MAX_IDLE_CALLERS = 10_000;
 export class Accounts {
   readonly #byCaller = new Map<string, Account>();
   readonly #byConnection = new WeakMap<object, Account>();
+  readonly #callers = new Networks();
   readonly #calling = new Networks();
   readonly #sending = new Networks();
   readonly #uploading = new Networks();
@@ -93,17 +105,18 @@ export class Accounts {
     this.unidentified = new Account(now());
   }
 
-  ofCaller(id: string): Account {
+  /** `connection`: the one of its call. */
+  ofCaller(id: string, { remoteAddress }: Connected): Account {
     let account = this.#byCaller.get(id);
     if (account === undefined) {
-      account = new Account(this.#now());
+      account = new Account(this.#now(), { calls: new CallerPlace(this.#callers, networkOf(remoteAddress)) });
       if (this.#byCaller.size >= MAX_IDLE_CALLERS) this.#forgetIdle();
       this.#byCaller.set(id, account);
     }
     return account;
   }
 
-  ofConnection(connection: { readonly remoteAddress?: string | undefined }): Account {
+  ofConnection(connection: Connected): Account {
     let account = this.#byConnection.get(connection);
     if (account === undefined) {
       const network = networkOf(connection.remoteAddress);

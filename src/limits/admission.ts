@@ -9,8 +9,10 @@ const FEW_CALLS = 320;
 /** Most open calls of all accounts and of one, whatever their deadlines. */
 const MAX_CALLS = 8192;
 export const MAX_ACCOUNT_CALLS = 4096;
-/** An account with fewer open calls is only rejected if the total is reached. */
+/** An account with fewer open calls is only rejected if the total is reached, or if its network has many. */
 const LIGHT_CALLS = 8;
+/** Open calls of one network, above which nobody in it is light: many accounts with a few calls each are a queue as long as any. */
+const MANY_OF_NETWORK = 1024;
 /** How often the rate of completed calls is measured, in milliseconds. */
 const WINDOW_MS = 100;
 /** The longest accepted wait during a burst, in milliseconds. */
@@ -56,14 +58,16 @@ export function createAdmission({ now, busyShare }: Gauges = processGauges()): A
   let speed = 0;
 
   function admits(account: Account, budgetMs: number): boolean {
-    if (open >= MAX_CALLS || account.openCalls >= MAX_ACCOUNT_CALLS) return false;
+    // A network may have as many as it leaves to the others: however many networks there are, a further one has room.
+    if (account.networkCalls >= MAX_CALLS - open || account.openCalls >= MAX_ACCOUNT_CALLS) return false;
     if (open < FEW_CALLS || speed === 0) return true;
     const longest = busyWindows < BUSY_WINDOWS ? BURST_WAIT_MS : STANDING_WAIT_MS;
     return open / speed <= Math.min(budgetMs / 2, longest) || isLight(account);
   }
 
-  /** Whether it has less than half of the average number of open calls of an account. */
+  /** Whether it has less than half of the average number of open calls of an account, in a network that has not too many. */
   function isLight(account: Account): boolean {
+    if (account.networkCalls >= MANY_OF_NETWORK) return false;
     const sharing = account.openCalls === 0 ? accounts + 1 : accounts;
     return sharing > 1 && account.openCalls < Math.max(LIGHT_CALLS, open / sharing / 2);
   }

@@ -13,9 +13,18 @@ export function networkOf(address = ''): string {
 /** How many networks without waiting work keep their virtual finish time: at least half as many, those that were served last. */
 const MAX_REMEMBERED = 10_000;
 
-/** For each network, how many of its connections have waiting work, and its virtual finish time. */
+/** The work of a network that waits. */
+interface Waiting {
+  /** Connections, or callers, with such work. */
+  connections: number;
+  pieces: number;
+  /** Set for one without work that is not the one of its network any more. */
+  isDropped: boolean;
+}
+
+/** For each network, how many of its connections have waiting work, how much, and its virtual finish time. */
 export class Networks {
-  readonly #wanting = new Map<string, number>();
+  readonly #waiting = new Map<string, Waiting>();
   /**
    * Of networks that were served lately, and of those before them. Nothing is removed one by one: a map that loses as much as it gains is
    * replaced by V8 again and again, and what it was before stays in the old generation of the heap.
@@ -23,18 +32,23 @@ export class Networks {
   #finish = new Map<string, number>();
   #earlierFinish = new Map<string, number>();
 
-  wanting(network: string): number {
-    return this.#wanting.get(network) ?? 0;
+  /** Kept by the places of the network until it is dropped. */
+  waitingIn(network: string): Waiting {
+    let waiting = this.#waiting.get(network);
+    if (waiting === undefined) {
+      if (this.#waiting.size >= MAX_REMEMBERED) this.#dropIdle();
+      waiting = { connections: 0, pieces: 0, isDropped: false };
+      this.#waiting.set(network, waiting);
+    }
+    return waiting;
   }
 
-  enter(network: string): void {
-    this.#wanting.set(network, this.wanting(network) + 1);
-  }
-
-  leave(network: string): void {
-    const left = this.wanting(network) - 1;
-    if (left > 0) this.#wanting.set(network, left);
-    else this.#wanting.delete(network);
+  #dropIdle(): void {
+    for (const [network, waiting] of this.#waiting) {
+      if (waiting.pieces > 0) continue;
+      waiting.isDropped = true;
+      this.#waiting.delete(network);
+    }
   }
 
   finish(network: string): number {
@@ -54,6 +68,7 @@ export class Networks {
 export class Place {
   readonly #networks: Networks;
   readonly #network: string;
+  #waitingThere: Waiting | undefined;
   #wants = 0;
 
   constructor(networks: Networks, network: string) {
@@ -63,11 +78,26 @@ export class Place {
 
   /** Counts one more piece of work. */
   enter(): void {
-    if (this.#wants++ === 0) this.#networks.enter(this.#network);
+    const waiting = this.#waiting;
+    waiting.pieces++;
+    if (this.#wants++ === 0) waiting.connections++;
   }
 
   leave(): void {
-    if (--this.#wants === 0) this.#networks.leave(this.#network);
+    const waiting = this.#waiting;
+    waiting.pieces--;
+    if (--this.#wants === 0) waiting.connections--;
+  }
+
+  /** A map would be searched, and changed, for each piece. */
+  get #waiting(): Waiting {
+    if (this.#waitingThere?.isDropped !== false) this.#waitingThere = this.#networks.waitingIn(this.#network);
+    return this.#waitingThere;
+  }
+
+  /** Pieces of waiting work of the whole network. */
+  get networkPieces(): number {
+    return this.#waiting.pieces;
   }
 
   /** The virtual finish time of the network. A new connection starts at it, so that reconnecting gains nothing. */
@@ -81,6 +111,28 @@ export class Place {
 
   /** The connections that divide the share, including this one. */
   get sharers(): number {
-    return Math.max(1, this.#networks.wanting(this.#network));
+    return Math.max(1, this.#waiting.connections);
+  }
+}
+
+/** How many callers with open calls one network may have before they divide their shares. */
+const CALLERS_SHARES = 16;
+
+/**
+ * The place of a caller with a name in the network that it first called from. Each has a share of its own, and its own virtual time. But
+ * the callers of one network have a limited number of shares together: whoever may give itself names, as with the tokens of an issuer,
+ * cannot have as many shares.
+ */
+export class CallerPlace extends Place {
+  override get finish(): number {
+    return 0;
+  }
+
+  override served(): void {
+    // A caller keeps its own virtual time.
+  }
+
+  override get sharers(): number {
+    return Math.max(1, super.sharers / CALLERS_SHARES);
   }
 }

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { Accounts } from '../../src/limits/accounts.ts';
 import { createAdmission } from '../../src/limits/admission.ts';
 import { Account, type Admission } from '../../src/limits/index.ts';
 
@@ -110,6 +111,38 @@ describe('H17: fairness', () => {
     for (; admission.admits(other, 60_000); admitted++) admission.begun(other);
     expect(admitted).toBeGreaterThan(300);
     expect(admitted).toBeLessThanOrEqual(334); // 1,000 + 334 calls of two accounts: half of the average is 334
+  });
+
+  describe('H49: one network with many accounts, each with few calls', () => {
+    const accounts = new Accounts(() => 0);
+    const named = (network: string, nth: number) => accounts.ofCaller(`${network} ${nth}`, { remoteAddress: network });
+    const anonymous = (network: string) => accounts.ofConnection({ remoteAddress: network });
+
+    /** Begins as many calls as are admitted, eight of each of 2,000 accounts of the network. */
+    function flood(network: string, accountOf: (network: string, nth: number) => Account): number {
+      let admitted = 0;
+      for (let nth = 0; nth < 2_000; nth++) {
+        const one = accountOf(network, nth);
+        for (let call = 0; call < 8 && admission.admits(one, 60_000); call++, admitted++) admission.begun(one);
+      }
+      return admitted;
+    }
+
+    test.each([
+      ['connections', anonymous],
+      ['names', named],
+    ])('%s: it has no queue of thousands, and nobody else is rejected for it', (_, accountOf) => {
+      overload();
+      expect(flood('192.0.2.1', accountOf)).toBeLessThanOrEqual(1_024);
+      expect(admission.admits(accountOf('192.0.2.2', 0), 60_000)).toBe(true);
+    });
+
+    test('ten such networks leave room for a further one', () => {
+      overload();
+      for (let nth = 0; nth < 10; nth++) flood(`198.51.100.${nth}`, anonymous);
+      expect(admission.open).toBeGreaterThan(4_000);
+      expect(admission.admits(anonymous('192.0.2.3'), 60_000)).toBe(true);
+    });
   });
 
   test('a thousand accounts with few calls each cannot hold more than there is room for in all', () => {

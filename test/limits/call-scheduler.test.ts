@@ -248,6 +248,42 @@ describe('H17: the scheduler of calls', () => {
     expect(Math.max(...waited), 'as many as may have begun').toBeLessThanOrEqual(8);
   });
 
+  test('H49: a caller does not wait for the calls of thousands of names of another network', async () => {
+    const accounts = new Accounts(() => 0);
+    let floods = 0;
+    fillTurn();
+    const enter = (name: string, remoteAddress: string, begun: () => void) => {
+      const account = accounts.ofCaller(name, { remoteAddress });
+      account.callOpened();
+      scheduler.enter(account, { weight: 1, bytes: 0 }, () => {
+        time += 0.1;
+        begun();
+        queueMicrotask(() => {
+          account.callEnded();
+          scheduler.ended(account);
+        });
+        return true;
+      });
+    };
+    let next = 0;
+    const flood = () => {
+      floods++;
+      enter(`flood ${next++ % 5_000}`, '192.0.2.1', flood);
+    };
+    for (let call = 0; call < 1_000; call++) enter(`flood ${next++}`, '192.0.2.1', flood);
+    const waited: number[] = [];
+    for (let round = 0; round < 500; round++) {
+      const before = floods;
+      let isBegun = false;
+      enter('caller', '192.0.2.2', () => {
+        isBegun = true;
+      });
+      while (!isBegun) await nextTurn();
+      waited.push(floods - before);
+    }
+    expect(Math.max(...waited), 'of 1,000 that wait').toBeLessThan(300);
+  });
+
   test('H17: a network gains nothing by a new connection for each call', async () => {
     const kept = await shareOf(false);
     expect(kept).toBeCloseTo(0.1, 2);

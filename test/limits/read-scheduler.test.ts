@@ -106,7 +106,7 @@ describe('H17: the order in which bytes are parsed', () => {
   test('who took much time waits for those who took little, over however many connections it came', async () => {
     const accounts = new Accounts(() => 0);
     const names = ['spiffe://example.com/flood', 'spiffe://example.com/b'] as const;
-    const [flood, honest] = [accounts.ofCaller(names[0]), accounts.ofCaller(names[1])];
+    const [flood, honest] = [accounts.ofCaller(names[0], {}), accounts.ofCaller(names[1], {})];
     const order: string[] = [];
     fillTurn();
     for (let chunk = 0; chunk < 100; chunk++) {

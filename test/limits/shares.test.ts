@@ -59,8 +59,8 @@ describe('accounts', () => {
   test('a caller has one over all of its connections; connections without a caller have one each', () => {
     const accounts = new Accounts(() => 0);
     const [one, other] = [{}, {}];
-    expect(accounts.ofCaller('a')).toBe(accounts.ofCaller('a'));
-    expect(accounts.ofCaller('a')).not.toBe(accounts.ofCaller('b'));
+    expect(accounts.ofCaller('a', {})).toBe(accounts.ofCaller('a', {}));
+    expect(accounts.ofCaller('a', {})).not.toBe(accounts.ofCaller('b', {}));
     expect(accounts.ofConnection(one)).toBe(accounts.ofConnection(one));
     expect(accounts.ofConnection(one)).not.toBe(accounts.ofConnection(other));
   });
@@ -69,7 +69,7 @@ describe('accounts', () => {
     const accounts = new Accounts(() => 0);
     const from = (remoteAddress: string) => accounts.ofConnection({ remoteAddress });
     const flood = Array.from({ length: 100 }, (_, nth) => from(`2001:db8:0:1::${nth.toString(16)}`));
-    const [neighbour, other, caller] = [from('2001:db8:0:1::ffff'), from('192.0.2.1'), accounts.ofCaller('a')];
+    const [neighbour, other, caller] = [from('2001:db8:0:1::ffff'), from('192.0.2.1'), accounts.ofCaller('a', {})];
     expect(neighbour.sharers).toBe(1);
     for (const account of [...flood, other, caller]) account.callOpened();
     expect([neighbour, flood[0]!, other, caller].map(({ sharers }) => sharers)).toEqual([100, 100, 1, 1]);
@@ -80,13 +80,26 @@ describe('accounts', () => {
     expect(neighbour.sharers).toBe(1);
   });
 
+  test('H49: callers with a name have a share each, up to sixteen of one network', () => {
+    const accounts = new Accounts(() => 0);
+    const callers = Array.from({ length: 160 }, (_, nth) =>
+      accounts.ofCaller(`${nth}`, { remoteAddress: '192.0.2.1' }),
+    );
+    const other = accounts.ofCaller('other', { remoteAddress: '192.0.2.2' });
+    for (const caller of [...callers.slice(0, 16), other]) caller.callOpened();
+    expect([callers[0]!.sharers, other.sharers]).toEqual([1, 1]);
+    for (const caller of callers.slice(16)) caller.callOpened();
+    expect([callers[0]!.sharers, other.sharers]).toEqual([10, 1]);
+    expect([callers[0]!.networkCalls, other.networkCalls]).toEqual([160, 1]);
+  });
+
   test('of callers that hold nothing a bounded number is kept, and of those that hold something all', () => {
     const accounts = new Accounts(() => 0);
-    const holding = accounts.ofCaller('holds something');
+    const holding = accounts.ofCaller('holds something', {});
     holding.openCalls = 1;
-    const idle = accounts.ofCaller('idle');
-    for (let caller = 0; caller < 10_000; caller++) accounts.ofCaller(`caller ${caller}`);
-    expect(accounts.ofCaller('holds something')).toBe(holding);
-    expect(accounts.ofCaller('idle')).not.toBe(idle);
+    const idle = accounts.ofCaller('idle', {});
+    for (let caller = 0; caller < 10_000; caller++) accounts.ofCaller(`caller ${caller}`, {});
+    expect(accounts.ofCaller('holds something', {})).toBe(holding);
+    expect(accounts.ofCaller('idle', {})).not.toBe(idle);
   });
 });
