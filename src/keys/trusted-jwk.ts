@@ -68,7 +68,7 @@ function readMaterial(
   const { alg = names[0] } = jwk as { readonly alg?: string };
   const publicKey = createKey(jwk, members);
   if (publicKey === undefined) return `${members.join(' and ')} are no public key of its kind`;
-  if (allowed.get(alg!)?.fits(publicKey) !== true) return `it is too weak for ${alg}`;
+  if (allowed.get(alg!)?.fits(publicKey) !== true) return `it is too weak, or too large, for ${alg}`;
   const times = readTimes(jwk);
   if (typeof times === 'string') return times;
   const algorithms = jwk['alg'] === undefined || isOne === true ? names : [alg!];

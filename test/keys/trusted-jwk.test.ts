@@ -92,7 +92,16 @@ describe('K4: a key is rejected', () => {
     const weak = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' });
     const small = generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }).publicKey;
     for (const base of [weak, small.export({ format: 'jwk' })]) {
-      expect(faultIn({ kid: 'one' }, base)).toBe('it is too weak for PS256');
+      expect(faultIn({ kid: 'one' }, base)).toBe('it is too weak, or too large, for PS256');
+    }
+  });
+
+  test('of RSA with an exponent of more than 32 bits, which makes each verification expensive', () => {
+    const base = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ format: 'jwk' });
+    const e = (hex: string) => ({ kid: 'one', e: Buffer.from(hex, 'hex').toString('base64url') });
+    expect(faultIn(e('ffffffff'), base)).toBe('none');
+    for (const hex of ['0100000001', `0${'f'.repeat(511)}`]) {
+      expect(faultIn(e(hex), base)).toBe('it is too weak, or too large, for PS256');
     }
   });
 
