@@ -1,4 +1,4 @@
-// A whole authority in memory: real keys, real ledger, real guards, a clock that is handed in.
+// A whole authority in memory: real keys, a real ledger, real guards, and a clock that the test sets.
 
 import { generateKeyPairSync } from 'node:crypto';
 import {
@@ -32,7 +32,7 @@ export interface TestAuthority {
   readonly noticed: readonly Readonly<Record<string, string | undefined>>[];
 }
 
-/** An authority whose ledger is kept in `store`. */
+/** Makes an authority whose ledger is in `store`. */
 export async function makeAuthority(
   store: LedgerStore = new MemoryLedgerStore(),
   overrides: Partial<AuthorityContext['policy']> = {},
@@ -64,7 +64,7 @@ export async function makeAuthority(
     signatures: new SignatureCache(),
     batcher: new SignatureBatcher(),
     ledger,
-    // A lease that is over at once: what failed is taken up by the next sweep.
+    // The lease has expired at once, so the next sweep takes up what failed.
     recordings: new Recordings({
       pendingRecordings: pending,
       ledger,

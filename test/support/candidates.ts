@@ -1,9 +1,9 @@
-// Candidates for a ledger, as small as they can be: the leaf is JSON and says what the authority's leaf says, in short.
+// Small candidates for a ledger. The leaf is JSON with the main members of the authority's leaf.
 
 import { createHash } from 'node:crypto';
 import type { Candidate } from '../../src/ledger/index.ts';
 
-/** A candidate by name; other content under the same name makes a conflict. */
+/** Makes a candidate. Other content under the same name makes a conflict. */
 export function candidateOf(name: string, content = `content of ${name}`, scope = ''): Candidate {
   return {
     scope,
@@ -15,7 +15,7 @@ export function candidateOf(name: string, content = `content of ${name}`, scope 
   };
 }
 
-/** `count` candidates with distinct names. */
+/** Makes `count` candidates with distinct names. */
 export function candidatesOf(count: number, prefix = 'entry'): readonly Candidate[] {
   return Array.from({ length: count }, (_, index) => candidateOf(`${prefix} ${index}`));
 }

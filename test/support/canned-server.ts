@@ -1,4 +1,4 @@
-// A server on loopback that answers as a test says, and keeps what it was asked.
+// A server on loopback whose answers the test sets. It keeps the requests.
 
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -9,15 +9,15 @@ export interface CannedServer extends AsyncDisposable {
   /** `http://127.0.0.1:40123` */
   readonly url: string;
   readonly port: number;
-  /** Every request so far. */
+  /** All requests so far. */
   readonly requests: readonly IncomingMessage[];
-  /** Connections so far, whether a request came or not. */
+  /** The number of connections so far, with or without a request. */
   connections(): number;
-  /** How it answers from now on. */
+  /** Sets the answer from now on. */
   answer: (response: ServerResponse, request: IncomingMessage) => void;
 }
 
-/** Starts it. With a certificate it speaks TLS. */
+/** Starts the server. With a certificate it uses TLS. */
 export async function startCannedServer(
   answer: CannedServer['answer'],
   certificate?: Certificate,
@@ -51,7 +51,7 @@ export async function startCannedServer(
   return canned;
 }
 
-/** Answers with a value as JSON. */
+/** Sends a value as JSON. */
 export function json(value: unknown, headers: Readonly<Record<string, string>> = {}): CannedServer['answer'] {
   return (response) => {
     response.writeHead(200, { 'content-type': 'application/json', ...headers });

@@ -1,11 +1,11 @@
-// Certificates made by the openssl program for one test run: a CA, and leaves that are right or wrong in one named way.
+// Certificates that the openssl program makes for one test run: a CA, and valid leaves or leaves with one named fault.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A certificate and its key, both PEM. */
+/** A certificate and its key, both in PEM. */
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
@@ -24,13 +24,13 @@ export interface LeafOptions {
   readonly keyUsage?: string;
   /** Sets the CA flag of basicConstraints. */
   readonly isCa?: boolean;
-  /** Days from now until it ends; negative: it has ended. Default 1. */
+  /** The remaining validity in days; negative: it has expired. Default 1. */
   readonly days?: number;
 }
 
-/** A CA in a directory of its own. Dispose it to remove the directory. */
+/** A CA in its own directory. To dispose of it removes the directory. */
 export interface CertificateAuthority extends Disposable {
-  /** PEM: the CA's own certificate, for `ca` and `clientCa`. */
+  /** The CA's own certificate in PEM, for `ca` and `clientCa`. */
   readonly cert: string;
   issue(options: LeafOptions): Certificate;
 }
@@ -39,7 +39,7 @@ export interface CertificateAuthority extends Disposable {
 export function createCertificateAuthority(commonName = 'test CA', days = 2): CertificateAuthority {
   const directory = mkdtempSync(join(tmpdir(), 'ect-ca-'));
   const read = (name: string): string => readFileSync(join(directory, name), 'utf8');
-  /** Runs openssl in that directory: the words of `line`, then what may itself have blanks. */
+  /** Runs openssl in that directory with the words of `line`, then with arguments that may contain blanks. */
   const openssl = (line: string, ...more: readonly string[]): void => {
     execFileSync('openssl', [...line.split(' '), ...more], { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] });
   };
@@ -66,7 +66,7 @@ export function createCertificateAuthority(commonName = 'test CA', days = 2): Ce
   };
 }
 
-/** The certificate of a workload below an intermediate CA of `authority`, which it presents with its own. */
+/** Makes the certificate of a workload below an intermediate CA of `authority`. The workload presents both. */
 export function issueSvidBelow(authority: CertificateAuthority, spiffeId: string): Certificate {
   const intermediate = authority.issue({ commonName: 'intermediate', isCa: true, keyUsage: 'keyCertSign' });
   const directory = mkdtempSync(join(tmpdir(), 'ect-below-'));
@@ -87,12 +87,12 @@ export function issueSvidBelow(authority: CertificateAuthority, spiffeId: string
   }
 }
 
-/** A certificate for a server on the loopback address. */
+/** Makes a certificate for a server on the loopback address. */
 export function issueServerCertificate(authority: CertificateAuthority): Certificate {
   return authority.issue({ commonName: 'localhost', names: [{ ip: '127.0.0.1' }, { dns: 'localhost' }] });
 }
 
-/** The certificate of a workload: an X.509-SVID with this SPIFFE ID. */
+/** Makes the certificate of a workload: an X.509-SVID with this SPIFFE ID. */
 export function issueSvid(authority: CertificateAuthority, spiffeId: string): Certificate {
   return authority.issue({ names: [{ uri: spiffeId }] });
 }

@@ -1,4 +1,4 @@
-// Re-verifies a whole store after a test's steps: every record, every node, the head, and that each entry proves into it.
+// Verifies a whole store after the steps of a test: every record, every node, the head, and the inclusion proof of each entry.
 
 import { expect } from 'vitest';
 import {
@@ -12,7 +12,7 @@ import {
   walkRecords,
 } from '../../src/ledger/index.ts';
 
-/** Fails the test at the first thing in the store that cannot be. Answers the head. */
+/** Fails the test at the first inconsistency of the store. Returns the head. */
 export async function checkLedger(store: LedgerStore, verifierKey: string): Promise<Head> {
   const head = await store.head();
   if (head === undefined) throw new Error('the store has no head');

@@ -1,10 +1,10 @@
-// Reads a whole ledger store back and compares it with a tree computed here, level by level, from the leaves alone.
+// Reads a whole ledger store, and compares it with a tree that is computed here, level by level, from the leaves alone.
 
 import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
 import type { LedgerRecord, LedgerStore } from '../../src/ledger/store.ts';
 
-/** Checks that records, nodes and head of a store belong together. Answers the records, contents included. */
+/** Checks that records, nodes and head of a store are consistent. Returns the records with their contents. */
 export async function checkStore(store: LedgerStore): Promise<readonly LedgerRecord[]> {
   const head = await store.head();
   const records = await store.list({ startIndex: 0, limit: Number.MAX_SAFE_INTEGER, withContent: true });
@@ -15,13 +15,13 @@ export async function checkStore(store: LedgerStore): Promise<readonly LedgerRec
   const levels = naiveLevels(records.map(({ leaf }) => leaf));
   const places = levels.flatMap((hashes, level) => hashes.map((_, index) => ({ level, index })));
   expect(hex(await store.nodes(places))).toEqual(levels.flat());
-  // The last node of every level that is a left child belongs to no larger complete subtree: the frontier.
+  // On every level, the last node that is a left child belongs to no larger complete subtree: it is part of the frontier.
   const frontier = levels.flatMap((hashes) => (hashes.length % 2 === 1 ? [hashes.at(-1)!] : [])).reverse();
   expect(hex(head?.frontier ?? [])).toEqual(frontier);
   return records;
 }
 
-/** Every complete subtree's root, by level, in hex. */
+/** Returns the root of every complete subtree, by level, in hexadecimal. */
 function naiveLevels(leaves: readonly Uint8Array[]): string[][] {
   const levels: string[][] = [];
   let hashes = leaves.map((leaf) => sha256(Buffer.concat([Buffer.of(0), leaf])));

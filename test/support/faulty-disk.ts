@@ -1,10 +1,10 @@
-// A disk that fails under a running process: its system calls on one file are answered with an error, by strace.
+// A disk that fails under a running process: strace makes its system calls on one file fail.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEachFile } from './after-each-file.ts';
 
-/** What fails: the calls, and with which error. */
+/** Which calls fail, and with which error. */
 export interface DiskFault {
   readonly calls: string;
   readonly error: 'EIO' | 'ENOSPC' | 'EROFS';
@@ -13,7 +13,7 @@ export interface DiskFault {
 const running = new Set<ChildProcess>();
 afterEachFile(() => Promise.all([...running].map(end)));
 
-/** Makes these calls of the process on these files fail until it is disposed of. Answers once they do. */
+/** Makes these calls of the process on these files fail until it is disposed of. Returns once they do. */
 export async function failDisk(
   pid: number,
   paths: readonly string[],

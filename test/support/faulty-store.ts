@@ -1,5 +1,5 @@
-// A ledger store whose writes fail on demand, in both ways in which a write can: nothing was kept, or everything was
-// kept and only the answer was lost.
+// A ledger store whose writes fail on demand, in both possible ways: nothing was stored, or everything was stored and only the answer was
+// lost.
 
 import { EctError, reject } from '../../src/errors.ts';
 import type {
@@ -16,24 +16,24 @@ import type {
 /** `lost`: it fails and did not persist. `landed`: it fails, but did persist. */
 export type WriteFault = 'lost' | 'landed';
 
-/** Passes everything on to a real store, except for what was ordered to fail. */
+/** Passes all calls on to a real store, except those that the test makes fail. */
 export class FaultyStore implements LedgerStore {
   protected readonly inner: LedgerStore;
   readonly #writeFaults: (WriteFault | 'none')[] = [];
   #failReads = false;
-  /** Calls that reached the inner store, by method. */
+  /** How many calls of each method reached the inner store. */
   readonly calls = new Map<string, number>();
 
   constructor(inner: LedgerStore) {
     this.inner = inner;
   }
 
-  /** Orders the fate of the next writes, in turn. Those after them succeed. */
+  /** Sets the outcome of the next writes, in turn. Later writes succeed. */
   plan(...faults: readonly (WriteFault | 'none')[]): void {
     this.#writeFaults.push(...faults);
   }
 
-  /** Makes every read fail, or no longer. */
+  /** Makes every read fail, or succeed again. */
   failReads(fail: boolean): void {
     this.#failReads = fail;
   }
@@ -47,7 +47,7 @@ export class FaultyStore implements LedgerStore {
       'commit',
       () => this.inner.commit(candidates, seal),
       async () => {
-        // The seal has run, and signed, when the storage gives up: the hardest case.
+        // The storage fails after the seal has run and signed: the hardest case.
         const abandoned = new Error('abandoned');
         const sealThenFail: Seal = (head, fresh) => {
           seal(head, fresh);

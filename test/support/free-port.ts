@@ -1,9 +1,9 @@
-// A port for a program that cannot choose one itself.
+// Finds a port for a program that cannot choose one itself.
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 
-/** A port of the loopback address that was free just now. */
+/** Returns a port of the loopback address that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const listener = createServer().listen(0, '127.0.0.1');
   await once(listener, 'listening');

@@ -1,4 +1,4 @@
-// A seal that does what a ledger's seal must, without keys: entries in order, the real tree, a readable checkpoint.
+// A correct seal without keys: entries in order, the real tree, and a readable checkpoint.
 
 import { hash } from 'node:crypto';
 import type { Candidate, Head, Seal } from '../../src/ledger/store.ts';
@@ -22,7 +22,7 @@ export function candidate(
   };
 }
 
-/** Seals at `nowMs`, or at the time of the newest entry where that is later. */
+/** Seals at `nowMs`, or at the time of the newest entry if that is later. */
 export function honestSeal(nowMs = 1_000): Seal {
   return (head, fresh) => {
     const recordedAtMs = Math.max(nowMs, head.recordedAtMs);

@@ -1,15 +1,15 @@
-// Keys of issuers that are none of ours: as they publish them, and as they sign with them.
+// Keys of foreign issuers, with which tests publish key sets and sign.
 
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { encode } from './tokens.ts';
 
 export interface IssuerKey {
   readonly jwk: Readonly<Record<string, unknown>> & { readonly kid: string };
-  /** A compact JWS over any two parts. */
+  /** Returns a compact JWS of any two parts. */
   jws(payload: object, header?: object): string;
 }
 
-/** A new key on P-256, published under `kid`. */
+/** Makes a key on P-256, published under `kid`. */
 export function issuerKey(kid: string, members: object = {}): IssuerKey {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return keyOf(kid, publicKey, members, 'ES256', (input) =>
@@ -17,7 +17,7 @@ export function issuerKey(kid: string, members: object = {}): IssuerKey {
   );
 }
 
-/** A new RSA key for RS256, as most issuers of OpenID Connect have. */
+/** Makes an RSA key for RS256, as most issuers of OpenID Connect have. */
 export function rsaIssuerKey(kid: string, members: object = { alg: 'RS256' }): IssuerKey {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   return keyOf(kid, publicKey, members, 'RS256', (input) => sign('sha256', input, privateKey));

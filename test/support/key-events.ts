@@ -1,5 +1,5 @@
-// The key events of years, as two tiers leave them behind, put into a ledger without waiting for them: real keys, real
-// certificates and a real tree, each entry at a time of its own.
+// The key events of years, as two tiers record them, written into a ledger without waiting: real keys, real certificates and a real tree,
+// each entry with its own time.
 
 import { createECDH, hash } from 'node:crypto';
 import { certify } from '../../src/key-manager/certificate.ts';
@@ -11,10 +11,10 @@ import { type Head, Ledger, type Seal } from '../../src/ledger/index.ts';
 import { growTree, leafHash, rootOf } from '../../src/ledger/tree.ts';
 import type { Shared } from './key-manager.ts';
 
-/** Time between two delegated keys: 8 workers with hourly keys record some 600 events a day. */
+/** The time between two delegated keys: 8 workers with hourly keys record about 600 events a day. */
 const STEP_MS = 432_000;
 const LIFE_MS = 3_600_000;
-/** How many steps later a key is active, and retired. */
+/** After how many steps a key becomes active, and retires. */
 const ACTIVE_AFTER = 1;
 const RETIRED_AFTER = 9;
 const AT_ONCE = 3000;
@@ -25,22 +25,22 @@ interface Event {
 }
 
 export interface KeyEvents {
-  /** Of delegated keys, at least. */
+  /** The minimum number of delegated keys. */
   readonly count: number;
   readonly issuer: string;
-  /** The root keys: the second one takes the place of the first in the middle. */
+  /** The root keys. The second one replaces the first in the middle. */
   readonly roots: readonly [OpenSigner, OpenSigner];
 }
 
-/** What was written. Delegated keys in the order in which they were announced. */
+/** What was written. The delegated keys are in the order of their announcements. */
 export interface Written {
   readonly events: number;
   readonly kids: readonly Kid[];
-  /** When each was announced, milliseconds. */
+  /** When each was announced, in milliseconds. */
   readonly announcedAtMs: readonly number[];
 }
 
-/** Writes events up to now, into an empty ledger. The last keys are in force. */
+/** Writes events up to now into an empty ledger. The last keys are in use. */
 export async function writeKeyEvents(shared: Shared, { count, issuer, roots }: KeyEvents): Promise<Written> {
   await Ledger.open({ store: shared.store, key: shared.key, nowMs: shared.clock.nowMs });
   const steps = Math.ceil(count / 3);
@@ -111,7 +111,7 @@ async function commitAt({ store, key }: Shared, events: readonly Event[]): Promi
   await store.commit(candidates, seal);
 }
 
-/** A key that signs nothing: its point is on the curve, and nobody needs its private half. */
+/** Makes a key that signs nothing: a point on the curve, whose private key is not needed. */
 function makeJwk(): PublicJwk {
   const point = createECDH('prime256v1').generateKeys();
   const [x, y] = [point.subarray(1, 33), point.subarray(33)].map((half) => half.toString('base64url')) as [

@@ -1,5 +1,5 @@
-// The key manager of real keys over a real ledger in memory, with a clock that is handed in. Nothing happens by itself: tests
-// say when it looks at the ledger.
+// A key manager with real keys, a real ledger in memory and a clock that the test sets. Nothing happens by itself: tests say when it
+// reads the ledger.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { onTestFinished } from 'vitest';
@@ -20,10 +20,10 @@ import { Clock } from './clock.ts';
 
 /** How long keys are announced before they sign, in seconds. */
 export const LEAD = 300;
-/** Longest lifetime of a token, and what clocks may differ by, in seconds. */
+/** The longest lifetime of a token, and the allowed clock skew, in seconds. */
 export const LIFETIME = 3600;
 export const SKEW = 30;
-/** The looks at the ledger that come by themselves are so rare that none does within a test. */
+/** The ledger is read periodically, but so seldom that it never happens within a test. */
 const REFRESH_MS = 100_000;
 
 /** Root keys that several processes can open, by their locator. */
@@ -57,7 +57,7 @@ export function share(store: LedgerStore = new MemoryLedgerStore()): Shared {
 export interface TestKeyManager {
   readonly keyManager: KeyManager;
   readonly ledger: Ledger;
-  /** The ring of verifiers, as the key manager keeps it. */
+  /** The key ring of verifiers, which the key manager updates. */
   readonly ring: KeyRing;
   readonly failures: unknown[];
 }
@@ -67,18 +67,18 @@ export interface KeyManagerChanges {
   readonly ports?: Partial<KeyManagerPorts>;
   /** The locator of the configured key. */
   readonly configured?: string;
-  /** In its place a key of the test's own. */
+  /** A key of the test's own, instead of the configured one. */
   readonly configuredRoot?: RootKey | AwaitedRoot;
 }
 
-/** One process. It is closed with the test. */
+/** Opens the key manager of one process. It is closed at the end of the test. */
 export async function openKeyManager(shared: Shared, changes?: KeyManagerChanges): Promise<TestKeyManager> {
   const opened = await startKeyManager(shared, changes);
   onTestFinished(() => opened.keyManager.close());
   return opened;
 }
 
-/** One process. The caller closes it. */
+/** Opens the key manager of one process. The caller closes it. */
 export async function startKeyManager(shared: Shared, changes: KeyManagerChanges = {}): Promise<TestKeyManager> {
   const { clock, cupboard, store, key } = shared;
   const ledger = await Ledger.open({ store, key, nowMs: clock.nowMs });

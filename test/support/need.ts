@@ -1,10 +1,10 @@
-// Tests that need a program which not every machine has. Where it is missing they are skipped, and say so; in CI they
-// fail instead, so that nothing is skipped there unseen.
+// Tests that need a program which not every machine has. If it is missing they are skipped, and say so; in CI they fail, so that nothing
+// is skipped unnoticed.
 
 import { spawnSync } from 'node:child_process';
 import { describe, test } from 'vitest';
 
-/** How each program shows that it is there and runs. */
+/** The command with which each program shows that it can run. */
 const PROBES = {
   go: ['version'],
   python3: ['--version'],
@@ -22,7 +22,7 @@ export function describeWith(program: Program, title: string, tests: () => void)
   describeWhen(isThere(program), title, `${program} on the PATH`, tests);
 }
 
-/** A `describe` for tests that need what `need` says; `isMet` is whether it is there. */
+/** A `describe` for tests with a requirement. `need` describes it; `isMet` says whether it is met. */
 export function describeWhen(isMet: boolean, title: string, need: string, tests: () => void): void {
   if (isMet) {
     describe(title, tests);

@@ -1,4 +1,4 @@
-// Authorizers for tests: the real engine under a policy that a test writes out.
+// Authorizers for tests: the real engine with a policy of the test.
 
 import { readFileSync } from 'node:fs';
 import type { Caller } from '../../src/authority/index.ts';
@@ -21,7 +21,7 @@ export interface TestPolicy {
   readonly refusals?: PolicyRejection[];
 }
 
-/** What a policy and its limits come to. */
+/** Compiles a policy and its limits. */
 export function inForce(text: string, limits?: string): PolicyInForce {
   const read = cedar.readPolicy(text);
   if (!read.ok) throw new Error(read.problems.map(({ line, message }) => `${line}: ${message}`).join('\n'));
@@ -41,7 +41,7 @@ export function authorizerFor(text: string, options: TestPolicy = {}): PolicyAut
   return new PolicyAuthorizer({ issuer, isAdministrator, onRejected }, inForce(text, limits));
 }
 
-/** A file of the folder `policy`. */
+/** Returns a file of the folder `policy`. */
 export function policyText(name: string): string {
   return readFileSync(new URL(`../../policy/${name}`, import.meta.url), 'utf8');
 }

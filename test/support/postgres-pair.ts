@@ -1,5 +1,5 @@
-// Two real PostgreSQL servers: a primary and a synchronous standby that follows it by streaming replication. When the primary has
-// died, the standby is promoted, and the dead one is made anew as its standby.
+// Two real PostgreSQL servers: a primary and a synchronous standby that follows it by streaming replication. After the death of the
+// primary the standby is promoted, and the dead server becomes its standby.
 
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -22,19 +22,19 @@ import { SOON } from './soon.ts';
 export interface PostgresPair {
   /** The directories of both sockets: the first one belongs to the first primary. */
   readonly hosts: readonly [string, string];
-  /** Both servers, as a service is called for them. */
+  /** The URL of both servers for a service. */
   target(): PostgresTarget;
-  /** Runs statements on the primary as the superuser. Answers the rows of the last. */
+  /** Runs statements on the primary as the superuser. Returns the rows of the last one. */
   sql(text: string): Promise<Rows>;
-  /** Which directory the primary is in. */
+  /** Returns the directory of the primary. */
   readonly primary: string;
-  /** Ends the primary at once: SIGKILL, or the `immediate` stop of PostgreSQL. */
+  /** Ends the primary at once: by SIGKILL, or by the `immediate` shutdown of PostgreSQL. */
   crash(signal: 'SIGKILL' | 'SIGQUIT'): Promise<void>;
-  /** Stops the primary where it is, as a machine that hangs would. Answers how it goes on. */
+  /** Stops the primary as a machine that hangs would. Returns a function that continues it. */
   freeze(): () => void;
-  /** Makes the standby the primary. Answers when it takes writes. */
+  /** Makes the standby the primary. Returns when it accepts writes. */
   promote(): Promise<void>;
-  /** Makes the server that has died a synchronous standby of the primary. */
+  /** Makes the dead server a synchronous standby of the primary. */
   rebuild(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -46,7 +46,7 @@ interface Node {
   child: ChildProcess | undefined;
 }
 
-/** Starts both, with the tables of the service. */
+/** Starts both servers, with the tables of the service. */
 export async function startPair(): Promise<PostgresPair> {
   const first = await startPostgres();
   const nodes: readonly [Node, Node] = [
@@ -71,7 +71,7 @@ export async function startPair(): Promise<PostgresPair> {
     const data = join(node.host, `data-${++copies}`);
     copyOf(primary.host, data, node.host);
     node.child = await startServer(data, node.host, [`primary_conninfo=${conninfo(primary.host)}`]);
-    // In a file of the primary alone: a copy of it would wait for itself.
+    // In a file of the primary only: a copied setting would make the standby wait for itself.
     await sqlOn(primary, `ALTER SYSTEM SET synchronous_standby_names = '${STANDBY_NAME}'`);
     await sqlOn(primary, 'SELECT pg_reload_conf()');
     await until(async () => {
@@ -94,7 +94,7 @@ export async function startPair(): Promise<PostgresPair> {
     freeze: () => (primary.child === undefined ? first.freeze() : freeze(primary.child)),
     promote: async () => {
       primary = standby();
-      // It has no standby of its own yet, and waits for none.
+      // It has no standby of its own yet, so it waits for none.
       await sqlOn(primary, 'SELECT pg_promote(true, 60)');
     },
     rebuild,
@@ -114,7 +114,7 @@ function conninfo(host: string): string {
   return `host=${host} port=${PORT} user=postgres password='${password}' application_name=${STANDBY_NAME}`;
 }
 
-/** A base backup that starts as a standby. */
+/** Makes a base backup that starts as a standby. */
 function copyOf(host: string, data: string, cwd: string): void {
   const args = ['-D', data, '-h', host, '-p', `${PORT}`, '-U', 'postgres', '-X', 'stream', '-c', 'fast', '--no-sync'];
   const made = spawnSync(...asUser('pg_basebackup', args), {

@@ -1,5 +1,5 @@
-// A real PostgreSQL server of a test's own, from the binaries of Debian: in a temporary directory, behind a Unix socket, with the
-// settings that a server has by default. It rejects to run as root, so there it runs as `postgres`.
+// A real PostgreSQL server for a test, from the binaries of Debian: in a temporary directory, behind a Unix socket, with default
+// settings. PostgreSQL refuses to run as root, so then it runs as `postgres`.
 
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,7 +24,7 @@ import { afterEachFile } from './after-each-file.ts';
 import { describeWhen } from './need.ts';
 import { runDirectory } from './run-directory.ts';
 
-/** The directory of another version's programs in place of the newest that is installed. */
+/** The directory of the programs of another version, instead of the newest installed one. */
 const CHOSEN = process.env['ECT_TEST_POSTGRES_BIN'];
 const BIN =
   CHOSEN ??
@@ -35,7 +35,7 @@ const BIN =
 const exec = promisify(execFile);
 const RUNS_AS_ROOT = process.getuid?.() === 0;
 export const PORT = 5_432;
-/** For the superuser and for each role: characters that a URL and a shell read in their own way. */
+/** The password of the superuser and of each role. It has characters that URLs and shells treat specially. */
 export const PASSWORD = "p@ss:w/o'rd%";
 /** The role that the service runs as. */
 export const SERVICE_ROLE = 'ect service';
@@ -56,25 +56,25 @@ export interface PostgresServer {
   readonly host: string;
   readonly port: number;
   readonly pid: number;
-  /** As the role of a service, or as another one. */
+  /** Returns the target for the role of a service, or for another role. */
   target(user?: string, database?: string): PostgresTarget;
-  /** Runs statements as the superuser. Answers the rows of the last. */
+  /** Runs statements as the superuser. Returns the rows of the last one. */
   sql(
     text: string,
     values?: readonly unknown[],
     database?: string,
   ): Promise<readonly Readonly<Record<string, unknown>>[]>;
-  /** Makes a database with the tables, which the role of the service may use. Answers the settings that lead there. */
+  /** Makes a database with the tables, which the role of the service may use. Returns the settings of a service for it. */
   makeDatabase(name: string): Promise<Readonly<Record<'ECT_POSTGRES_URL' | 'ECT_POSTGRES_PASSWORD_FILE', string>>>;
-  /** Runs a program of PostgreSQL (`pg_dump`) as the superuser, to its end. Answers what it printed. */
+  /** Runs a program of PostgreSQL (`pg_dump`) as the superuser. Returns its output. */
   run(program: string, ...args: readonly string[]): Promise<string>;
   /** The directory of its data. */
   readonly data: string;
-  /** Ends it as a crash would, and waits. `SIGKILL`: without a word to its own processes. */
+  /** Ends the server as a crash would, and waits. `SIGKILL`: without ending its processes first. */
   crash(signal?: 'SIGKILL' | 'SIGQUIT'): Promise<void>;
-  /** Stops all its processes where they are, as a machine that hangs would. Answers how they go on. */
+  /** Stops all its processes as a machine that hangs would. Returns a function that continues them. */
   freeze(): () => void;
-  /** Starts it again on the same data. `settings`: of the command line, `fsync=off` for one. */
+  /** Starts the server again with the same data. `settings` are passed on the command line: `fsync=off`. */
   restart(settings?: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }
@@ -87,7 +87,7 @@ afterEachFile(async () => {
   folders.clear();
 });
 
-/** Makes a database cluster and starts a server over it. `hasTables`: as `ect db init --role` makes them. */
+/** Makes a database cluster and starts a server. `hasTables`: with the tables of `ect db init --role`. */
 export async function startPostgres({ hasTables = true } = {}): Promise<PostgresServer> {
   const folder = serverFolder();
   const data = join(folder, 'data');
@@ -145,8 +145,8 @@ export async function startPostgres({ hasTables = true } = {}): Promise<Postgres
 }
 
 /**
- * The data of a new cluster with the role of the service, and with its tables. It is made once in a run, which takes a second, and
- * each server has a copy. Two processes that need it first both make it, and one of them is kept.
+ * Returns the data of a new cluster with the role of the service and its tables. It is made once in a run, which takes a second; each
+ * server gets a copy. If two processes make it at the same time, one of them is kept.
  */
 async function clusterOfRun(hasTables: boolean): Promise<string> {
   const kept = join(runDirectory(), hasTables ? 'postgres-with-tables' : 'postgres');
@@ -176,7 +176,7 @@ async function clusterOfRun(hasTables: boolean): Promise<string> {
   return kept;
 }
 
-/** A directory for a server and its socket, which goes when the tests of the file are over. */
+/** Makes a directory for a server and its socket. It is removed after the tests of the file. */
 export function serverFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'ect-pg-'));
   folders.add(folder);
@@ -185,12 +185,12 @@ export function serverFolder(): string {
   return folder;
 }
 
-/** To the user that the server runs as. */
+/** Gives a path to the user of the server. */
 export function giveToServer(path: string): void {
   if (RUNS_AS_ROOT) chownSync(path, userId('u'), userId('g'));
 }
 
-/** Starts a server over `data`, with its socket in `folder`. Answers when it takes connections. */
+/** Starts a server with `data` and its socket in `folder`. Returns when it accepts connections. */
 export async function startServer(data: string, folder: string, settings: readonly string[]): Promise<ChildProcess> {
   const options = ['listen_addresses=', `unix_socket_directories=${folder}`, 'log_min_messages=log', ...settings];
   const args = ['-D', data, '-p', `${PORT}`, ...options.flatMap((option) => ['-c', option])];
@@ -201,7 +201,7 @@ export async function startServer(data: string, folder: string, settings: readon
   for await (const line of createInterface({ input: child.stderr! })) {
     lines.push(line);
     if (/database system is ready to accept (?:read-only )?connections/.test(line)) {
-      // What it says from now on is nobody's, and must not hold it up.
+      // Its later output is discarded, so that it never blocks.
       child.stderr!.resume();
       return child;
     }
@@ -209,7 +209,7 @@ export async function startServer(data: string, folder: string, settings: readon
   throw new Error(`The server did not start: ${lines.join('\n')}`);
 }
 
-/** A program of PostgreSQL with its arguments. It ends with the test that started it, however that ends. */
+/** Returns the command for a program of PostgreSQL. The program ends when its test process ends, in any way. */
 export function asUser(program: string, args: readonly string[]): [string, string[]] {
   const path = join(BIN ?? '', program);
   if (!RUNS_AS_ROOT) return [path, [...args]];
@@ -217,7 +217,7 @@ export function asUser(program: string, args: readonly string[]): [string, strin
   return ['setpriv', [...user, '--pdeathsig', 'SIGQUIT', path, ...args]];
 }
 
-/** The user or the group that Debian makes for the server. */
+/** Returns the id of the user or group of the server on Debian. */
 function userId(kind: 'u' | 'g'): number {
   const entry = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
@@ -226,9 +226,9 @@ function userId(kind: 'u' | 'g'): number {
   return Number(entry?.[kind === 'u' ? 2 : 3]);
 }
 
-/** Stops a server and all its processes where they are. Answers how they go on. */
+/** Stops a server and all its processes. Returns a function that continues them. */
 export function freeze({ pid = 0 }: ChildProcess): () => void {
-  // The one that starts others first.
+  // The postmaster first, because it starts the others.
   const pids = [pid, ...childrenOf(pid)];
   for (const each of pids) signal(each, 'SIGSTOP');
   return () => {
@@ -245,17 +245,17 @@ function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** The processes that the server has started. */
+/** Returns the processes that the server has started. */
 function childrenOf(pid: number): readonly number[] {
   return globSync('/proc/[0-9]*/stat').flatMap((path) => {
     const stat = statOf(path);
-    // The name of the program, in brackets, may hold anything.
+    // The name of the program, in parentheses, may contain any characters.
     const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
     return parent === pid ? [Number(path.split('/')[2])] : [];
   });
 }
 
-/** Empty where the process has ended meanwhile. */
+/** Returns an empty text if the process has ended meanwhile. */
 function statOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');

@@ -2,7 +2,7 @@
 
 import { readdir, readFile } from 'node:fs/promises';
 
-/** Processes that run in this process group; one that nobody has waited for does not run. */
+/** Returns the running processes of a group. Zombies do not count. */
 export async function groupOf(pgid: number): Promise<readonly number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^[0-9]+$/.test(name));
   const running = await Promise.all(

@@ -1,19 +1,19 @@
-// fast-check, with cases that are the same in every run: a run that fails, fails for what was changed.
+// fast-check with the same cases in every run: if a run fails, the change is the cause.
 
 import { randomInt } from 'node:crypto';
 import fc from 'fast-check';
 
-// `ECT_TEST_SEED=random` looks for new cases, and says where it began; `ECT_TEST_SEED=12` begins there.
+// `ECT_TEST_SEED=random` tries new cases and prints the seed; `ECT_TEST_SEED=12` uses that seed.
 const given = process.env['ECT_TEST_SEED'];
 
-/** Where random cases begin. */
+/** The seed of random cases. */
 export const SEED = given === 'random' ? randomInt(2 ** 31) : Number(given ?? 1);
 if (given !== undefined) console.info(`ECT_TEST_SEED=${SEED}`);
 fc.configureGlobal({ seed: SEED });
 
 export { fc };
 
-/** Numbers from 0 to below 1 that follow from the seed (mulberry32). */
+/** Returns a generator of numbers from 0 to below 1, which follow from the seed (mulberry32). */
 export function randomNumbers(seed: number): () => number {
   let state = seed | 0;
   return () => {

@@ -1,5 +1,5 @@
-// What a database holds of a ledger, read and recomputed with none of the service's own code: rows by SQL, the tree of RFC 6962, the
-// signed notes of C2SP.
+// Reads the ledger in a database and recomputes it without the service's code: rows by SQL, the tree of RFC 6962, the signed notes of
+// C2SP.
 
 import { createHash, createPublicKey, verify } from 'node:crypto';
 
@@ -9,24 +9,24 @@ type Rows = readonly Readonly<Record<string, unknown>>[];
 export interface Acknowledged {
   /** The index of each entry, by its name. */
   readonly indexes: ReadonlyMap<string, number>;
-  /** Every checkpoint that was shown. */
+  /** Every checkpoint that was published. */
   readonly checkpoints: ReadonlySet<string>;
 }
 
-/** What is wrong. All empty: nothing is. */
+/** The faults of a ledger. All lists are empty if there are none. */
 export interface LedgerFaults {
   readonly size: number;
-  /** Places where the index does not follow the one before. */
+  /** Indexes that do not follow the previous one. */
   readonly gaps: readonly number[];
   /** Names that two entries have. */
   readonly doubles: readonly string[];
-  /** What was acknowledged, and is not there or elsewhere. */
+  /** Acknowledged entries that are missing or have another index. */
   readonly lost: readonly string[];
-  /** Checkpoints that do not fit the entries, or are not signed by the ledger. */
+  /** Checkpoints that do not match the entries, or are not signed by the ledger. */
   readonly forks: readonly string[];
 }
 
-/** Reads ledger `main` of the service's tables. `verifierKey`: of the ledger, in the signed-note form. */
+/** Reads the ledger `main`. `verifierKey` is the key of the ledger in the signed-note form. */
 export async function examineLedger(
   sql: (text: string) => Promise<Rows>,
   verifierKey: string,
@@ -50,10 +50,10 @@ export async function examineLedger(
   };
 }
 
-/** The root of the tree over the first leaves, for each count of them. */
+/** Returns the root of the tree over the first leaves, for each number of them. */
 function rootsOf(leaves: readonly Uint8Array[]): readonly string[] {
   const roots = [sha256()];
-  /** Complete subtrees from the left, the largest first: how many leaves each has, and its hash. */
+  /** The complete subtrees from the left, the largest first: the number of leaves of each, and its hash. */
   const subtrees: { readonly leaves: number; readonly hash: Buffer }[] = [];
   for (const leaf of leaves) {
     let last = { leaves: 1, hash: sha256(Buffer.of(0), leaf) };
@@ -67,7 +67,7 @@ function rootsOf(leaves: readonly Uint8Array[]): readonly string[] {
   return roots.map((root) => root.toString('base64'));
 }
 
-/** Whether a note says the root of its size, and is signed by the ledger. */
+/** Whether a note has the root of its size, and is signed by the ledger. */
 function fits(note: string, verifierKey: string, roots: readonly string[]): boolean {
   const [origin = '', size = '', root = '', empty, signature = ''] = note.split('\n');
   const [, name = '', id = '', key = ''] = /^([^+]+)\+([0-9a-f]{8})\+(.+)$/.exec(verifierKey) ?? [];
@@ -75,7 +75,7 @@ function fits(note: string, verifierKey: string, roots: readonly string[]): bool
   const bytes = Buffer.from(encoded, 'base64');
   if (empty !== '' || dash !== '—' || signer !== name || origin !== name || bytes.toString('hex', 0, 4) !== id)
     return false;
-  // One byte says that it is Ed25519.
+  // The first byte is the algorithm: Ed25519.
   const x = Buffer.from(key, 'base64').subarray(1).toString('base64url');
   const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
   const isSigned = verify(null, Buffer.from(`${origin}\n${size}\n${root}\n`), publicKey, bytes.subarray(4));

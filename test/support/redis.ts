@@ -1,5 +1,5 @@
-// A real Redis server of a test's own, from the binary of Debian: on a free port of loopback, in a temporary directory. Redis cannot
-// choose a port by itself, so one is looked for, and another one where somebody was quicker.
+// A real Redis server for a test, from the binary of Debian: on a free port of loopback, in a temporary directory. Redis cannot choose a
+// port by itself, so the test tries free ports until one works.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,14 +24,14 @@ export function describeWithRedis(title: string, tests: () => void): void {
 /** A running server. */
 export interface RedisServer {
   readonly port: number;
-  /** Where a service finds it. */
+  /** The target of a service. */
   target(differs?: Partial<RedisTarget>): RedisTarget;
-  /** Sends a command, over a connection of its own. */
+  /** Sends a command over its own connection. */
   command(name: string, ...args: readonly (string | number)[]): Promise<unknown>;
   signal(name: 'SIGSTOP' | 'SIGCONT'): void;
-  /** Ends it as a crash would, and waits. */
+  /** Ends the server as a crash would, and waits. */
   crash(): Promise<void>;
-  /** Starts it again on the same data and port. */
+  /** Starts the server again with the same data and port. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -44,7 +44,7 @@ afterEachFile(async () => {
   folders.clear();
 });
 
-/** Starts a server that keeps nothing on the disk, unless the settings say otherwise. */
+/** Starts a server that stores nothing on the disk, unless the settings say otherwise. */
 export function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
   const all = { bind: '127.0.0.1', save: '', appendonly: 'no', 'repl-diskless-sync-delay': '0', ...settings };
   return startIn(
@@ -53,7 +53,7 @@ export function startRedis(settings: Readonly<Record<string, string>> = {}): Pro
   );
 }
 
-/** Starts a Sentinel that watches a master under the name `main`, and alone decides on a failover. */
+/** Starts a Sentinel that monitors a master under the name `main`, and alone decides on a failover. */
 export function startSentinel({ port }: RedisServer): Promise<RedisServer> {
   const folder = makeFolder();
   const file = join(folder, 'sentinel.conf');
@@ -140,7 +140,7 @@ async function startSomewhere(
   throw new Error('no port was free for a server');
 }
 
-/** Ends with the test that started it, however that ends. Undefined where the port is taken. */
+/** Starts a program that ends when its test process ends, in any way. Returns undefined if the port is taken. */
 async function startOn(
   port: number,
   before: readonly string[],
@@ -155,7 +155,7 @@ async function startOn(
   for await (const line of createInterface({ input: child.stdout })) {
     lines.push(line);
     if (/Ready to accept connections|Sentinel ID is/.test(line)) {
-      // What it says from now on is nobody's, and must not hold it up.
+      // Its later output is discarded, so that it never blocks.
       child.stdout.resume();
       return child;
     }
@@ -167,7 +167,7 @@ async function startOn(
   throw new Error(`The server did not start: ${lines.join('\n')}`);
 }
 
-/** A port that nobody has now. */
+/** Returns a port that is free now. */
 export async function freePort(): Promise<number> {
   const listener = createServer().listen(0, '127.0.0.1');
   await once(listener, 'listening');

@@ -10,7 +10,7 @@ import type { Settings } from './service-process.ts';
 
 export interface ReplicaFiles {
   readonly folder: string;
-  /** All that replicas need but the URL of the database. */
+  /** All settings that replicas need except the URL of the database. */
   readonly settings: Settings;
 }
 

@@ -1,4 +1,4 @@
-// Clients of several makers for the tests of the port. Each answers a failure in one shape: code, message, details.
+// Third-party clients for the tests of the port. Each returns a failure in the same form: code, message, details.
 
 import * as http from 'node:http';
 import * as http2 from 'node:http2';
@@ -13,7 +13,7 @@ import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
 import { type ErrorInfo, ErrorInfoSchema } from '../../src/gen/google/rpc/error_details_pb.ts';
 import { StatusSchema } from '../../src/gen/google/rpc/status_pb.ts';
 
-/** What a client of any protocol learns of a failure. */
+/** A failure as a client of any protocol sees it. */
 export interface Failure {
   readonly code: Code;
   readonly message: string;
@@ -49,7 +49,7 @@ export function authorityClient(url: string, protocol: string, tls?: TlsFiles): 
   return createClient(AuthorityService, transports(url, tls)[protocol] as Transport);
 }
 
-/** The failure of a connect-node call that must fail. */
+/** Returns the failure of a connect-node call that must fail. */
 export async function failureOf(call: Promise<unknown>): Promise<Failure> {
   const error = await call.then(
     () => undefined,
@@ -65,7 +65,7 @@ type GrpcCall = (
   done: (error: grpc.ServiceError | null, answer: unknown) => void,
 ) => grpc.ClientUnaryCall;
 
-/** A grpc-js client over its own loader of the proto files. Close it. */
+/** Returns a grpc-js client with its own loader of the proto files. The caller closes it. */
 export function grpcJsClient(address: string, service: string): grpc.Client & Record<string, GrpcCall> {
   const [packageName, name] = [service.slice(0, service.lastIndexOf('.')), service.slice(service.lastIndexOf('.') + 1)];
   const files = { 'ect.v1': 'ect/v1/authority.proto', 'grpc.health.v1': 'grpc/health/v1/health.proto' };
@@ -80,7 +80,7 @@ export function grpcJsClient(address: string, service: string): grpc.Client & Re
     Record<string, GrpcCall>;
 }
 
-/** Calls a method of a grpc-js client and answers its failure, with the details that the trailer carries. */
+/** Calls a method of a grpc-js client and returns its failure, with the details of the trailer. */
 export function grpcJsFailure(
   client: Record<string, GrpcCall>,
   method: string,
@@ -100,7 +100,7 @@ export function grpcJsFailure(
   });
 }
 
-/** The ErrorInfo inside `grpc-status-details-bin`. */
+/** Returns the ErrorInfo in `grpc-status-details-bin`. */
 export function errorInfoOf(bytes: unknown): ErrorInfo | undefined {
   if (bytes === undefined) return undefined;
   const raw = typeof bytes === 'string' ? Buffer.from(bytes, 'base64') : (bytes as Buffer);
@@ -121,11 +121,11 @@ export interface RawRequest {
   readonly path: string;
   readonly headers?: http.OutgoingHttpHeaders;
   readonly body?: Uint8Array;
-  /** Leaves the request open after the body. */
+  /** Does not end the request after the body. */
   readonly keepOpen?: boolean;
 }
 
-/** One request over a connection of its own, with nothing between the test and the frames. */
+/** Sends one request over its own connection, without a client library. */
 export async function rawHttp2(url: string, request: RawRequest): Promise<RawAnswer> {
   const session = http2.connect(url);
   try {
@@ -135,7 +135,7 @@ export async function rawHttp2(url: string, request: RawRequest): Promise<RawAns
   }
 }
 
-/** One request over this session. */
+/** Sends one request over this session. */
 export function rawStream(session: http2.ClientHttp2Session, request: RawRequest): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     session.once('error', reject);
@@ -151,7 +151,7 @@ export function rawStream(session: http2.ClientHttp2Session, request: RawRequest
       trailers = received;
     });
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-    stream.on('error', () => undefined); // The reset code says it.
+    stream.on('error', () => undefined); // The reset code is asserted instead.
     stream.on('close', () => {
       const { rstCode: resetCode } = stream;
       resolve({ status: answer[':status'] ?? 0, headers: answer, trailers, body: Buffer.concat(chunks), resetCode });
@@ -161,7 +161,7 @@ export function rawStream(session: http2.ClientHttp2Session, request: RawRequest
   });
 }
 
-/** One request over HTTP/1.1. */
+/** Sends one request over HTTP/1.1. */
 export function rawHttp1(url: string, request: RawRequest): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const { method = 'POST', path, headers = {}, body } = request;
@@ -178,7 +178,7 @@ export function rawHttp1(url: string, request: RawRequest): Promise<RawAnswer> {
   });
 }
 
-/** A message in the frame that gRPC, gRPC-Web and Connect streams share. */
+/** Returns a message in the frame that gRPC, gRPC-Web and Connect streams share. */
 export function frame(message: Uint8Array, flags = 0, length = message.length): Buffer {
   const head = Buffer.alloc(5);
   head.writeUInt8(flags, 0);

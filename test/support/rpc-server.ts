@@ -1,5 +1,5 @@
-// A real server on a free port over small services, whose procedures do what the request asks for: answer, reject, fail
-// or hang. Every line that it writes is kept.
+// A real server on a free port with small services. Their procedures do what the request asks for: answer, reject, fail or hang. The
+// lines of the log are kept.
 
 import { anonymousCallers } from '../../src/callers/identify.ts';
 import type { Call, Service } from '../../src/calls/call.ts';
@@ -21,13 +21,13 @@ export interface TestServer extends AsyncDisposable {
   calls(): readonly Line[];
   /** The context of each call that reached `Issue`, in order. */
   readonly seen: readonly Call[];
-  /** Lets a call for `wait` answer. */
+  /** Lets the calls that wait answer. */
   release(): void;
 }
 
 export const MAX_REQUEST_BYTES = 4096;
 
-/** Starts it. What `Issue` does is chosen by `exec_act`: `bug`, `reject`, `hang`, `wait`, or else an answer. */
+/** Starts the server. `exec_act` selects what `Issue` does: `bug`, `reject`, `hang`, `wait`; otherwise it answers. */
 export async function startTestServer(options: Partial<ServerOptions> = {}): Promise<TestServer> {
   const lines: Line[] = [];
   const destination = { write: (line: string) => void lines.push(JSON.parse(line) as Line) };

@@ -1,4 +1,4 @@
-// A directory of the whole run, for what several files of tests make only once. It goes when the run is over.
+// A directory of the whole run, for data that several test files make only once. It is removed after the run.
 
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 const NAME = 'ECT_TEST_RUN_DIRECTORY';
 
-/** Runs in the process that starts the workers, once for each project. They inherit the name. */
+/** Runs in the process that starts the workers, once for each project. The workers inherit the name. */
 export default function makeRunDirectory(): (() => void) | undefined {
   if (process.env[NAME] !== undefined) return undefined;
   const directory = mkdtempSync(join(tmpdir(), 'ect-run-'));

@@ -1,4 +1,4 @@
-// The real process, as an operator runs it: `node src/main.ts serve` with an environment of its own, ended by its own handle.
+// The real process: `node src/main.ts serve` with its own environment. The test ends it by its handle.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,43 +14,43 @@ export const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const START_MS = 60_000;
 const END_MS = 60_000;
 
-/** Settings by name. `undefined` takes away what the test would set by itself. */
+/** Settings by name. `undefined` removes a setting that the test sets by default. */
 export type Settings = Readonly<Record<string, string | undefined>>;
 
-/** A program that has ended. `code` is its exit code, or the signal that ended it. */
+/** A program that has exited. `code` is its exit code, or the signal that ended it. */
 export interface Ended {
   readonly code: number | string;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A running service. Dispose it to end the process and to remove its data. */
+/** A running service. To dispose of it ends the process and removes its data. */
 export interface ServiceProcess extends AsyncDisposable {
-  /** `http://127.0.0.1:40123`. It changes with a restart, as `pid` does. */
+  /** `http://127.0.0.1:40123`. Like `pid` it changes with a restart. */
   readonly url: string;
-  /** The same without the scheme. */
+  /** The URL without its scheme. */
   readonly address: string;
   readonly pid: number;
   readonly dataDir: string;
-  /** What all runs have written so far. */
+  /** The output of all runs so far. */
   stdout(): string;
   stderr(): string;
-  /** The lines of `stderr()` that are events of this name. */
+  /** Returns the lines of `stderr()` that are events of this name. */
   events(name: string): readonly Event[];
-  /** Asks it to end (SIGTERM) and waits. Answers the exit code, or the signal that ended it. */
+  /** Sends SIGTERM and waits. Returns the exit code, or the signal that ended the process. */
   stop(): Promise<number | string>;
-  /** Waits until it ends by itself. Answers how it did, as `stop` does. */
+  /** Waits until the process exits by itself. Returns the same as `stop`. */
   ended(): Promise<number | string>;
-  /** Ends it at once (SIGKILL), as a crash would, and waits. */
+  /** Sends SIGKILL and waits. */
   kill(): Promise<void>;
-  /** Starts it again on the same data. It must have ended. */
+  /** Starts the service again with the same data. It must have exited. */
   restart(): Promise<void>;
 }
 
 /** One line of the log. */
 export type Event = Readonly<Record<string, unknown>>;
 
-/** Starts a service on a free port with a data directory of its own, and answers when it listens. `descriptors`: its `ulimit -n`. */
+/** Starts a service on a free port with its own data directory. Returns when it listens. `descriptors`: its `ulimit -n`. */
 export async function startService(settings: Settings = {}, descriptors?: number): Promise<ServiceProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'ect-service-'));
   const dataDir = join(folder, 'data');
@@ -92,7 +92,7 @@ export async function startService(settings: Settings = {}, descriptors?: number
   };
 }
 
-/** Runs `node src/main.ts` with these arguments and settings to its end. */
+/** Runs `node src/main.ts` with these arguments and settings until it exits. */
 export async function runMain(
   args: readonly string[],
   settings: Settings = {},
@@ -107,7 +107,7 @@ export async function runMain(
   return { code: code ?? signal, ...written };
 }
 
-/** Children that have not ended. A test that is cut off, by its time limit for one, must not leave them behind. */
+/** The running children. A test that is aborted, for example by its timeout, must not leave them behind. */
 const running = new Set<ChildProcess>();
 afterEachFile(() => Promise.all([...running].map((child) => end(child, 'SIGKILL'))));
 
@@ -128,7 +128,7 @@ async function startRun(settings: Settings, cwd: string, written: Written, descr
   }
 }
 
-// Nothing that happens to be set around the tests reaches the process, but for what vitest.config.ts sets for all of them.
+// The process gets none of the variables of the test run, except those that vitest.config.ts sets for all tests.
 function spawnMain(
   args: readonly string[],
   settings: Settings,
@@ -138,7 +138,7 @@ function spawnMain(
 ): ChildProcess {
   const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
   const env = { PATH, HOME, NODE_COMPILE_CACHE, ...settings };
-  // The shell makes room for the service, under the same process id.
+  // The shell replaces itself with the service, under the same process id.
   const shell = descriptors === undefined ? [] : ['sh', '-c', `ulimit -n ${descriptors} && exec "$0" "$@"`];
   const [program = '', ...rest] = [...shell, process.execPath, MAIN, ...args];
   const child = spawn(program, rest, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -152,7 +152,7 @@ function spawnMain(
   return child;
 }
 
-/** Waits for the line that names the address. An end before it is an error that shows what the process said. */
+/** Waits for the line with the address. If the process exits before, throws an error with its output. */
 async function listeningUrl(child: ChildProcess, written: Written): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const fail = (why: string) => reject(new Error(`The service ${why}:\n${written.stderr}`));
@@ -171,7 +171,7 @@ async function listeningUrl(child: ChildProcess, written: Written): Promise<stri
   }
 }
 
-/** Ends a child by its own handle and waits until its output is read. A child that has ended answers how it did. */
+/** Ends a child by its handle and waits for its output. A child that has exited returns its exit code. */
 async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<number | string> {
   if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
     const closed = once(child, 'close');

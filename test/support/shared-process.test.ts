@@ -1,5 +1,5 @@
-// Files of tests that share a process (vitest.config.ts) import no module with hooks of its own: a module is loaded once in a process,
-// so its hooks would run for the first of the files only.
+// Test files that share a process (vitest.config.ts) import no module that registers hooks: a module is loaded once in a process, so its
+// hooks would run for the first file only.
 
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -11,9 +11,9 @@ const root = join(import.meta.dirname, '../..');
 const HOOKS = ['beforeAll', 'beforeEach', 'afterEach', 'afterAll'];
 
 interface Module {
-  /** What it imports of `test/`, without what is types only. */
+  /** The imports below `test/`, except type imports. */
   readonly imports: readonly string[];
-  /** Hooks that it registers while it is loaded. */
+  /** The hooks that are registered when the module is loaded. */
   readonly hooks: readonly string[];
 }
 
@@ -51,7 +51,7 @@ function parsedModule(path: string, text: string): Module {
   return { imports, hooks };
 }
 
-/** The modules with hooks that a file imports, directly or by others. */
+/** Returns the modules with hooks that a file imports, directly or indirectly. */
 function hookedImports(file: string): readonly string[] {
   const seen = new Set([file]);
   for (const path of seen) for (const imported of moduleAt(path).imports) seen.add(imported);

@@ -1,4 +1,4 @@
-// A small file system of its own, which can really be full. It takes root to mount one.
+// A small file system that can really be full. Mounting it requires root.
 
 import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ export const NEED_TO_MOUNT = 'root on Linux, to mount a small file system';
 
 const MIB = 1024 * 1024;
 
-/** A file system of so many MiB, some of which are taken by a ballast that can be thrown off. */
+/** Makes a file system of this many MiB. A ballast file takes a part of it, and can be removed. */
 export async function smallDisk(sizeMib: number, ballastMib = 4) {
   const path = await mkdtemp(join(tmpdir(), 'ect-full-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeMib}m`, 'tmpfs', path]);

@@ -1,4 +1,4 @@
-// A start as a supervisor has it: one that finds the database too busy to answer is repeated.
+// A start under a supervisor: it is repeated if the database was too busy to answer.
 
 const MOST_STARTS = 20;
 

@@ -1,4 +1,4 @@
-// The titles of the tests of a file, as its source spells them.
+// Reads the titles of the tests in a source file.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import ts from 'typescript';
 
 const root = join(import.meta.dirname, '../..');
 
-/** What is a text among the arguments of `test`, `describe` and their relatives. The path is relative to the repository. */
+/** Returns the texts in the arguments of `test`, `describe` and similar functions. The path is relative to the repository. */
 export function titlesIn(path: string): readonly string[] {
   const titles: string[] = [];
   function visit(node: ts.Node): void {

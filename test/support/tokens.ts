@@ -1,4 +1,4 @@
-// Tokens made by hand under a key of the test's own, so that only the named property of each is wrong.
+// Tokens that are built by hand with a key of the test, so that each has only the named fault.
 
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { KeyRing, type TrustedKey } from '../../src/keys/index.ts';
@@ -46,19 +46,19 @@ export const payload = {
   pred: [] as string[],
 };
 
-/** Base64url of a text, of bytes as they are, or of a value as JSON. */
+/** Returns base64url of a text, of bytes, or of a value as JSON. */
 export function encode(part: unknown): string {
   if (part instanceof Uint8Array) return Buffer.from(part).toString('base64url');
   return Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url');
 }
 
-/** A good signature over any two parts. Strings and bytes go in as they are. */
+/** Signs any two parts. Strings and bytes are used unchanged. */
 export function signParts(first: unknown, second: unknown, key: KeyObject = signingKey): string {
   const input = `${encode(first)}.${encode(second)}`;
   return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
 }
 
-/** A token with some claims and header members other than usual; `undefined` leaves one out. */
+/** Returns a token in which some claims and header members differ from the usual ones; `undefined` omits one. */
 export function makeToken(claims: object = {}, members: object = {}, key?: KeyObject): string {
   return signParts({ ...header, ...members }, { ...payload, ...claims }, key);
 }

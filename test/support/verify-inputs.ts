@@ -1,4 +1,4 @@
-// Questions by the thousand: callers of every kind, names that look like others, and every action.
+// Generates thousands of questions: callers of every kind, similar names, and every action.
 
 import {
   ACTIONS,
@@ -17,14 +17,14 @@ export const CALLERS: readonly Caller[] = [
   workload('spiffe://prod.example/a/b'),
   workload('spiffe://other.example/a'),
   workload('spiffe://prod.example/anonymous'),
-  // No service makes such a caller; if one did, it would still be no workload.
+  // No service creates such a caller; it must not count as a workload.
   { kind: 'oidc', id: 'spiffe://prod.example/a', proof: proofBy('jwt', 'https://idp.example') },
   { ...workload('spiffe://prod.example/a'), proof: proofBy('forwarded', 'spiffe://prod.example/proxy') },
 ];
 
 export const ISSUERS = ['urn:ect:dev', 'https://id.example/authority', 'spiffe://prod.example/a'] as const;
 
-/** Names that are a caller's, the authority's, below it, or nearly so. */
+/** Names of a caller, of the authority, below it, or similar to these. */
 const name = fc.oneof(
   fc.constantFrom(...ISSUERS, ...CALLERS.flatMap((caller) => (caller.kind === 'anonymous' ? [] : [caller.id]))),
   fc
@@ -41,7 +41,7 @@ const kind = fc.constantFrom<AskedEntry['kind']>('task', 'taint', 'key', 'loss')
 const aud = fc.subarray(['https://a.example', 'https://b.example', 'spiffe://prod.example/a']);
 const execAct = fc.constantFrom('pay', 'pay_invoice', 'execute_trade', 'Pay', '');
 
-/** A question as the service asks it. */
+/** A question in the form in which the service asks it. */
 function questionFor(action: Action): fc.Arbitrary<PermissionQuestion> {
   switch (action) {
     case 'Issue':
@@ -90,7 +90,7 @@ function questionFor(action: Action): fc.Arbitrary<PermissionQuestion> {
   }
 }
 
-/** Any question of any caller; `isAdministrator`: whether ECT_ADMINS names it. */
+/** Generates a question of any caller. `isAdministrator`: whether ECT_ADMINS names the caller. */
 export const asked = fc.record({
   caller: fc.constantFrom(...CALLERS),
   isAdministrator: fc.boolean(),

@@ -1,4 +1,4 @@
-// An agent with a SPIFFE Workload API of a test's own: gRPC by another implementation than the service's, over a Unix socket.
+// An agent with a SPIFFE Workload API, for tests: gRPC by another implementation than the service's, over a Unix socket.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -111,7 +111,7 @@ export class WorkloadAgent implements AsyncDisposable {
   }
 }
 
-/** Certificates in PEM as an agent sends them: DER, one after another. */
+/** Converts certificates in PEM into the form in which an agent sends them: concatenated DER. */
 export function derOf(pem: string): Buffer {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   return Buffer.concat(blocks.map((block) => new X509Certificate(block).raw));
