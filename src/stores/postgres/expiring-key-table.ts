@@ -149,10 +149,10 @@ export class ExpiringKeyTable implements ExpiringKeys {
 
   /** It is unknown which claims were stored, so the rows are looked up. Claims that stay unknown get the failure. */
   async #confirm(claims: readonly Waiting[], failure: unknown): Promise<ReadonlyMap<string, ClaimOutcome>> {
-    const telling = claims.filter(({ value }) => this.#isOwn(value));
+    const recognisable = claims.filter(({ value }) => this.#isOwn(value));
     const table = { ledger: this.#ledger, kind: this.#kind };
-    const areThere = await confirmRows(this.#use, table, telling).catch(() => []);
-    const own = new Set(telling.filter((_, place) => areThere[place] === true));
+    const areThere = await confirmRows(this.#use, table, recognisable).catch(() => []);
+    const own = new Set(recognisable.filter((_, place) => areThere[place] === true));
     return new Map(
       claims.map((claim) => {
         const { key, value, keepUntil } = claim;

@@ -74,7 +74,7 @@ export class PostgresLease implements Lease {
       this.#renewing = this.#renew()
         .catch(() => undefined)
         .then(() => {
-          this.#tell();
+          this.#report();
           if (!this.#isClosing) this.#renewIn(Math.min(RENEW_MS, this.#lifeMs / 3));
         });
     }, pauseMs);
@@ -102,7 +102,7 @@ export class PostgresLease implements Lease {
     const current = this.#current;
     if (current === undefined) return;
     this.#current = undefined;
-    this.#tell();
+    this.#report();
     await this.#use.read({
       text: `UPDATE ect.leases SET expires_at = clock_timestamp()
              WHERE ledger = $1 AND name = 'background' AND holder = $2 AND token = $3`,
@@ -110,7 +110,7 @@ export class PostgresLease implements Lease {
     });
   }
 
-  #tell(): void {
+  #report(): void {
     const { token } = this;
     if (token === this.#reported) return;
     this.#reported = token;

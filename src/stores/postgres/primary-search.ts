@@ -153,9 +153,9 @@ export class PrimarySearch {
     const { servers } = this.#options;
     const [first = new Error('no server was asked')] = causes;
     if (servers.length === 1) return new DatabaseDown(sentenceOf(first), { cause: first });
-    const isTelling = (cause: Error) => !isOutOfReach(cause) && !(cause instanceof StandbyServer);
-    const telling = causes.find(isTelling) ?? causes.find(isOutOfReach) ?? first;
-    return new DatabaseDown(describeServers(servers, causes), { cause: telling });
+    const isDecisive = (cause: Error) => !isOutOfReach(cause) && !(cause instanceof StandbyServer);
+    const decisive = causes.find(isDecisive) ?? causes.find(isOutOfReach) ?? first;
+    return new DatabaseDown(describeServers(servers, causes), { cause: decisive });
   }
 }
 
