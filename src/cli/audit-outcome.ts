@@ -32,7 +32,7 @@ export interface Outcome {
 }
 
 /** Prints the outcome as text. `isTrusted`: the caller has supplied the verifier key. */
-export function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
+export function printOutcome(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
   const { report, faults, faultCount, erased, keys, from, highWater, damagedMarkPages, losses, provenance } = outcome;
   for (const { index, fault } of faults.slice(0, MAX_FAULTS_SHOWN)) {
     print(io, `${paint(io.stdout, 'red', '✗')} ${index === null ? 'ledger' : `index ${index}`}: ${plain(fault)}`);
@@ -58,7 +58,7 @@ export function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: b
     ['verifier key', verifierKey],
   ] as const;
   for (const line of columns(rows)) print(io, `  ${line}`);
-  tellMissing(io, provenance);
+  printMissing(io, provenance);
   if (damagedMarkPages > 0) {
     const pages = damagedMarkPages === 1 ? '1 page' : `${damagedMarkPages} pages`;
     remark(io, `${pages} of ledger.mark cannot be read: a newer checkpoint may have been there.`);
@@ -76,7 +76,7 @@ function provenanceText({ count, policies, keptPolicies }: ProvenanceFacts): str
 }
 
 /** A missing provenance is not a fault, because replicas of an older release do not write it. */
-function tellMissing(io: Io, { gaps, gapCount, policies, keptPolicies = policies }: ProvenanceFacts): void {
+function printMissing(io: Io, { gaps, gapCount, policies, keptPolicies = policies }: ProvenanceFacts): void {
   if (gapCount > 0) {
     const named = `${gaps.join(', ')}${gapCount > gaps.length ? ` and ${gapCount - gaps.length} more` : ''}`;
     remark(

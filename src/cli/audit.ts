@@ -6,7 +6,7 @@ import { type AuditEnd, auditLedger, type LedgerRecord } from '../ledger/index.t
 import { isWithin } from '../token/index.ts';
 import { auditDatabase, type LedgerDatabases } from './audit-database.ts';
 import { auditFile } from './audit-file.ts';
-import { type Outcome, printAsJson, tell } from './audit-outcome.ts';
+import { type Outcome, printAsJson, printOutcome } from './audit-outcome.ts';
 import { ProvenanceAudit } from './audit-provenance.ts';
 import { auditService } from './audit-service.ts';
 import { type AcceptedLoss, type AuditSource, FIRST_ENTRY, keyFault, lossIn, unknownKeys } from './audit-source.ts';
@@ -198,7 +198,7 @@ async function audit(
   if (faultCount > 0) io.exitCode = EXIT.rejected;
   else state.keep(placeAfter(outcome, verifierKey));
   if (options.json) printAsJson(io, outcome, verifierKey, key !== undefined);
-  else tell(io, outcome, verifierKey, key !== undefined);
+  else printOutcome(io, outcome, verifierKey, key !== undefined);
 }
 
 function placeAfter({ report: { end }, erased, keys: { usesBefore } }: Outcome, verifierKey: string): AuditPlace {

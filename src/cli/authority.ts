@@ -23,12 +23,12 @@ export function authorityCommand(io: Io): Command {
     attemptCalls(io, options, async ({ authority }) => {
       const response = await authority.getAuthority({});
       if (options.json) printMessage(io, GetAuthorityResponseSchema, response);
-      else tell(io, response);
+      else printAuthority(io, response);
     }),
   );
 }
 
-function tell(io: Io, response: GetAuthorityResponse): void {
+function printAuthority(io: Io, response: GetAuthorityResponse): void {
   const { issuer, version, signingAlg, verificationAlgs, drafts, jwksUri, ledger, limits, features } = response;
   const rows: readonly (readonly [string, string])[] = [
     ['issuer', issuer],

@@ -42,7 +42,7 @@ export function configCommand(io: Io, checkConfig: CheckConfig): Command {
       const findings = await checkConfig({ callKms: options.kms ?? false, config: options.config });
       if (findings.problems.length > 0) io.exitCode = EXIT.usage;
       if (options.json) printAsJson(io, findings);
-      else tell(io, findings);
+      else printFindings(io, findings);
     }),
   );
   return new Command('config').description('check the configuration of a service').addCommand(command);
@@ -51,7 +51,7 @@ export function configCommand(io: Io, checkConfig: CheckConfig): Command {
 /** The suffix of a value in the output: its source. */
 const SOURCES = { environment: '', file: ' (file)', option: ' (option)', default: ' (default)' } as const;
 
-function tell(io: Io, { problems, warnings, settings }: ConfigFindings): void {
+function printFindings(io: Io, { problems, warnings, settings }: ConfigFindings): void {
   for (const warning of warnings) remark(io, paint(io.stderr, 'yellow', `! ${plain(warning)}`));
   if (problems.length > 0) {
     remark(io, paint(io.stderr, 'red', `✗ The configuration has ${mistakeCount(problems.length)}:`));

@@ -42,7 +42,10 @@ export async function runVector(authority: AuthorityClient, vector: Vector): Pro
   } catch (error) {
     const reason = error instanceof ConnectError ? error.findDetails(ErrorInfoSchema)[0]?.reason : undefined;
     if (reason === undefined) throw error;
-    return { vector, difference: { expected: tell({ ...vector.expected }), got: `the call failed with ${reason}` } };
+    return {
+      vector,
+      difference: { expected: describe({ ...vector.expected }), got: `the call failed with ${reason}` },
+    };
   }
 }
 
@@ -123,7 +126,7 @@ function idsOf(tasks: readonly TaskName[]): readonly string[] {
 
 function compare(expected: Answer, got: Answer): Difference | undefined {
   if (isDeepStrictEqual(expected, got)) return undefined;
-  if (expected['valid'] !== true || got['valid'] !== true) return { expected: tell(expected), got: tell(got) };
+  if (expected['valid'] !== true || got['valid'] !== true) return { expected: describe(expected), got: describe(got) };
   // Both verdicts are valid, so the difference is in the claims.
   const [left, right] = [flatten(expected), flatten(got)];
   const names = Object.keys({ ...left, ...right }).filter((name) => !isDeepStrictEqual(left[name], right[name]));
@@ -136,7 +139,7 @@ function flatten({ claims, ...others }: Answer): Answer {
   return { ...others, ...(claims as Answer) };
 }
 
-function tell(answer: Answer): string {
+function describe(answer: Answer): string {
   if (answer['valid'] === true) return 'valid';
   return 'step' in answer ? `${String(answer['reason'])} at step ${String(answer['step'])}` : JSON.stringify(answer);
 }

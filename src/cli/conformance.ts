@@ -79,7 +79,7 @@ function runAll(io: Io, options: ConformanceOptions): Promise<void> {
     const groups = groupOutcomes(outcomes);
     if (outcomes.some(({ difference }) => difference !== undefined)) io.exitCode = EXIT.rejected;
     if (options.json) printJson(io, { profile: options.profile, groups: groups.map(writeGroup) });
-    else tell(io, groups);
+    else printGroups(io, groups);
   });
 }
 
@@ -127,7 +127,7 @@ function writeGroup({ name, passed, failed }: Group) {
   return { name, passed, failed: failures };
 }
 
-function tell(io: Io, groups: readonly Group[]): void {
+function printGroups(io: Io, groups: readonly Group[]): void {
   const total = {
     name: 'total',
     passed: sum(groups, ({ passed }) => passed),

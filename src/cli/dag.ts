@@ -70,7 +70,7 @@ export function dagCommand(io: Io): Command {
       if (options.json) printMessage(io, ValidateDAGResponseSchema, response);
       else if (options.mermaid || options.dot) printGraph(io, response, report);
       else {
-        tell(io, response, report);
+        printReport(io, response, report);
         await printTasks(io, service, subject, predecessorTokens);
       }
     }),
@@ -112,7 +112,7 @@ function printGraph(io: Io, { drawing }: ValidateDAGResponse, report: DagReport)
   }
 }
 
-function tell(io: Io, response: ValidateDAGResponse, report: DagReport): void {
+function printReport(io: Io, response: ValidateDAGResponse, report: DagReport): void {
   const { size, depth, roots, leaves } = response;
   const name = dagStatusName(report.status);
   const complete = report.status === DagStatus.COMPLETE;

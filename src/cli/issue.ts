@@ -76,7 +76,7 @@ export function issueCommand(io: Io): Command {
       const response = await authority.issue(await toRequest(io, options));
       if (!holds(response.checks)) io.exitCode = EXIT.rejected;
       if (options.json) printMessage(io, IssueResponseSchema, response);
-      else tell(io, response);
+      else printIssued(io, response);
     }),
   );
 }
@@ -115,7 +115,7 @@ function recordMode({ async, level }: IssueOptions): RecordMode {
   return RecordMode.ASYNC;
 }
 
-function tell(io: Io, response: IssueResponse): void {
+function printIssued(io: Io, response: IssueResponse): void {
   const isIssued = response.token !== '';
   const headline = isIssued ? `✓ issued, ${levelName(response.level)}` : dryRunLine(response.checks);
   remark(io, paint(io.stderr, holds(response.checks) ? 'green' : 'red', headline));

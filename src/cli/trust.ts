@@ -60,13 +60,13 @@ export function trustCommand(io: Io, checkTrust: CheckTrust): Command {
       const findings = await checkTrust(token, { audience: options.audience, now });
       if (findings.name === undefined) io.exitCode = EXIT.rejected;
       if (options.json) printAsJson(io, findings);
-      else tell(io, findings);
+      else printFindings(io, findings);
     }),
   );
   return new Command('trust').description('check which tokens of foreign issuers are trusted').addCommand(command);
 }
 
-function tell(io: Io, { kind, header, payload, issuer, name, rejections }: TrustFindings): void {
+function printFindings(io: Io, { kind, header, payload, issuer, name, rejections }: TrustFindings): void {
   const what = kind === 'token' ? 'the token' : 'the JWT of a caller';
   if (name === undefined) print(io, paint(io.stdout, 'red', `✗ ${what} would not be trusted`));
   else print(io, paint(io.stdout, 'green', `✓ ${what} would be trusted, as ${plain(name)}`));

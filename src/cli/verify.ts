@@ -125,7 +125,7 @@ function verifyOnline(io: Io, token: string, options: VerifyOptions): Promise<vo
     });
     if (!response.valid) io.exitCode = EXIT.rejected;
     if (options.json) printMessage(io, VerifyResponseSchema, response);
-    else tell(io, response);
+    else printVerdict(io, response);
   });
 }
 
@@ -135,7 +135,7 @@ function replayMode({ replay, observe }: VerifyOptions): ReplayMode {
   return observe ? ReplayMode.OBSERVE : ReplayMode.RECORD;
 }
 
-function tell(io: Io, response: VerifyResponse): void {
+function printVerdict(io: Io, response: VerifyResponse): void {
   const { valid, finding, claims, kid, checks, equivocation, dagReport } = response;
   if (valid) print(io, paint(io.stdout, 'green', `✓ valid, ${levelName(response.level)}`));
   else for (const line of findingLines(io, finding)) print(io, line);
