@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type ServiceProcess, startService } from '../../support/service-process.ts';
 import { startChild } from './children.ts';
 import { type HonestCall, type HonestCaller, startHonestCaller } from './honest-caller.ts';
-import { type ProcessSample, sampleProcess } from './process-samples.ts';
+import { collectGarbage, type ProcessSample, sampleProcess } from './process-samples.ts';
 import { remainsOf, type State, stateOf } from './return-to-before.ts';
 import type { AttackOptions, AttackOrder, Target } from './target.ts';
 import { type Ground, prepareGround, type Variant } from './variants.ts';
@@ -27,13 +27,14 @@ const ATTACKER_ADDRESS = process.env['HOSTILE_ADDRESS'] ?? '127.0.0.2';
 /** Until code is compiled and connections stand. */
 const WARM_UP_MS = 2_000;
 const SAMPLE_EVERY_MS = 100;
+const COLLECT_ON_SIGNAL = `--import=${new URL('collect-on-signal.ts', import.meta.url).href}`;
 
 type FromAttacker = { readonly word: 'ready' } | { readonly word: 'done'; readonly sent: Record<string, number> };
 
 export async function openArena(variant: Variant): Promise<Arena> {
   await using stack = new AsyncDisposableStack();
   const ground = stack.use(prepareGround(variant));
-  const service = stack.use(await startService(ground.settings));
+  const service = stack.use(await startService({ ...ground.settings, NODE_OPTIONS: COLLECT_ON_SIGNAL }));
   const port = Number(new URL(service.url).port);
   const honestTarget: Target = { host: '127.0.0.1', port, tls: ground.honest, from: '127.0.0.1' };
   const honest = stack.use(startHonestCaller(honestTarget));
@@ -123,9 +124,11 @@ async function returned(service: ServiceProcess, target: Target, before: State, 
   for (;;) {
     const now = await stateOf(service, target).catch(() => undefined);
     // The delay of the event loop is since the last look, so that of the attack is in the first one.
-    after = { ...(now ?? before), loopDelayMs: Math.max(after?.loopDelayMs ?? 0, now?.loopDelayMs ?? 0) };
+    after = { ...(now ?? before), loopDelayMs: after?.loopDelayMs || (now?.loopDelayMs ?? 0) };
     const remains = now === undefined ? ['/metrics does not answer'] : remainsOf(before, now);
     if (remains.length === 0 || Date.now() > until) return { remains, after };
+    // Its time counts for nobody: the attack is over, and the delay of the loop was seen before.
+    await collectGarbage(service.pid);
     await pause(250);
     if ((await sampleProcess(service.pid)) === undefined) return { remains, after };
   }

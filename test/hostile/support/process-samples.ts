@@ -27,6 +27,17 @@ export async function sampleProcess(pid: number): Promise<ProcessSample | undefi
   };
 }
 
+/** Asks the process and its children to collect their garbage (collect-on-signal.ts). */
+export async function collectGarbage(pid: number): Promise<void> {
+  for (const member of await familyOf(pid)) {
+    try {
+      process.kill(member, 'SIGWINCH');
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+}
+
 /** The process, then its children. */
 async function familyOf(pid: number): Promise<readonly number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');

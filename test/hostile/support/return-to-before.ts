@@ -22,8 +22,8 @@ export interface State {
 const MORE_DESCRIPTORS = 8;
 const MORE_RESOURCES = 12;
 /**
- * Garbage that nobody has collected yet. Resident memory is no measure of what came back: the allocator keeps freed pages for the next
- * time, and it has its own bound.
+ * Caches that fill with use, and what was compiled. Garbage is collected before the comparison. Resident memory is no measure of what came
+ * back: the allocator keeps freed pages for the next time, and it has its own bound.
  */
 const MORE_LIVE_BYTES = 64 * MIB;
 
