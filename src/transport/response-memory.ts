@@ -38,6 +38,21 @@ export class ResponseMemory {
     return { ...answer, body: this.#written(body as AsyncIterable<Uint8Array>) };
   }
 
+  /** Counts each message of a stream while it waits to be taken: the next one is written when the peer has taken it. */
+  holdEach(answer: UniversalServerResponse): UniversalServerResponse {
+    const { body } = answer;
+    if (body === undefined || this.#reserveAnswer !== undefined) return answer;
+    return { ...answer, body: this.#taken(body as AsyncIterable<Uint8Array>) };
+  }
+
+  async *#taken(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const part of body) {
+      if (!this.#memory.grow(part.byteLength)) throw NO_ROOM_FOR_UNREAD;
+      yield part;
+      this.#memory.shrink(part.byteLength);
+    }
+  }
+
   async *#written(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const part of body) {
       if (!this.#write(part.byteLength)) throw NO_ROOM_FOR_UNREAD;

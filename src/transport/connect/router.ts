@@ -138,8 +138,7 @@ async function serve(
   const { form, answer: bytes } = exchange;
   const written = bytes === undefined || form === undefined ? answer : withAnswer(answer, bytes, form);
   const explained = await explainFailure(written, explainFor(route, call, events));
-  // A stream writes its next message only after the previous one was taken.
-  return route.kind === 'unary' ? room.hold(explained) : explained;
+  return route.kind === 'unary' ? room.hold(explained) : room.holdEach(explained);
 }
 
 function rejection({ method, header }: RoutedRequest, error: EctError): UniversalServerResponse {
