@@ -5,10 +5,14 @@ import { type AddressInfo, connect as connectTcp, createServer as createTcp, typ
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { expect, test, vi } from 'vitest';
 import { writeFrame } from '../../bench/http2-frames.ts';
-import { BlockedNetworks } from '../../src/transport/blocked-networks.ts';
 import { RecordOverhead } from '../../src/transport/record-overhead.ts';
 import { hello } from '../http2-server/raw-frames.ts';
-import { createCertificateAuthority, issueServerCertificate, issueSvid } from '../support/certificates.ts';
+import {
+  type Certificate,
+  createCertificateAuthority,
+  issueServerCertificate,
+  issueSvid,
+} from '../support/certificates.ts';
 import { describeWith } from '../support/need.ts';
 import { startTestServer, type TestServer } from '../support/rpc-server.ts';
 import { SOON } from '../support/soon.ts';
@@ -59,11 +63,14 @@ describeWith('openssl', 'H46: TLS records', () => {
 });
 
 describeWith('openssl', 'H47: chains of certificates above 16 KiB', () => {
-  /** Whether a peer with this certificate, and enough others behind it, gets a connection that stays open. */
-  async function isServed({ server }: TestServer, ca: string, { cert, key }: { cert: string; key: string }) {
-    const long = cert + ca.repeat(150);
+  /** Whether a peer with this certificate, and enough others behind it, is served. */
+  function isServed(running: TestServer, ca: string, { cert, key }: Certificate) {
+    return asksHealth(running, { cert: cert + ca.repeat(150), key });
+  }
+
+  async function asksHealth({ server }: TestServer, { cert, key }: Certificate) {
     const { port } = server.address;
-    const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, cert: long, key });
+    const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, cert, key });
     socket.on('error', () => undefined);
     let heard = '';
     socket.on('data', (bytes: Buffer) => {
@@ -110,6 +117,17 @@ describeWith('openssl', 'H47: chains of certificates above 16 KiB', () => {
     for (let time = 0; time < 2; time++) expect(await isServed(running, stranger.cert, untrusted)).toBe(false);
     expect(failures(running)).toEqual(['certificates', 'certificates']);
     open.destroy();
+  });
+
+  test('many callers of one address who connect at the same moment are all served', async () => {
+    using authority = createCertificateAuthority();
+    await using running = await startTestServer({
+      tls: { ...issueServerCertificate(authority), clientCa: authority.cert },
+    });
+    const nobody = { cert: '', key: '' };
+    const callers = Array.from({ length: 40 }, () => asksHealth(running, nobody));
+    expect(await Promise.all(callers)).toEqual(callers.map(() => true));
+    expect(failures(running)).toEqual([]);
   });
 
   test('a large request that arrives with the end of the handshake is no long chain', async () => {
@@ -214,55 +232,4 @@ test('H46: a connection is reported when it has sent far more bytes than data', 
     expect(reported).toHaveLength(count);
   }
   overhead.close();
-});
-
-test('H47: a network is blocked until it has paid for what its peers cost, and only so many are kept', () => {
-  let now = 0;
-  let rejected = 0;
-  const blocked = new BlockedNetworks(
-    () => rejected++,
-    () => now,
-  );
-  expect(blocked.check('192.0.2.1')).toBe(false);
-  // One percent of the time is free, and so is a burst.
-  for (let second = 0; second < 100; second++, now += 1_000) expect(blocked.charge('192.0.2.2', 10)).toBe(false);
-  expect(blocked.charge('192.0.2.1', 20)).toBe(false);
-  expect(blocked.check('192.0.2.1')).toBe(false);
-  expect(blocked.charge('192.0.2.1', 30)).toBe(true);
-  expect(blocked.charge('2001:db8:0:1', 50)).toBe(true);
-  expect(blocked.check('192.0.2.1')).toBe(true);
-  expect(blocked.check('::ffff:192.0.2.1')).toBe(true);
-  expect(blocked.check('2001:db8:0:1::5')).toBe(true);
-  expect(blocked.check('2001:db8:0:2::5')).toBe(false);
-  expect(rejected).toBe(3);
-  now += 3_000;
-  expect(blocked.check('192.0.2.1')).toBe(false);
-  for (let at = 0; at < 2_000; at++) blocked.charge(`network ${at}`, 1);
-  expect(blocked.size).toBe(1_000);
-});
-
-test('H47: no network is blocked for more than a minute', () => {
-  let now = 0;
-  const blocked = new BlockedNetworks(
-    () => undefined,
-    () => now,
-  );
-  for (let time = 0; time < 100; time++) blocked.charge('192.0.2.1', 1_000);
-  now = 59_999;
-  expect(blocked.check('192.0.2.1')).toBe(true);
-  now = 60_000;
-  expect(blocked.check('192.0.2.1')).toBe(false);
-});
-
-test('H47: a server closes the connections of a blocked network before it creates a socket', async () => {
-  const { createServer } = await import('node:net');
-  const blocked = new BlockedNetworks(() => undefined);
-  blocked.charge('127.0.0.1', 1_000);
-  let accepted = 0;
-  const server = createServer({ blockList: blocked }, () => accepted++).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const socket = connectTcp((server.address() as { port: number }).port, '127.0.0.1').on('error', () => undefined);
-  await once(socket, 'close');
-  expect(accepted).toBe(0);
-  server.close();
 });
