@@ -189,7 +189,7 @@ describe('A1: a request is judged by its headers', () => {
       expect(penalties('admin')).toEqual(new Set([NO_PENALTY]));
     });
 
-    test('nor for a flood of public requests, whoever sends them', () => {
+    test('nor for a flood of public requests, from callers and from others', () => {
       const { penalties } = setUpShared();
       expect(penalties('public')).toEqual(new Set([undefined, NO_PENALTY]));
     });
