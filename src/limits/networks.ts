@@ -120,8 +120,8 @@ const CALLERS_SHARES = 16;
 
 /**
  * The place of a caller with a name in the network that it first called from. Each has a share of its own, and its own virtual time. But
- * the callers of one network have a limited number of shares together: whoever may give itself names, as with the tokens of an issuer,
- * cannot have as many shares.
+ * the callers of one network have a limited number of shares together: a party that may give itself names, as with the tokens of
+ * an issuer, cannot have as many shares.
  */
 export class CallerPlace extends Place {
   override get finish(): number {
