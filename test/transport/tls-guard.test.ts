@@ -1,11 +1,12 @@
 // What TLS peers can cost below HTTP: records of one byte, records without data, long chains of certificates.
 
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, connect as connectTcp, createServer as createTcp, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { expect, test, vi } from 'vitest';
 import { writeFrame } from '../../bench/http2-frames.ts';
 import { RecordOverhead } from '../../src/transport/record-overhead.ts';
+import { TlsGuard } from '../../src/transport/tls-guard.ts';
 import { hello } from '../http2-server/raw-frames.ts';
 import {
   type Certificate,
@@ -232,4 +233,28 @@ test('H46: a connection is reported when it has sent far more bytes than data', 
     expect(reported).toHaveLength(count);
   }
   overhead.close();
+});
+
+test('H47: a peer whose address is not known any more, because it has reset its connection, pays for its handshake and is not served', () => {
+  const side = (address: string | undefined) =>
+    Object.assign(new EventEmitter(), {
+      remoteAddress: address,
+      remotePort: address && 5,
+      bytesRead: 0,
+      bytesWritten: 2_000,
+      destroy: () => undefined as unknown,
+    });
+  const failed: string[] = [];
+  const guard = new TlsGuard({ asksForCertificates: true, maxWaitMs: 1_000, onFailure: (stage) => failed.push(stage) });
+  const tcp = side('192.0.2.1');
+  guard.accepted(tcp as unknown as Socket, () => undefined);
+  tcp.bytesRead = 90_000;
+  const isClosed = vi.fn();
+  const tls = Object.assign(side(undefined), { destroy: isClosed });
+  guard.secured(tls as unknown as TLSSocket, () => failed.push('served'));
+  expect(isClosed).toHaveBeenCalledOnce();
+  tcp.emit('close');
+  expect(failed).toEqual(['certificates']);
+  expect(guard.blocked.check('192.0.2.1')).toBe(true);
+  guard.close();
 });
