@@ -53,6 +53,8 @@ export class CallScheduler {
   readonly #parked = new Map<Account, Waiting[]>();
   /** Heavy calls while as many have begun as may: one of each account in turn. */
   readonly #heavy = new Map<Account, Waiting[]>();
+  /** Of the heavy calls that waited, those that are in the queue again: one of an account, and no more than there are places. */
+  readonly #woken = new Map<Account, Waiting>();
   readonly #turn: Turn;
   #begun = 0;
   #heavyBegun = 0;
@@ -131,20 +133,25 @@ export class CallScheduler {
   #heavyEnded(account: Account, places: number): void {
     this.#heavyBegun -= places;
     account.heavyPlaces -= places;
-    // Calls of fewer places may follow.
-    for (let place = 0; place < places; place++) this.#wakeHeavy();
+    this.#wakeHeavy();
   }
 
-  /** Puts a heavy call that waits back into the queue, where one may begin. */
+  /** Puts heavy calls that wait back into the queue, for the places that are free. */
   #wakeHeavy(): void {
-    if (this.#heavyBegun >= MAX_HEAVY_BEGUN) return;
     for (const [next, rest] of this.#heavy) {
-      if (next.heavyPlaces >= MAX_ACCOUNT_HEAVY_BEGUN || next.begunCalls >= MAX_ACCOUNT_BEGUN) continue;
+      if (this.#heavyBegun + this.#woken.size >= MAX_HEAVY_BEGUN) return;
+      const hasRoom = next.heavyPlaces < MAX_ACCOUNT_HEAVY_BEGUN && next.begunCalls < MAX_ACCOUNT_BEGUN;
+      if (!hasRoom || this.#woken.has(next)) continue;
+      this.#woken.set(next, rest[0]!);
       this.#unpark(this.#heavy, next);
       // The account goes behind the others.
       if (this.#heavy.delete(next)) this.#heavy.set(next, rest);
-      return;
     }
+  }
+
+  /** Whether it is a woken call, which it is no longer. */
+  #takeWoken(call: Waiting): boolean {
+    return this.#woken.get(call.account) === call && this.#woken.delete(call.account);
   }
 
   /** Whether a call of its kind must not begin now, so that it does not stand in the way of others. */
@@ -169,7 +176,10 @@ export class CallScheduler {
       }
       this.#queue.pop();
       next.account.served(next.price, next.cost);
+      const wasWoken = this.#takeWoken(next);
       this.#begin(next);
+      // Another one may follow: of this account, or for a place that this one did not need.
+      if (wasWoken) this.#wakeHeavy();
     }
   }
 
@@ -177,10 +187,13 @@ export class CallScheduler {
     const { account } = call;
     const parked = account.begunCalls >= MAX_ACCOUNT_BEGUN ? this.#parked : this.#heavy;
     const calls = parked.get(account);
+    const wasWoken = this.#takeWoken(call);
     if (calls === undefined) parked.set(account, [call]);
+    // It has waited for longest: behind the others it could wait for ever.
+    else if (wasWoken) calls.unshift(call);
     else calls.push(call);
     // The place that it was woken for is for another account.
-    if (call.places > 0 && parked === this.#parked) this.#wakeHeavy();
+    if (wasWoken) this.#wakeHeavy();
   }
 
   /** Puts one of an account back into the queue. It is charged when it begins: free of charge it would go before those that were quiet. */

@@ -142,4 +142,39 @@ describe('the scheduler of heavy calls', () => {
     await turns(20);
     expect(accounts.a.begunCalls, 'four of 1 MiB of one account').toBe(4);
   });
+
+  test('H22: requests of 4 MiB of one account begin in their order, so that none waits for ever', async () => {
+    const account = new Account(0);
+    const large = { weight: 2, bytes: 4 * 2 ** 20 };
+    const begun: number[] = [];
+    const enter = (call: number) => scheduler.enter(account, large, () => begun.push(call) > 0);
+    // Ten wait. Each that ends is followed by a further one.
+    for (let call = 0; call < 11; call++) enter(call);
+    for (let call = 11; call < 31; call++) {
+      await turns(3);
+      scheduler.ended(account, large);
+      enter(call);
+    }
+    await turns(3);
+    expect(begun).toEqual([...Array(21).keys()]);
+  });
+
+  test('H38: the places of a large request are for all accounts that wait', async () => {
+    const accounts = [new Account(0), new Account(0), new Account(0), new Account(0)] as const;
+    const [large, a, b, c] = accounts;
+    for (const account of [large, a]) scheduler.enter(account, { weight: 2, bytes: 4 * 2 ** 20 }, yes);
+    await turns(3);
+    for (const account of [a, b, b, c]) scheduler.enter(account, HEAVY, yes);
+    await turns(3);
+    expect(accounts.map(({ begunCalls }) => begunCalls)).toEqual([1, 1, 0, 0]);
+    scheduler.ended(large, { weight: 2, bytes: 4 * 2 ** 20 });
+    await turns(5);
+    expect(
+      accounts.map(({ begunCalls }) => begunCalls),
+      'a has its four places',
+    ).toEqual([0, 1, 2, 1]);
+    scheduler.ended(a, { weight: 2, bytes: 4 * 2 ** 20 });
+    await turns(5);
+    expect(a.begunCalls).toBe(1);
+  });
 });
