@@ -3,7 +3,7 @@
 // account.
 
 import type { Flow } from './fair-queue.ts';
-import { CallerPlace, Networks, networkOf, Place } from './networks.ts';
+import { CallerPlace, FEW_PIECES, Networks, networkOf, Place } from './networks.ts';
 import { ReadFlow } from './read-scheduler.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
@@ -79,6 +79,11 @@ export class Account implements Flow {
   /** Open calls of all accounts of its network. */
   get networkCalls(): number {
     return this.#place?.networkPieces ?? this.openCalls;
+  }
+
+  /** Of these, the first few of each account. */
+  get networkFirstCalls(): number {
+    return this.#place?.networkFirstPieces ?? Math.min(this.openCalls, FEW_PIECES);
   }
 
   get isIdle(): boolean {

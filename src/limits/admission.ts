@@ -3,14 +3,15 @@
 // light caller keeps its share beside a heavy one.
 
 import type { Account } from './accounts.ts';
+import { FEW_PIECES } from './networks.ts';
 
 /** With fewer open calls there is no queue worth measuring. */
 const FEW_CALLS = 320;
 /** Most open calls of all accounts and of one, whatever their deadlines. */
 const MAX_CALLS = 8192;
 export const MAX_ACCOUNT_CALLS = 4096;
-/** An account with fewer open calls is only rejected if the total is reached, or if its network has many. */
-const LIGHT_CALLS = 8;
+/** So many more for accounts with few open calls: beside a heavy caller of their own network, behind a proxy for example, they have room. */
+const MAX_FEW_CALLS = 1024;
 /** Open calls of one network, above which nobody in it is light: many accounts with a few calls each are a queue as long as any. */
 const MANY_OF_NETWORK = 1024;
 /** How often the rate of completed calls is measured, in milliseconds. */
@@ -59,17 +60,24 @@ export function createAdmission({ now, busyShare }: Gauges = processGauges()): A
 
   function admits(account: Account, budgetMs: number): boolean {
     // A network may have as many as it leaves to the others: however many networks there are, a further one has room.
-    if (account.networkCalls >= MAX_CALLS - open || account.openCalls >= MAX_ACCOUNT_CALLS) return false;
+    const room = (hasFew(account) ? MAX_CALLS + MAX_FEW_CALLS : MAX_CALLS) - open;
+    if (account.networkCalls >= room || account.openCalls >= MAX_ACCOUNT_CALLS) return false;
     if (open < FEW_CALLS || speed === 0) return true;
     const longest = busyWindows < BUSY_WINDOWS ? BURST_WAIT_MS : STANDING_WAIT_MS;
     return open / speed <= Math.min(budgetMs / 2, longest) || isLight(account);
   }
 
-  /** Whether it has less than half of the average number of open calls of an account, in a network that has not too many. */
+  /** Whether it has few open calls, or less than half of the average of all accounts in a network that has not too many. */
   function isLight(account: Account): boolean {
-    if (account.networkCalls >= MANY_OF_NETWORK) return false;
     const sharing = account.openCalls === 0 ? accounts + 1 : accounts;
-    return sharing > 1 && account.openCalls < Math.max(LIGHT_CALLS, open / sharing / 2);
+    if (sharing === 1) return false;
+    if (account.openCalls < FEW_PIECES) return hasFew(account);
+    return account.networkCalls < MANY_OF_NETWORK && account.openCalls < open / sharing / 2;
+  }
+
+  /** Not in a network with many such accounts. The calls of a heavy one do not count: the others of its network are not to pay for it. */
+  function hasFew({ openCalls, networkFirstCalls }: Account): boolean {
+    return openCalls < FEW_PIECES && networkFirstCalls < MANY_OF_NETWORK;
   }
 
   function begun(account: Account): void {

@@ -13,11 +13,16 @@ export function networkOf(address = ''): string {
 /** How many networks without waiting work keep their virtual finish time: at least half as many, those that were served last. */
 const MAX_REMEMBERED = 10_000;
 
+/** A connection, or a caller, with fewer pieces of waiting work has few. */
+export const FEW_PIECES = 8;
+
 /** The work of a network that waits. */
 interface Waiting {
   /** Connections, or callers, with such work. */
   connections: number;
   pieces: number;
+  /** Of the pieces, the first few of each connection: a heavy one adds no more to them than a light one. */
+  firstPieces: number;
   /** Set for one without work that is not the one of its network any more. */
   isDropped: boolean;
 }
@@ -37,7 +42,7 @@ export class Networks {
     let waiting = this.#waiting.get(network);
     if (waiting === undefined) {
       if (this.#waiting.size >= MAX_REMEMBERED) this.#dropIdle();
-      waiting = { connections: 0, pieces: 0, isDropped: false };
+      waiting = { connections: 0, pieces: 0, firstPieces: 0, isDropped: false };
       this.#waiting.set(network, waiting);
     }
     return waiting;
@@ -80,13 +85,15 @@ export class Place {
   enter(): void {
     const waiting = this.#waiting;
     waiting.pieces++;
+    if (this.#wants < FEW_PIECES) waiting.firstPieces++;
     if (this.#wants++ === 0) waiting.connections++;
   }
 
   leave(): void {
     const waiting = this.#waiting;
     waiting.pieces--;
-    if (--this.#wants === 0) waiting.connections--;
+    if (--this.#wants < FEW_PIECES) waiting.firstPieces--;
+    if (this.#wants === 0) waiting.connections--;
   }
 
   /** A map would be searched, and changed, for each piece. */
@@ -98,6 +105,11 @@ export class Place {
   /** Pieces of waiting work of the whole network. */
   get networkPieces(): number {
     return this.#waiting.pieces;
+  }
+
+  /** Of these, the first few of each connection. */
+  get networkFirstPieces(): number {
+    return this.#waiting.firstPieces;
   }
 
   /** The virtual finish time of the network. A new connection starts at it, so that reconnecting gains nothing. */

@@ -37,7 +37,8 @@ describe('H17: the queue', () => {
     const another = new Account(0);
     expect(admission.admits(another, 60_000)).toBe(true);
     for (let call = 0; call < 4096; call++) admission.begun(another);
-    expect(admission.admits(new Account(0), 60_000)).toBe(false);
+    expect(admission.admits(another, 60_000)).toBe(false);
+    expect(admission.admits(new Account(0), 60_000), 'an account without calls').toBe(true);
   });
 
   test('rejects a call that would wait for more than half of its deadline', () => {
@@ -145,12 +146,49 @@ describe('H17: fairness', () => {
     });
   });
 
+  describe('H49: a heavy caller does not take the calls of the others in its network, behind a proxy for example', () => {
+    let accounts: Accounts;
+    beforeEach(() => {
+      accounts = new Accounts(() => 0);
+    });
+    const behindProxy = (name: string) => accounts.ofCaller(name, { remoteAddress: '192.0.2.9' });
+
+    test('in an overload that it has made', () => {
+      account = behindProxy('heavy');
+      begin(2_300);
+      busy = 0.95;
+      answer(300, 1);
+      expect(admission.admits(account, 60_000)).toBe(false);
+      const light = behindProxy('light');
+      for (let call = 0; call < 8; call++) {
+        expect(admission.admits(light, 60_000)).toBe(true);
+        admission.begun(light);
+      }
+      expect(admission.admits(light, 60_000), 'its ninth call').toBe(false);
+    });
+
+    test('with as many calls as an account may have', () => {
+      account = behindProxy('heaviest');
+      begin(4_096);
+      expect(admission.admits(behindProxy('another'), 60_000)).toBe(true);
+    });
+
+    test('its calls that have ended leave no trace in its network', () => {
+      const one = behindProxy('one');
+      for (let round = 0; round < 200; round++) {
+        for (let call = 0; call < 20; call++) admission.begun(one);
+        for (let call = 0; call < 20; call++) admission.ended(one);
+      }
+      expect([one.networkCalls, one.networkFirstCalls, one.sharers]).toEqual([0, 0, 1]);
+    });
+  });
+
   test('a thousand accounts with few calls each cannot hold more than there is room for in all', () => {
     let admitted = 0;
     for (let one = 0; one < 2_000; one++) {
       const many = new Account(0);
       for (let call = 0; call < 8 && admission.admits(many, 60_000); call++, admitted++) admission.begun(many);
     }
-    expect(admitted).toBe(8_192);
+    expect(admitted).toBe(8_192 + 1_024);
   });
 });
