@@ -275,8 +275,10 @@ function answerUnreadable({ code }: NodeJS.ErrnoException, socket: MeteredSocket
   // Node counts bytes that wait here as not received.
   if (socket.isLingering || (code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.isHeldUp)) return;
   const status = UNREADABLE[code ?? ''] ?? '400 Bad Request';
+  const last = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
   if (!socket.writable) socket.destroy();
-  else socket.reject(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  // A body that took too long ends with the error of its call.
+  else socket.reject(last, code !== 'ERR_HTTP_REQUEST_TIMEOUT');
 }
 
 const UNREADABLE: Readonly<Record<string, string>> = {

@@ -52,12 +52,16 @@ export class MeteredSocket extends Duplex {
   /** The size of the piece that was passed on last. */
   #pieceBytes = 0;
   #open = 0;
+  /** The response to the newest request, until it is closed. */
+  #newest: ServerResponse | undefined;
   #isWanted = false;
   #isInTurn = false;
   #isLingering = false;
   #isEvicted = false;
   /** Runs when all responses have been sent. */
   #afterAnswers: (() => void) | undefined;
+  /** Whether nothing more can be parsed. */
+  #isBroken = false;
   #hasEnded = false;
 
   /** `onFailure` is called if the connection is closed because of how its bytes arrive. */
@@ -90,11 +94,13 @@ export class MeteredSocket extends Duplex {
     // that is too high would treat requests as a body.
     this.#bodyBytes = isChunked ? 'unknown' : Math.max(0, Number(headers['content-length'] ?? 0) - this.#pieceBytes);
     this.#open++;
+    this.#newest = response;
     this.#smallInSuccession = 0;
     this.#smallPieces.charge(performance.now(), -SMALL_PER_REQUEST);
     response.once('close', () => {
       this.#open--;
-      if (this.#open === 0) this.#afterAnswers?.();
+      if (this.#newest === response) this.#newest = undefined;
+      if (this.#afterAnswers !== undefined) this.#endIfAnswered();
       else this.#handOver();
     });
   }
@@ -120,12 +126,16 @@ export class MeteredSocket extends Duplex {
     this.#endsWith(undefined);
   }
 
-  /** Stops reading, sends `last` after the pending responses, and ends the connection. */
-  reject(last: string): void {
+  /**
+   * Stops reading, sends `last` after the pending responses, and ends the connection. `isBroken`: what the peer sent cannot be parsed, so a
+   * request that is incomplete has no other response.
+   */
+  reject(last: string, isBroken: boolean): void {
     if (this.destroyed || this.#isLingering || this.#isEvicted) return;
     this.#discard();
-    if (this.#open === 0) this.#endsWith(last);
-    else this.#afterAnswers = () => this.#endsWith(last);
+    this.#isBroken = isBroken;
+    this.#afterAnswers = () => this.#endsWith(last);
+    this.#endIfAnswered();
   }
 
   /** Ends the connection to free its memory. Nothing more is read from it; the peer sees the end after a delay. */
@@ -136,6 +146,12 @@ export class MeteredSocket extends Duplex {
     this.accepted.pause();
     const timer = setTimeout(() => this.destroy(), EVICTED_MS);
     this.once('close', () => clearTimeout(timer));
+  }
+
+  #endIfAnswered(): void {
+    const newest = this.#newest;
+    const hasNoOther = this.#isBroken && newest !== undefined && !newest.req.complete && !newest.headersSent;
+    if (this.#open === (hasNoOther ? 1 : 0)) this.#afterAnswers?.();
   }
 
   #discard(): void {
