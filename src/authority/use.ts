@@ -98,8 +98,8 @@ const PROOF_REMEDY =
 function ofProof(error: EctError): EctError {
   const { reason, message, rejection, cause } = error;
   if (reason === 'ONCE_CORRUPT') return error;
-  const told = `The use of the proof token cannot be stored. ${message}`;
-  return new EctError({ ...rejection, message: told, remedy: PROOF_REMEDY }, cause === undefined ? {} : { cause });
+  const text = `The use of the proof token cannot be stored. ${message}`;
+  return new EctError({ ...rejection, message: text, remedy: PROOF_REMEDY }, cause === undefined ? {} : { cause });
 }
 
 /**

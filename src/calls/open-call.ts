@@ -29,7 +29,7 @@ export interface PresentedCall extends Arrival, Presented {}
 export type Stage = 'unread' | 'waiting' | 'begun';
 
 /** The time reserved for sending an error, in milliseconds, for a slow network or a busy machine; a tenth of a short deadline. */
-const MAX_TELLING_MS = 500;
+const MAX_ERROR_RESPONSE_MS = 500;
 
 /** An open call. Its event is written exactly once, when it ends for the first time. */
 export class OpenCall implements Call, UnreadCall {
@@ -113,7 +113,7 @@ export class OpenCall implements Call, UnreadCall {
    * caller still gets an error if they have not.
    */
   get answerByMs(): number {
-    return this.#arrivedAt + this.#limitMs - Math.min(this.#limitMs / 10, MAX_TELLING_MS);
+    return this.#arrivedAt + this.#limitMs - Math.min(this.#limitMs / 10, MAX_ERROR_RESPONSE_MS);
   }
 
   /**
@@ -150,14 +150,14 @@ export class OpenCall implements Call, UnreadCall {
 
   #reportStopped(error: EctError): void {
     this.#controller?.abort(error);
-    for (const tell of this.#onStop) tell(error);
+    for (const listener of this.#onStop) listener(error);
     this.#onStop.clear();
   }
 
-  /** Calls `tell` when the call is stopped before it has finished; at once if it was stopped already. */
-  onStop(tell: (error: EctError) => void): void {
-    if (this.#stopped !== undefined) tell(this.#stopped);
-    else this.#onStop.add(tell);
+  /** Calls `listener` when the call is stopped before it has finished; at once if it was stopped already. */
+  onStop(listener: (error: EctError) => void): void {
+    if (this.#stopped !== undefined) listener(this.#stopped);
+    else this.#onStop.add(listener);
   }
 
   /** Waits for `work`, at most until the call ends; `onLate` is called if `work` fails after that. */

@@ -43,7 +43,7 @@ export class AppendQueue<Outcome> {
   #queue: Queued<Outcome>[] = [];
   #running: Promise<void> | undefined;
   /** Called when as many candidates wait as are expected. */
-  #gathered: { readonly size: number; readonly tell: () => void } | undefined;
+  #gathered: { readonly size: number; readonly end: () => void } | undefined;
 
   constructor(commit: CommitBatch<Outcome>, maxBatch: number) {
     if (!Number.isSafeInteger(maxBatch) || maxBatch < 1) throw new TypeError('maxBatch must be a whole number from 1');
@@ -60,7 +60,7 @@ export class AppendQueue<Outcome> {
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
     const answerByMs = deadlineMs();
     this.#queue.push({ candidate, resolve, reject, signal, answerByMs });
-    if (this.#gathered !== undefined && this.#queue.length >= this.#gathered.size) this.#gathered.tell();
+    if (this.#gathered !== undefined && this.#queue.length >= this.#gathered.size) this.#gathered.end();
     this.#running ??= this.#context.runInAsyncScope(() => this.#run());
     return answeredBy(answerByMs, promise, tooLate);
   }
@@ -117,13 +117,13 @@ export class AppendQueue<Outcome> {
   #moment(size: number): Promise<void> {
     if (this.#queue.length >= size) return Promise.resolve();
     return new Promise((resolve) => {
-      const tell = () => {
+      const end = () => {
         clearTimeout(timer);
         this.#gathered = undefined;
         resolve();
       };
-      const timer = setTimeout(tell, GATHER_MS);
-      this.#gathered = { size, tell };
+      const timer = setTimeout(end, GATHER_MS);
+      this.#gathered = { size, end };
     });
   }
 }

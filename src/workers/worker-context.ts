@@ -42,7 +42,7 @@ export interface WorkerContext {
 export function openWorkerContext(): WorkerContext | undefined {
   const { worker } = cluster;
   if (worker === undefined) return undefined;
-  const tell = (message: ToSupervisor) => worker.send(message);
+  const send = (message: ToSupervisor) => worker.send(message);
   let reading: PromiseWithResolvers<string> | undefined;
   let reload: (() => void) | undefined;
   let takeSnapshot: (() => Promise<MetricsSnapshot>) | undefined;
@@ -50,7 +50,7 @@ export function openWorkerContext(): WorkerContext | undefined {
   // A process without a free file descriptor receives the message but not the connection. Node then passes it no further connection, and
   // reports this nowhere else.
   process.on('internalMessage' as 'message', (message: unknown, handle: unknown) => {
-    if (isHandOver(message) && !handle) tell({ kind: 'connection-lost' });
+    if (isHandOver(message) && !handle) send({ kind: 'connection-lost' });
   });
   process.on('message', (message: ToWorker) => {
     if (message.kind === 'metrics') {
@@ -61,7 +61,7 @@ export function openWorkerContext(): WorkerContext | undefined {
       // Before `onReload` the worker is still starting and reads the files anyway.
       reload?.();
     } else {
-      void takeSnapshot?.().then((snapshot) => tell({ kind: 'snapshot', snapshot }));
+      void takeSnapshot?.().then((snapshot) => send({ kind: 'snapshot', snapshot }));
     }
   });
 
@@ -73,13 +73,13 @@ export function openWorkerContext(): WorkerContext | undefined {
     metricsOfAll() {
       if (reading === undefined) {
         reading = Promise.withResolvers();
-        tell({ kind: 'read-metrics' });
+        send({ kind: 'read-metrics' });
       }
       return reading.promise;
     },
     listening(url, snapshot) {
       takeSnapshot = snapshot;
-      tell({ kind: 'listening', url });
+      send({ kind: 'listening', url });
     },
     onReload(handler) {
       reload = handler;
@@ -87,7 +87,7 @@ export function openWorkerContext(): WorkerContext | undefined {
     async leave(snapshot) {
       if (!worker.isConnected()) return;
       const gone = once(process, 'disconnect');
-      if (snapshot !== undefined) tell({ kind: 'snapshot', snapshot });
+      if (snapshot !== undefined) send({ kind: 'snapshot', snapshot });
       worker.disconnect();
       await Promise.race([gone, pause(LEAVE_MS)]);
     },

@@ -63,7 +63,7 @@ export function startWorker({ number, slot, role }: WorkerOrder, metrics: Shared
     ...ROLE_VARIABLES[role],
   });
   // A worker may exit at any time. Messages that are sent after that are lost.
-  const tell = (message: ToWorker) => worker.send(message, () => {});
+  const send = (message: ToWorker) => worker.send(message, () => {});
   const waiting: ((snapshot: MetricsSnapshot) => void)[] = [];
   const { promise: listening, resolve: setListening } = Promise.withResolvers<string | undefined>();
 
@@ -84,8 +84,8 @@ export function startWorker({ number, slot, role }: WorkerOrder, metrics: Shared
       setListening(message.url);
     } else if (message.kind === 'read-metrics') {
       metrics.read().then(
-        (text) => tell({ kind: 'metrics', text }),
-        () => tell({ kind: 'metrics', text: undefined }),
+        (text) => send({ kind: 'metrics', text }),
+        () => send({ kind: 'metrics', text: undefined }),
       );
     } else if (message.kind === 'connection-lost') {
       setLost();
@@ -105,9 +105,9 @@ export function startWorker({ number, slot, role }: WorkerOrder, metrics: Shared
     snapshot: () =>
       new Promise((resolve) => {
         waiting.push(resolve);
-        tell({ kind: 'take-snapshot' });
+        send({ kind: 'take-snapshot' });
       }),
-    reload: () => tell({ kind: 'reload' }),
+    reload: () => send({ kind: 'reload' }),
     kill: () => void worker.process.kill('SIGKILL'),
     stop(killMs) {
       worker.process.kill('SIGTERM');

@@ -55,17 +55,17 @@ export class JwtBundles {
     if (this.#down !== undefined) this.#ports.events.workloadApiUp('jwt');
     this.#down = undefined;
     this.#bundles = bundles;
-    this.#tell();
+    this.#notify();
   }
 
   #fell(error: unknown): void {
     const why = agentFault(this.#ports.endpoint, error);
     this.#ports.events.workloadApiDown('jwt', why, why !== this.#down);
     this.#down = why;
-    this.#tell();
+    this.#notify();
   }
 
-  #tell(): void {
+  #notify(): void {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
   }

@@ -65,7 +65,7 @@ while (!isStopped) {
     if (!signal.aborted) await guarded('once.db', () => passOnce(signal, round));
   } catch (error) {
     if (!(error instanceof EctError)) throw error;
-    tell({ kind: 'failed', message: error.message });
+    post({ kind: 'failed', message: error.message });
     restMs = AFTER_FAILURE_MS;
   }
   if (!signal.aborted) await rest(restMs, signal);
@@ -77,7 +77,7 @@ async function guarded(name: ScrubbedFile, run: () => Promise<void>): Promise<vo
   try {
     await run();
   } catch (error) {
-    tell({ kind: 'damage', file: name, index: null, fault: damageIn(error) });
+    post({ kind: 'damage', file: name, index: null, fault: damageIn(error) });
   }
 }
 
@@ -90,21 +90,21 @@ async function passLedger(signal: AbortSignal, round: number): Promise<void> {
     let faults = 0;
     for (let next = 0; next < size && faults < MAX_FAULTS; ) {
       const end = Math.min(size, next + sliceSize());
-      tell({ kind: 'examined', entries: end - next });
+      post({ kind: 'examined', entries: end - next });
       for (; next < end && faults < MAX_FAULTS; next++) {
         const damage = examiner.entryFault(next);
         if (damage === undefined) continue;
         faults++;
-        tell({ kind: 'damage', file: 'ledger.db', ...damage });
+        post({ kind: 'damage', file: 'ledger.db', ...damage });
       }
       await rest(SLICE_MS, signal);
       if (signal.aborted) return;
     }
     for (const damage of await examiner.wholeFaults(size, verifierKey, SCRUBBED_STRUCTURE_BYTES)) {
       faults++;
-      tell({ kind: 'damage', file: 'ledger.db', ...damage });
+      post({ kind: 'damage', file: 'ledger.db', ...damage });
     }
-    tell({ kind: 'passed', file: 'ledger.db', round, entries: size, isSound: faults === 0 });
+    post({ kind: 'passed', file: 'ledger.db', round, entries: size, isSound: faults === 0 });
   } finally {
     examiner.close();
   }
@@ -116,7 +116,7 @@ async function passOnce(signal: AbortSignal, round: number): Promise<void> {
   let [faults, entries] = [0, 0];
   const found = (texts: readonly string[]) => {
     faults += texts.length;
-    for (const fault of texts) tell({ kind: 'damage', file: 'once.db', index: null, fault });
+    for (const fault of texts) post({ kind: 'damage', file: 'once.db', index: null, fault });
   };
   try {
     for (const table of EXPIRING_KEY_TABLES) {
@@ -130,7 +130,7 @@ async function passOnce(signal: AbortSignal, round: number): Promise<void> {
       }
     }
     found(examiner.wholeFaults(SCRUBBED_STRUCTURE_BYTES));
-    tell({ kind: 'passed', file: 'once.db', round, entries, isSound: faults === 0 });
+    post({ kind: 'passed', file: 'once.db', round, entries, isSound: faults === 0 });
   } finally {
     examiner.close();
   }
@@ -146,6 +146,6 @@ async function rest(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-function tell(message: FromScrub): void {
+function post(message: FromScrub): void {
   parentPort?.postMessage(message);
 }
