@@ -48,7 +48,7 @@ export async function rotateKey(
   });
 }
 
-/** Distinguishes requests in the ledger, without saying their ids. */
+/** Identifies a request in the ledger without revealing its id. */
 function nameOf(caller: Caller, requestId: string, digest: Uint8Array): string {
   return createHash('sha256')
     .update(JSON.stringify([keyScope(caller, digest), requestId]))

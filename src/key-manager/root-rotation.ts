@@ -97,8 +97,8 @@ export class RootRotation {
     this.#demandCurrent(input);
     const pending = this.#history.nextRoot();
     if (pending !== undefined && (locator === undefined || locator === pending.locator)) {
-      // It is activated now: a key that does not open here is reported before the request counts as done.
-      if (input.urgent && !(await this.#isAtHand(pending, locator))) this.#demandMaker();
+      // It is activated now: a key that does not open here is reported before the request id is used.
+      if (input.urgent) await this.#isAtHand(pending, locator);
       return pending.generation ?? this.#history.roots().length;
     }
     if (pending !== undefined && !input.urgent) throw notNext(pending);
@@ -122,8 +122,8 @@ export class RootRotation {
   }
 
   /**
-   * The key of a rotation that was done before. What another urgent request has done instead is no success of one that expects a current
-   * key.
+   * The key of a rotation that was done before. If the request expects a current key, only what it has done itself counts; if it is not
+   * urgent, also what another one has done that was not urgent either.
    */
   #doneBy(input: RotationInput, locator: string | undefined): KeyRecord | undefined {
     const { fromGeneration, urgent, request } = input;
@@ -170,7 +170,7 @@ export class RootRotation {
     return { key, changed };
   }
 
-  /** Whether this process can sign with the announced key. If not, another one can be created instead. */
+  /** Whether this process can sign with the announced key. If not, it creates another one, or SIGNER_MISCONFIGURED is thrown. */
   async #isAtHand(key: KeyRecord, named: string | undefined): Promise<boolean> {
     if (await this.#open.tryOpen(key, true)) return true;
     if (named === undefined && this.#ports.makeRoot !== undefined) return false;
