@@ -40,6 +40,8 @@ test('H10: streams that have ended are not kept, and one whose body is missing i
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   using peer = await openPeer(server.address() as AddressInfo);
+  // Other files of tests in this process may have left some.
+  const before = queryObjects(Stream, { format: 'count' });
   let next = 3;
   let answers = 0;
   let mostStreams = 0;
@@ -59,7 +61,7 @@ test('H10: streams that have ended are not kept, and one whose body is missing i
   try {
     await vi.waitFor(() => expect(answers).toBeGreaterThan(ANSWERS), { ...SOON, interval: 5 });
     expect(read).toContain(1);
-    expect(mostStreams).toBeLessThan(4 * OPEN);
+    expect(mostStreams - before).toBeLessThan(4 * OPEN);
   } finally {
     for (const socket of sockets) socket.destroy();
     server.close();
