@@ -4,7 +4,7 @@ import {
   constants,
   createServer,
   type Http2ServerRequest,
-  type Http2ServerResponse,
+  Http2ServerResponse,
   type Http2Session,
   type ServerHttp2Session,
 } from 'node:http2';
@@ -28,6 +28,27 @@ export interface NodeHttp2Options {
   readonly onFailure: (error: Error) => void;
 }
 
+/**
+ * A response whose writer waits until each part has been sent. A stream of Node takes in 64 KiB and says that it may have more, so what the
+ * peer does not read would not count as unread. The first part may be the only one, and its end should not wait for it.
+ */
+class PacedResponse extends Http2ServerResponse {
+  #isFirst = true;
+
+  override write(chunk: string | Uint8Array, encoding?: BufferEncoding | Written, written?: Written): boolean {
+    const onWritten = typeof encoding === 'function' ? encoding : written;
+    const hasRoom = super.write(chunk, typeof encoding === 'string' ? encoding : 'utf8', (error) => {
+      onWritten?.(error);
+      if (!error) this.emit('drain');
+    });
+    const mayContinue = hasRoom && this.#isFirst;
+    this.#isFirst = false;
+    return mayContinue;
+  }
+}
+
+type Written = (error: Error) => void;
+
 /** Creates the server. It does not listen: the front server passes it its sockets. */
 export function createNodeHttp2({ limits, serve, onFailure }: NodeHttp2Options): NodeHttp2 {
   const { maxConcurrentStreams, maxHeaderBytes, idleMs } = limits;
@@ -35,7 +56,10 @@ export function createNodeHttp2({ limits, serve, onFailure }: NodeHttp2Options):
   let opening: Socket | undefined;
   let isClosing = false;
   const server = createServer(
-    { settings: { maxConcurrentStreams, maxHeaderListSize: maxHeaderBytes, enablePush: false } },
+    {
+      settings: { maxConcurrentStreams, maxHeaderListSize: maxHeaderBytes, enablePush: false },
+      Http2ServerResponse: PacedResponse,
+    },
     accept,
   );
 

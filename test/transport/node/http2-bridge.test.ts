@@ -2,7 +2,12 @@
 
 import { once } from 'node:events';
 import * as http2 from 'node:http2';
+import { type AddressInfo, createServer } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { describe, expect, test, vi } from 'vitest';
+import { DEFAULT_LIMITS } from '../../../src/calls/connection-limits.ts';
+import { createNodeHttp2 } from '../../../src/transport/node/http2-bridge.ts';
+import { writeNode } from '../../../src/transport/node/requests.ts';
 import { grpcJsClient } from '../../support/rpc-clients.ts';
 import { startTestServer, type TestServer } from '../../support/rpc-server.ts';
 import { SOON } from '../../support/soon.ts';
@@ -73,4 +78,30 @@ test('H36: a rejection by headers alone is a status that gRPC clients read', asy
   );
   client.close();
   expect(error?.code).toBe(8);
+});
+
+test('H24: of a response that its peer does not read, two parts are made at most, however small; then all arrive', async () => {
+  const parts = 20;
+  let made = 0;
+  async function* body() {
+    while (made < parts) yield Buffer.alloc(100, made++);
+  }
+  const server = createNodeHttp2({
+    limits: DEFAULT_LIMITS,
+    serve: (_, response) => void writeNode(response, { status: 200, body: body() }),
+    onFailure: (error) => expect.unreachable(error.message),
+  });
+  const front = createServer((socket) => server.open(socket)).listen(0, '127.0.0.1');
+  await once(front, 'listening');
+  const session = http2.connect(`http://127.0.0.1:${(front.address() as AddressInfo).port}`, {
+    settings: { initialWindowSize: 0 },
+  });
+  const stream = session.request({ ':path': '/' });
+  await once(stream, 'response');
+  for (let time = 0; time < 5; time++) await new Promise((answered) => session.ping(answered));
+  expect(made).toBeLessThanOrEqual(2);
+  session.settings({ initialWindowSize: 65_535 });
+  expect((await buffer(stream)).length).toBe(parts * 100);
+  session.close();
+  front.close();
 });
