@@ -46,6 +46,11 @@ export class HandshakeQueue {
     this.#timer = setInterval(() => this.check(), INTERVAL_MS).unref();
   }
 
+  /** Networks with handshakes. */
+  get size(): number {
+    return this.#networks.size;
+  }
+
   /** Calls `start` at once, or when others of the network have ended. The socket is not read until then. */
   enter(network: string, tcp: Socket, start: () => void): void {
     let entry = this.#networks.get(network);
@@ -76,7 +81,7 @@ export class HandshakeQueue {
 
   check(): void {
     const now = this.#now();
-    for (const [network, entry] of this.#networks) {
+    for (const entry of this.#networks.values()) {
       const { maxWaitMs, onLate } = this.#options;
       entry.waiting = entry.waiting.filter(({ tcp, sinceMs }) => {
         if (tcp.destroyed || now - sinceMs < maxWaitMs) return !tcp.destroyed;
@@ -89,7 +94,6 @@ export class HandshakeQueue {
         if (others-- <= 0 || now - sinceMs < MAX_STALLED_MS) break;
         tcp.destroy();
       }
-      this.#startNext(network, entry);
     }
   }
 

@@ -30,6 +30,20 @@ test('H47: a network is blocked until it has paid for what its peers cost, and o
   expect(blocked.size).toBe(1_000);
 });
 
+test('H47: a handshake below the free size pays nothing back, and a network that has paid is forgotten', () => {
+  let now = 0;
+  const blocked = new BlockedNetworks(
+    () => undefined,
+    () => now,
+  );
+  blocked.charge('192.0.2.1', 21);
+  expect(blocked.charge('192.0.2.1', -20)).toBe(false);
+  expect(blocked.isBlocked('192.0.2.1')).toBe(true);
+  now = 2_100;
+  expect(blocked.isBlocked('192.0.2.1')).toBe(false);
+  expect(blocked.size).toBe(0);
+});
+
 test('H47: no network is blocked for more than a minute', () => {
   let now = 0;
   const blocked = new BlockedNetworks(

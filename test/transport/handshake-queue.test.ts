@@ -85,3 +85,28 @@ test('H47: a network that is blocked loses all of its handshakes, and none of th
   expect(other.destroyed).toBe(false);
   expect(given.begun).toHaveLength(5);
 });
+
+test('a connection that is closed while it waits never begins, and is not counted as late', () => {
+  using given = queueOf();
+  const [first, ...others] = given.enterMany('a', 4);
+  given.enter('a', 'closed').destroy();
+  given.clock.now = 1_000;
+  given.queue.check();
+  expect(first!.destroyed, 'no room for it is needed').toBe(false);
+  given.queue.leave('a', first!);
+  expect(given.begun).not.toContain('closed');
+  for (const tcp of others) Object.assign(tcp, { destroy: () => undefined });
+  given.enter('a', 'fourth');
+  given.enter('a', 'closed').destroy();
+  given.clock.now = 10_000;
+  given.queue.check();
+  expect(given.late.count).toBe(0);
+});
+
+test('nothing is kept of a network whose handshakes have ended', () => {
+  using given = queueOf();
+  for (const tcp of given.enterMany('a', 10)) tcp.destroy();
+  given.enterMany('b', 10);
+  given.queue.closeAll('b');
+  expect(given.queue.size).toBe(0);
+});
