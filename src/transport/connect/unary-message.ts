@@ -105,7 +105,8 @@ function messageReader(
     if (arrived === undefined) throw new TypeError('a request is read once');
     unread = undefined;
     if (!isIdentity(encoding) && !memory.reserveBody(size)) throw NO_ROOM_FOR_REQUEST;
-    return readMessage(descriptor.input, codec, await decompress(encoding, arrived), call.signal);
+    const message = await decompress(encoding, arrived, call.signal);
+    return readMessage(descriptor.input, codec, message, call.signal);
   };
 }
 

@@ -10,6 +10,10 @@ import { malformed } from './faults.ts';
 /** Above this size a request may be at most this many times as large as its compressed form. */
 const RATIO_FROM_BYTES = 256 * 1024;
 
+/** Larger messages are decompressed so many at once, as many as Node has threads for it. */
+const LARGE_BYTES = 64 * 1024;
+const MAX_LARGE_AT_ONCE = 4;
+
 const HEADER_BYTES = 10;
 /** CRC-32 and size. */
 const TRAILER_BYTES = 8;
@@ -45,12 +49,13 @@ export function announcedSize(encoding: string, bytes: Uint8Array, maxBytes: num
 
 /**
  * Decompresses a message to the size that it announces, which was checked. A gzip file may have several members; here it has one, and
- * nothing after it. Rejects with REQUEST_MALFORMED.
+ * nothing after it. Rejects with REQUEST_MALFORMED, and with the reason of `signal` if that was aborted before it began.
  */
-export async function decompress(encoding: string, bytes: Buffer): Promise<Buffer> {
+export async function decompress(encoding: string, bytes: Buffer, signal?: AbortSignal): Promise<Buffer> {
   if (isIdentity(encoding)) return bytes;
   const { deflated, size, checksum } = readMember(bytes);
-  const { buffer, engine } = await inflateTo(deflated, size);
+  const work = () => inflateTo(deflated, size);
+  const { buffer, engine } = await (size > LARGE_BYTES ? inTurn(work, signal) : work());
   const isWhole = engine.bytesWritten === deflated.length && buffer.length === size;
   if (!isWhole || crc32(buffer) !== checksum) throw undecodable();
   return buffer;
@@ -67,6 +72,26 @@ function readMember(bytes: Uint8Array) {
   const end = input.length - TRAILER_BYTES;
   if (start === undefined || end < start) throw undecodable();
   return { deflated: input.subarray(start, end), checksum: input.readUInt32LE(end), size: input.readUInt32LE(end + 4) };
+}
+
+let atOnce = 0;
+const waiting: (() => void)[] = [];
+
+/**
+ * zlib finishes what it was given, also for a call that has ended, which counts no more: calls with short deadlines could give it more than
+ * it finishes.
+ */
+async function inTurn<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (atOnce < MAX_LARGE_AT_ONCE) atOnce++;
+  else await new Promise<void>((resolve) => waiting.push(resolve));
+  try {
+    signal?.throwIfAborted();
+    return await work();
+  } finally {
+    const next = waiting.shift();
+    if (next === undefined) atOnce--;
+    else next();
+  }
 }
 
 async function inflateTo(deflated: Buffer, size: number): Promise<Inflated> {

@@ -118,3 +118,21 @@ describe('H22: rejected as too large, without being written', () => {
     expect(await read('gzip', compressed, MAX)).toEqual(batch);
   });
 });
+
+test('H24 H26: of many large messages four are decompressed at once; one whose call ends while it waits is not', async () => {
+  const large = Buffer.alloc(200 * 1024);
+  const compressed = gzipSync(large);
+  const ended = new AbortController();
+  const messages = Array.from({ length: 12 }, (_, at) =>
+    decompress('gzip', compressed, at % 2 === 0 ? ended.signal : undefined),
+  );
+  const small = decompress('gzip', gzipSync(TEXT), ended.signal);
+  const reason = new Error('the call has ended');
+  ended.abort(reason);
+  const results = await Promise.allSettled(messages);
+  expect(results.map(({ status }) => status === 'fulfilled')).toEqual(results.map((_, at) => at < 4 || at % 2 === 1));
+  expect(results[4]).toEqual({ status: 'rejected', reason });
+  expect(await small).toEqual(TEXT);
+  // Each has made room for the next one.
+  await expect(Promise.all(Array.from({ length: 12 }, () => decompress('gzip', compressed)))).resolves.toHaveLength(12);
+});
