@@ -277,8 +277,7 @@ function answerUnreadable({ code }: NodeJS.ErrnoException, socket: MeteredSocket
   const status = UNREADABLE[code ?? ''] ?? '400 Bad Request';
   const last = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
   if (!socket.writable) socket.destroy();
-  // A body that took too long ends with the error of its call.
-  else socket.reject(last, code !== 'ERR_HTTP_REQUEST_TIMEOUT');
+  else socket.reject(last);
 }
 
 const UNREADABLE: Readonly<Record<string, string>> = {

@@ -60,8 +60,6 @@ export class MeteredSocket extends Duplex {
   #isEvicted = false;
   /** Runs when all responses have been sent. */
   #afterAnswers: (() => void) | undefined;
-  /** Whether nothing more can be parsed. */
-  #isBroken = false;
   #hasEnded = false;
 
   /** `onFailure` is called if the connection is closed because of how its bytes arrive. */
@@ -126,14 +124,10 @@ export class MeteredSocket extends Duplex {
     this.#endsWith(undefined);
   }
 
-  /**
-   * Stops reading, sends `last` after the pending responses, and ends the connection. `isBroken`: what the peer sent cannot be parsed, so a
-   * request that is incomplete has no other response.
-   */
-  reject(last: string, isBroken: boolean): void {
+  /** Stops reading, sends `last` after the pending responses, and ends the connection. An incomplete request has no other response. */
+  reject(last: string): void {
     if (this.destroyed || this.#isLingering || this.#isEvicted) return;
     this.#discard();
-    this.#isBroken = isBroken;
     this.#afterAnswers = () => this.#endsWith(last);
     this.#endIfAnswered();
   }
@@ -150,7 +144,7 @@ export class MeteredSocket extends Duplex {
 
   #endIfAnswered(): void {
     const newest = this.#newest;
-    const hasNoOther = this.#isBroken && newest !== undefined && !newest.req.complete && !newest.headersSent;
+    const hasNoOther = newest !== undefined && !newest.req.complete && !newest.headersSent;
     if (this.#open === (hasNoOther ? 1 : 0)) this.#afterAnswers?.();
   }
 

@@ -5,6 +5,9 @@ import { connect } from 'node:http2';
 import { gzipSync } from 'node:zlib';
 import { expect, test, vi } from 'vitest';
 import { KeyService } from '../../../src/gen/ect/v1/keys_pb.ts';
+import { Account } from '../../../src/limits/index.ts';
+import { MemoryBudget } from '../../../src/limits/memory-budget.ts';
+import { RequestMemory } from '../../../src/transport/connect/request-body.ts';
 import { frame, rawHttp1, rawStream } from '../../support/rpc-clients.ts';
 import { startTestServer, type TestServer } from '../../support/rpc-server.ts';
 import { SOON } from '../../support/soon.ts';
@@ -75,4 +78,31 @@ test.each(FORMS)('H22 H24: $name: of compressed requests that wait, no more is h
   expect(begun()).toBe(CALLS);
   await vi.waitUntil(async () => (await inUse(running, 'held_bytes')) === 0, SOON);
   session.destroy();
+});
+
+test('H24: while its response waits to be read, nothing of a request is held', async () => {
+  const { running, begun, release } = await startWaiting();
+  await using _ = running;
+  const session = connect(running.server.url, { settings: { initialWindowSize: 0 } });
+  const { headers, body } = FORMS[0]!;
+  const stream = session.request({ ':method': 'POST', ':path': PATH, ...headers });
+  stream.end(body);
+  await vi.waitUntil(() => begun() === 1, SOON);
+  expect(await inUse(running, 'held_bytes')).toBeGreaterThan(MESSAGE.length);
+  release();
+  await once(stream, 'response');
+  await vi.waitUntil(async () => (await inUse(running, 'held_bytes')) < 1_024, SOON);
+  session.destroy();
+});
+
+test('H24: what is freed of a request is not of its response', () => {
+  const budget = new MemoryBudget({ totalBytes: 2 ** 20, accountBytes: 2 ** 20 });
+  const memory = budget.open(new Account(0), () => undefined);
+  const request = new RequestMemory(memory);
+  request.reserveBody(100);
+  memory.grow(50);
+  request.freeBody(30);
+  expect(budget.usedBytes).toBe(120);
+  request.freeBody();
+  expect(budget.usedBytes).toBe(50);
 });

@@ -4,14 +4,16 @@ import { once } from 'node:events';
 import * as http2 from 'node:http2';
 import { type AddressInfo, createServer } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, test, vi } from 'vitest';
 import { DEFAULT_LIMITS } from '../../../src/calls/connection-limits.ts';
+import { ServerReflectionRequestSchema } from '../../../src/gen/grpc/reflection/v1/reflection_pb.ts';
 import { createNodeHttp2 } from '../../../src/transport/node/http2-bridge.ts';
 import { writeNode } from '../../../src/transport/node/requests.ts';
-import { grpcJsClient } from '../../support/rpc-clients.ts';
+import { frame, grpcJsClient } from '../../support/rpc-clients.ts';
 import { startTestServer, type TestServer } from '../../support/rpc-server.ts';
 import { SOON } from '../../support/soon.ts';
-import { answerOf } from '../parity/raw-call.ts';
+import { answerOf, GRPC } from '../parity/raw-call.ts';
 
 const ISSUE = '/ect.v1.AuthorityService/Issue';
 const BROWSERS = { allowedOrigins: [], rejectsOthers: true, allowedHosts: [] };
@@ -104,4 +106,18 @@ test('H24: of a response that its peer does not read, two parts are made at most
   expect((await buffer(stream)).length).toBe(parts * 100);
   session.close();
   front.close();
+});
+
+test('H24: messages of a stream that its peer does not read are in the memory budget', async () => {
+  await using running = await startOnNode();
+  const session = http2.connect(running.server.url, { settings: { initialWindowSize: 0 } });
+  const path = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
+  const stream = session.request({ ':method': 'POST', ':path': path, ...GRPC });
+  const request = { messageRequest: { case: 'fileContainingSymbol', value: 'ect.v1.AuthorityService' } } as const;
+  const message = toBinary(ServerReflectionRequestSchema, create(ServerReflectionRequestSchema, request));
+  for (let sent = 0; sent < 3; sent++) stream.write(frame(Buffer.from(message)));
+  const held = async () => Number(/limit="held_bytes"\} (\d+)/.exec(await running.events.metrics())?.[1]);
+  await vi.waitUntil(async () => (await held()) > 10_000, SOON);
+  session.destroy();
+  await vi.waitUntil(async () => (await held()) === 0, SOON);
 });
