@@ -7,6 +7,8 @@ import { databaseSettings } from './database-settings.ts';
 
 /** An audit makes one query at a time. */
 const CONNECTIONS = 1;
+/** In milliseconds. No caller waits for an audit, so a busy server has more time than in a service. */
+const TIMEOUTS = { connectMs: 10_000, lockMs: 60_000, statementMs: 60_000, answerMs: 65_000 };
 
 /** `env` contains the settings. They need not be those of a service. */
 export function ledgerDatabases(env: Readonly<Record<string, string | undefined>>): LedgerDatabases {
@@ -20,7 +22,7 @@ export function ledgerDatabases(env: Readonly<Record<string, string | undefined>
       const { PostgresDatabase, PostgresLedgerExaminer, PostgresLedgerStore, UnfitDatabase } = await import(
         '../stores/postgres/index.ts'
       );
-      const database = new PostgresDatabase({ ...target, program: 'ect-audit' }, CONNECTIONS);
+      const database = new PostgresDatabase({ ...target, program: 'ect-audit' }, CONNECTIONS, TIMEOUTS);
       try {
         await database.examine();
       } catch (error) {

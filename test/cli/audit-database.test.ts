@@ -3,11 +3,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeLedger } from '../backup/ledgers.ts';
 import { ISSUERS } from '../stores/sqlite/recorded-ledger.ts';
 import { FULL } from '../support/full.ts';
 import { describeWithPostgres, PASSWORD, type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { SOON } from '../support/soon.ts';
 import { ect } from './run.ts';
 
 const FOREIGN = ISSUERS.flatMap((iss) => ['--foreign', iss]);
@@ -44,7 +45,10 @@ describeWithPostgres('ect audit of a database', () => {
   async function auditJson(...argv: string[]): Promise<{ code: number; report: Report }> {
     const { code, out, err } = await ect(['audit', '--json', ...FOREIGN, ...argv], '', env);
     expect(err).not.toContain(PASSWORD);
-    return { code, report: JSON.parse(out) as Report };
+    const report = JSON.parse(out) as Report;
+    // A call that failed is no report: its reason is shown here.
+    expect(report).not.toHaveProperty('error');
+    return { code, report };
   }
 
   const urlOf = (name: string) => env.ECT_POSTGRES_URL.replace('/audited?', `/${name}?`);
@@ -70,6 +74,14 @@ describeWithPostgres('ect audit of a database', () => {
     const state = join(folder, 'state');
     expect(await auditJson('--state', state)).toMatchObject({ code: 0 });
     expect(await auditJson('--state', state)).toMatchObject({ code: 0, report: { fromIndex: String(size) } });
+  });
+
+  test('an audit waits for a server that is busy for longer than a call may wait', async () => {
+    const others = server.sql('BEGIN; LOCK TABLE ect.entries; SELECT pg_sleep(5); COMMIT', undefined, 'audited');
+    const locks = `SELECT 1 FROM pg_locks WHERE relation = 'ect.entries'::regclass AND mode = 'AccessExclusiveLock'`;
+    await vi.waitFor(async () => expect(await server.sql(locks, [], 'audited')).toHaveLength(1), SOON);
+    const [audited] = await Promise.all([auditJson(), others]);
+    expect(audited).toMatchObject({ code: 0, report: { ok: true } });
   });
 
   test('L41: pg_dump, restored into another database, is the whole ledger', async () => {
