@@ -183,8 +183,8 @@ async function reportOn(
 }
 
 /**
- * Returns a token. For L3 after its entry is durable; or, as L2, after its pending recording is. TOKEN_EXPIRED for one that has expired by
- * then: whatever was waited for, no response has a token that no verifier accepts.
+ * Returns a token: at L3 after its entry is durable or, as L2, after its pending recording is. TOKEN_EXPIRED if the token has expired by
+ * then, because no verifier would accept it.
  */
 function deliver(
   context: AuthorityContext,
@@ -199,13 +199,14 @@ function deliver(
   if (input.level !== 'L3') return issued;
   const verified = { claims, kid, digest: digestOfToken(text) };
   const facts = claims.pred.length === 0 ? ROOT_FACTS : dag?.facts;
-  const whole = (receipt: Receipt | undefined): Issued => {
+  const complete = (receipt: Receipt | undefined): Issued => {
     if (!hasExpired(context, claims)) return { ...issued, receipt };
     const what = receipt === undefined ? 'will be recorded' : 'is recorded';
     throw expired(`The token expired before it could be returned; its task ${claims.jti} ${what}.`, namesOf(claims));
   };
-  if (input.record === 'async') return addPending(context, writer, text, verified, facts).then(() => whole(undefined));
-  return record(context, writer, text, verified, deadline.signal, facts).then(({ receipt }) => whole(receipt));
+  if (input.record === 'async')
+    return addPending(context, writer, text, verified, facts).then(() => complete(undefined));
+  return record(context, writer, text, verified, deadline.signal, facts).then(({ receipt }) => complete(receipt));
 }
 
 function hasExpired({ now }: AuthorityContext, { exp }: Claims): boolean {

@@ -3,13 +3,23 @@
 
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
+import { authorityService } from '../../src/api/authority.ts';
 import { depthOf, entriesWhileValid } from '../../src/api/proof-depth.ts';
+import type { Call } from '../../src/calls/call.ts';
 import { BatchIssueRequestSchema } from '../../src/gen/ect/v1/authority_pb.ts';
+import { Level } from '../../src/gen/ect/v1/token_pb.ts';
 import { makeAuthority } from '../support/authority.ts';
 
 const { context } = await makeAuthority();
 const HIGHEST_RATE = 32_768;
 const DAY = 86_400n;
+const HASH_BYTES = 32;
+const CALL: Call = {
+  method: 'test',
+  caller: { kind: 'anonymous' },
+  signal: new AbortController().signal,
+  note: () => {},
+};
 
 function meanwhile(...lives: readonly (bigint | undefined)[]): number {
   const items = lives.map((seconds) => ({ request: seconds === undefined ? {} : { ttl: { seconds } } }));
@@ -38,4 +48,16 @@ test('a batch of tokens with the default lifetime needs three hashes less in eac
   expect([depthOf(context, meanwhile(undefined)), depthOf(context, meanwhile(DAY)), depthOf(context)]).toEqual([
     25, 28, 28,
   ]);
+});
+
+test('so the bound of its response is smaller', async () => {
+  const boundOf = (seconds: bigint | undefined) => {
+    const request = { execAct: 'act', aud: ['urn:example:reader'], level: Level.L3 };
+    const items = Array.from({ length: 100 }, () => ({
+      request: { ...request, ...(seconds && { ttl: { seconds } }) },
+    }));
+    return authorityService(context).answerBytes?.batchIssue?.(create(BatchIssueRequestSchema, { items }), CALL);
+  };
+  const [ofDefault, ofDay] = [await boundOf(undefined), await boundOf(DAY)];
+  expect(Number(ofDay) - Number(ofDefault)).toBeGreaterThanOrEqual(100 * 3 * HASH_BYTES);
 });

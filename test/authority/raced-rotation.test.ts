@@ -250,6 +250,9 @@ test('K13 an urgent request whose announced key does not open has not used its i
   await announcer.rotate({ nextKey: 'next', urgent: false, by: 'admin', note: '' });
   away.add('test:next');
   const { keyManager } = await openKeyManager(shared, { ports });
+  // It need not open as long as it is only announced.
+  const announced = request({ nextKey: 'next', urgent: false, requestId: 'request-0' });
+  expect(await rotateKey(context, keyManager, ADMIN, announced)).toMatchObject({ changed: false });
   expect(await reasonOf(rotateKey(context, keyManager, ADMIN, request()))).toBe('SIGNER_MISCONFIGURED');
   // Corrected under the same id.
   const { key, changed } = await rotateKey(context, keyManager, ADMIN, request({ nextKey: 'another' }));

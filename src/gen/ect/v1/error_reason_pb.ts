@@ -179,7 +179,7 @@ export const ErrorReason = {
 
   /**
    * FAILED_PRECONDITION. `exp` has passed; of Issue: the new token expired before it could be returned. Retry: no. Metadata: sometimes
-   * `jti`, `wid`: those of a task that was recorded all the same.
+   * `jti`, `wid`: those of a task that is recorded all the same, or will be.
    *
    * @generated from enum value: ERROR_REASON_TOKEN_EXPIRED = 20;
    */
