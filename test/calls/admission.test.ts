@@ -33,7 +33,7 @@ describe('H17: where a turn of the event loop has begun enough calls', () => {
     const read = vi.fn<() => unknown>(() => 'a request');
     const answer = calls.run(service, 'getKeySet', read, calls.open(arrival, 'unary', undefined));
     await Promise.resolve();
-    expect([read, procedure].map((reported) => reported.mock.calls.length)).toEqual([0, 0]);
+    expect([read, procedure].map((fn) => fn.mock.calls.length)).toEqual([0, 0]);
     move();
     expect(await answer).toEqual({ jwksJson: 'a request' });
   });
@@ -74,7 +74,7 @@ describe('H17: under too much load', () => {
     return { admission, resources: { ...createResources(DEFAULT_PROCESS_LIMITS), admission } };
   }
   const counts = ({ begun, ended }: ReturnType<typeof withAdmission>['admission']) =>
-    [begun, ended].map((reported) => reported.mock.calls.length);
+    [begun, ended].map((fn) => fn.mock.calls.length);
 
   test('a call is rejected before its procedure, its event says so, and it is not counted as work', async () => {
     const procedure = vi.fn<() => object>(() => ({}));
@@ -150,7 +150,7 @@ describe('A1: a request is judged by its headers', () => {
     expect(rejectionOf(calls, arrival, 'callers', 1)).toMatchObject({ error: { reason: 'CALLER_UNTRUSTED' } });
   });
 
-  test('a credential of the request decides, and a proven peer bears nothing for what it carries', () => {
+  test('a credential of the request decides, and a proven peer has no penalty for what it carries', () => {
     const { events, endOfStreams, identify, lines } = setUp(() => ({}));
     const behind = workload('spiffe://example.com/behind');
     const authenticate = vi.fn<() => typeof behind>(() => behind);

@@ -213,10 +213,10 @@ describe('what a permission to issue is tied to', () => {
 
 test('of a token that is too long to be accepted nothing is read for a policy', () => {
   const asked: unknown[] = [];
-  const reported = { ...context, authorizer: recorderOf(asked) };
+  const recording = { ...context, authorizer: recorderOf(asked) };
   const { maxTokenBytes } = context.policy.token;
   for (const filler of ['', 'x'.repeat(maxTokenBytes)]) {
-    demandAppend(reported, { kind: 'anonymous' }, JSON.stringify({ iss: 'urn:a', filler }));
+    demandAppend(recording, { kind: 'anonymous' }, JSON.stringify({ iss: 'urn:a', filler }));
   }
   expect(asked).toMatchObject([{ iss: 'urn:a' }, { iss: '' }]);
 });

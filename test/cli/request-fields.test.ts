@@ -59,6 +59,11 @@ describe('the fields of a request', () => {
     expect(inOptions(process, 'x(*.aud must be one', ['x(*.aud'])).toBe('--aud must be one');
   });
 
+  test('a value of the API is named by what is typed for it', () => {
+    rememberCommand(process, verifyCommand(process));
+    expect(inOptions(process, 'Verify works with REPLAY_MODE_SKIP.', [])).toBe('Verify works with --no-replay.');
+  });
+
   test('a path names the option of its last part, and which of several values is meant', () => {
     expect(spellingOf(issueCommand(process), 'ect_ext_json')).toBe('--ext');
     expect(spellingOf(issueCommand(process), 'aud[1]')).toBe('--aud (value 2)');

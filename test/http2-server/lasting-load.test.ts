@@ -20,7 +20,7 @@ const TURNS = {
 const OPEN = 64;
 const ANSWERS = 2_000;
 
-test('H10: streams that have ended are not kept, and one whose body is missing is told that it has been read', async () => {
+test('H10: streams that have ended are not kept, and onRead is called for one whose body is missing', async () => {
   const sockets: Socket[] = [];
   const read: number[] = [];
   const server = createServer({ noDelay: true }, (socket) => {

@@ -1,5 +1,5 @@
 // Loaded into the service under attack: collects the garbage of the process when it gets SIGWINCH, so that what an attack has left behind
-// can be told from what the collector has not come to.
+// can be distinguished from what the collector has not reached.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
