@@ -46,13 +46,13 @@ export function readerFor(context: AuthorityContext, caller: Caller, action: Act
   const { authorizer } = context;
   if (authorizer === undefined || authorizer.isBuiltIn) return SEES_ALL;
   const ownsWorkflow = rememberOwned(context, caller);
-  let isTold = isList;
+  let isReported = isList;
   async function permits(asked: Authorizer, resource: Resource, wid: string, isThere: boolean): Promise<boolean> {
     const owns_workflow = asked.asksFor('owns_workflow') && (await ownsWorkflow(wid));
     const question: PermissionQuestion = { action, resource, context: { owns_workflow } };
-    if (isTold || !isThere) return asked.authorize(caller, question).allowed;
+    if (isReported || !isThere) return asked.authorize(caller, question).allowed;
     const isSeen = isPermitted(asked, caller, question);
-    isTold = !isSeen;
+    isReported = !isSeen;
     return isSeen;
   }
   return {

@@ -19,8 +19,8 @@ const EMPTY = Buffer.alloc(0);
 const MAX_INTEGER = 2 ** 28;
 
 /** Kept even if the list is too large, because it determines the format of the rejection. */
-const TELLING_FIELD = 'content-type';
-const MAX_TELLING_CHARS = 256;
+const FORMAT_FIELD = 'content-type';
+const MAX_FORMAT_CHARS = 256;
 
 /** A block that cannot be decoded. The dynamic table is wrong then, and the connection must end. */
 export class HpackError extends Error {
@@ -57,7 +57,7 @@ export class HpackDecoder {
     const list: string[] = [];
     let bytes = 0;
     let keptBytes = 0;
-    let isTold = false;
+    let hasFormat = false;
     let mayResize = true;
     while (this.#at < block.length) {
       const first = block[this.#at]!;
@@ -84,8 +84,8 @@ export class HpackDecoder {
       bytes += fieldBytes;
       // The rest is decoded to keep the dynamic table correct, but its fields are dropped, except the ones that the rejection needs.
       const fits = keptBytes + fieldBytes <= this.#maxListBytes;
-      if (!fits && (isTold || name !== TELLING_FIELD || value.length > MAX_TELLING_CHARS)) continue;
-      if (name === TELLING_FIELD) isTold = true;
+      if (!fits && (hasFormat || name !== FORMAT_FIELD || value.length > MAX_FORMAT_CHARS)) continue;
+      if (name === FORMAT_FIELD) hasFormat = true;
       if (fits) keptBytes += fieldBytes;
       list.push(name, value);
     }

@@ -30,7 +30,7 @@ type FailureStage = 'first-bytes' | Parameters<TlsGuardOptions['onFailure']>[0];
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 /** The `P` of the HTTP/2 preface also begins POST and PUT; from this length on it can only be HTTP/2. */
-const TELLING_BYTES = 4;
+const DISTINCT_BYTES = 4;
 
 /** Detects a peer that disappeared without closing its connection, also while a stream waits for it. */
 const PROBES = { keepAlive: true, keepAliveInitialDelay: 60_000 };
@@ -69,7 +69,7 @@ function cleartextListener({ firstBytesMs, onHttp1, onHttp2, onFailure }: Listen
       seen = Buffer.concat([seen, chunk]);
       const length = Math.min(seen.length, PREFACE.length);
       const isHttp2 = seen.subarray(0, length).equals(PREFACE.subarray(0, length));
-      if (isHttp2 && length < TELLING_BYTES) return;
+      if (isHttp2 && length < DISTINCT_BYTES) return;
       socket.off('readable', onReadable);
       socket.off('error', onError);
       clearTimeout(timer);

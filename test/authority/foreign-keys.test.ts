@@ -53,10 +53,10 @@ async function openTrust(answer: CannedServer['answer']) {
   opened.look();
   await opened.settled();
   const { context } = await makeAuthority();
-  const believing: AuthorityContext = { ...context, keys: ring.keys };
+  const trusting: AuthorityContext = { ...context, keys: ring.keys };
   const verdict = async (token: string, mode: 'enforce' | 'report' = 'enforce') =>
-    reasonIn(await verifyFor(believing, token, { audience: AUD, replay: 'skip', mode }));
-  return { server, state, foreign: opened, context: believing, verdict };
+    reasonIn(await verifyFor(trusting, token, { audience: AUD, replay: 'skip', mode }));
+  return { server, state, foreign: opened, context: trusting, verdict };
 }
 
 describe('K5: a key that is new', () => {

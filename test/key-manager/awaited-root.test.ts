@@ -11,7 +11,7 @@ import { LEAD, makeLocalSigner, openKeyManager, share, startKeyManager } from '.
 
 const AWAY = 'The signing key cannot be opened (it does not answer).';
 const away = () => new EctError(reject('SIGNER_UNAVAILABLE', AWAY));
-const awayAsTold = expect.objectContaining({ reason: 'SIGNER_UNAVAILABLE', message: AWAY });
+const rejectedAsAway = expect.objectContaining({ reason: 'SIGNER_UNAVAILABLE', message: AWAY });
 const kidOf = (keyManager: KeyManager) => keyManager.for(ISSUER, 'a').jwk.kid;
 
 /** A key that is opened when the test says so. */
@@ -59,7 +59,7 @@ test('D9 nothing signs, and callers hear why; the first key of all signs as soon
   const events = { ...reported, keysFailed: (cause: unknown) => failures.push(cause), keysRecovered: () => undefined };
   const { keyManager, ledger } = await openKeyManager(shared, { configuredRoot: root, ports: { events } });
   await keyManager.refresh();
-  expect(() => kidOf(keyManager)).toThrow(awayAsTold);
+  expect(() => kidOf(keyManager)).toThrow(rejectedAsAway);
   expect([keyManager.isReady(), keyManager.signingKid, keyManager.published]).toEqual([false, '', []]);
   // Who kept this empty set would not know the first key, which signs at once.
   expect(keyManager.keySetMaxAgeSeconds).toBe(0);
@@ -92,7 +92,7 @@ test('D9 a key that the ledger knows signs as soon as it is open, and adds nothi
   await openKeyManager(shared, { configuredRoot: { signer: root.signer, locator: root.locator } });
   const { keyManager, ledger } = await openKeyManager(shared, { configuredRoot: root });
   await keyManager.refresh();
-  expect(() => kidOf(keyManager)).toThrow(awayAsTold);
+  expect(() => kidOf(keyManager)).toThrow(rejectedAsAway);
   expect(keyManager.published.map(({ kid }) => kid)).toEqual([root.signer.jwk.kid]);
   const { size } = ledger;
   root.isAway = false;
@@ -128,7 +128,7 @@ test('D9 in two tiers nothing is certified or announced without the root key, an
     await keyManager.refresh();
   }
   expect(ledger.size).toBe(0);
-  expect(() => kidOf(keyManager)).toThrow(awayAsTold);
+  expect(() => kidOf(keyManager)).toThrow(rejectedAsAway);
   root.isAway = false;
   shared.clock.advance(15);
   await keyManager.refresh();

@@ -227,7 +227,7 @@ describe('what an issuer is trusted for', () => {
     ).toHaveLength(1);
   });
 
-  test('callers are in the file where the service believes their JWTs, and nowhere else', () => {
+  test('callers are named in the file if the service authenticates them by JWTs, and only then', () => {
     expect(problemsIn({ jwks, use, callers }, { authenticatesCallers: false })).toEqual([
       '.callers: needs ECT_CALLER_JWTS=yes or ECT_CALLER_WITS=yes.',
     ]);

@@ -1,4 +1,4 @@
-// Foreign issuers with their servers, as a service believes them.
+// Foreign issuers with their servers, as a service trusts them.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -112,8 +112,8 @@ export class Life implements Disposable {
     const { how } = await run.end();
     if (signal === 'SIGKILL') return { faults, isGraceful: false };
     if (moment === 'port taken') {
-      const isTold = how === 1 && run.stderr.includes('EADDRINUSE');
-      if (!isTold && (how !== 0 || signal === 'SIGHUP')) faults.push(...(await this.#unlessTooEarly(run, how)));
+      const isReported = how === 1 && run.stderr.includes('EADDRINUSE');
+      if (!isReported && (how !== 0 || signal === 'SIGHUP')) faults.push(...(await this.#unlessTooEarly(run, how)));
       return { faults, isGraceful: false };
     }
     if (how !== 0) faults.push(...(await this.#unlessTooEarly(run, how)));

@@ -84,7 +84,7 @@ describeWithPostgres('the lease on background work in PostgreSQL', () => {
     await Promise.all([first.lease.close(), second.lease.close()]);
   });
 
-  test('a sweep under a token that is not the newest removes nothing, whatever its process believes', async () => {
+  test('a sweep under a token that is not the newest removes nothing, even if its process still trusts it', async () => {
     const ledger = `ledger ${++ledgers}`;
     const now = Math.floor(Date.now() / 1000);
     const kept = async () => (await server.sql('SELECT 1 FROM ect.once WHERE ledger = $1', [ledger])).length;
