@@ -54,7 +54,9 @@ export class Account implements Flow {
   /** Counts a call. Returns whether it is the only open one. */
   callOpened(): boolean {
     this.#place?.enter();
-    return this.openCalls++ === 0;
+    if (this.openCalls++ > 0) return false;
+    this.virtualFinish = Math.max(this.virtualFinish, this.#place?.finishAfterPause ?? 0);
+    return true;
   }
 
   /** Returns whether it was the last open call. */

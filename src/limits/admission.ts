@@ -10,7 +10,7 @@ const FEW_CALLS = 320;
 /** Most open calls of all accounts and of one, whatever their deadlines. */
 const MAX_CALLS = 8192;
 export const MAX_ACCOUNT_CALLS = 4096;
-/** So many more for accounts with few open calls: beside a heavy caller of their own network, behind a proxy for example, they have room. */
+/** So many more for accounts with few open calls: they have room beside a heavy caller of their network, behind a proxy for example. */
 const MAX_FEW_CALLS = 1024;
 /** Open calls of one network, above which nobody in it is light: many accounts with a few calls each are a queue as long as any. */
 const MANY_OF_NETWORK = 1024;

@@ -60,9 +60,9 @@ export class Networks {
     return this.#finish.get(network) ?? this.#earlierFinish.get(network) ?? 0;
   }
 
-  /** Records work of this cost for one of its connections, which could start at `start`. */
-  served(network: string, start: number, cost: number): void {
-    this.#finish.set(network, Math.max(start, this.finish(network)) + cost);
+  /** Records work of this cost for one of its connections, which could start at `start`. The network finishes at `latest` at most. */
+  served(network: string, start: number, cost: number, latest = Number.POSITIVE_INFINITY): void {
+    this.#finish.set(network, Math.min(Math.max(start, this.finish(network)) + cost, latest));
     if (this.#finish.size < MAX_REMEMBERED / 2) return;
     this.#earlierFinish = this.#finish;
     this.#finish = new Map();
@@ -117,8 +117,16 @@ export class Place {
     return this.#networks.finish(this.#network);
   }
 
-  served(start: number, cost: number): void {
-    this.#networks.served(this.#network, start, cost);
+  /**
+   * Where one that was idle starts, if its own virtual finish time is not later. The number of connections is limited, so they keep their
+   * own.
+   */
+  get finishAfterPause(): number {
+    return 0;
+  }
+
+  served(start: number, cost: number, latest?: number): void {
+    this.#networks.served(this.#network, start, cost, latest);
   }
 
   /** The connections that divide the share, including this one. */
@@ -133,15 +141,22 @@ const CALLERS_SHARES = 16;
 /**
  * The place of a caller with a name in the network that it first called from. Each has a share of its own, and its own virtual time. But
  * the callers of one network have a limited number of shares together: a party that may give itself names, as with the tokens of
- * an issuer, cannot have as many shares.
+ * an issuer, cannot have as many shares. Where they divide their shares, a caller that was idle starts at the virtual finish time of the
+ * network, so that it gains nothing by another name for each call.
  */
 export class CallerPlace extends Place {
   override get finish(): number {
-    return 0;
+    return this.sharers > 1 ? super.finish : 0;
   }
 
-  override served(): void {
-    // A caller keeps its own virtual time.
+  override get finishAfterPause(): number {
+    return this.finish;
+  }
+
+  override served(start: number, cost: number): void {
+    const { sharers } = this;
+    // Not ahead of this caller: others of its network are not to wait for what it has queued.
+    if (sharers > 1) super.served(start, cost / CALLERS_SHARES, start + cost * sharers);
   }
 
   override get sharers(): number {

@@ -1,6 +1,6 @@
 // When calls begin: a few at once, the others in turn, and no account at the cost of another.
 
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Accounts } from '../../src/limits/accounts.ts';
 import { CallScheduler } from '../../src/limits/call-scheduler.ts';
 import { Account } from '../../src/limits/index.ts';
@@ -248,16 +248,82 @@ describe('H17: the scheduler of calls', () => {
     expect(Math.max(...waited), 'as many as may have begun').toBeLessThanOrEqual(8);
   });
 
-  test('H49: a caller does not wait for the calls of thousands of names of another network', async () => {
+  describe('H49: a caller beside 5,000 names of another network, of which 1,000 have a call that waits', () => {
+    let enter: (name: string, remoteAddress: string, begun: () => void) => void;
+    let floods: number;
+    let onFlood: () => void;
+    let stop: () => void;
+
+    beforeEach(() => {
+      let isOver = false;
+      stop = () => {
+        isOver = true;
+      };
+      const accounts = new Accounts(() => 0);
+      floods = 0;
+      onFlood = () => {};
+      fillTurn();
+      enter = (name, remoteAddress, begun) => {
+        const account = accounts.ofCaller(name, { remoteAddress });
+        account.callOpened();
+        scheduler.enter(account, { weight: 1, bytes: 0 }, () => {
+          time += 0.1;
+          begun();
+          queueMicrotask(() => {
+            account.callEnded();
+            scheduler.ended(account);
+          });
+          return true;
+        });
+      };
+      let next = 0;
+      const flood = () => {
+        if (isOver) return;
+        floods++;
+        onFlood();
+        enter(`flood ${next++ % 5_000}`, '192.0.2.1', flood);
+      };
+      for (let call = 0; call < 1_000; call++) enter(`flood ${next++}`, '192.0.2.1', flood);
+    });
+
+    afterEach(() => stop());
+
+    /** Makes a call of the caller. `begun` gets how many calls of the flood have begun before it. */
+    function callOf(begun: (waited: number) => void): void {
+      const before = floods;
+      enter('caller', '192.0.2.2', () => begun(floods - before));
+    }
+
+    test('does not wait for all that wait, however often it calls', async () => {
+      const waited: number[] = [];
+      for (let call = 0; call < 500; call++) {
+        callOf((floods) => waited.push(floods));
+        while (waited.length === call) await nextTurn();
+      }
+      expect(Math.max(...waited), 'of 1,000 that wait').toBeLessThan(300);
+    });
+
+    test('does not wait for them at all while it makes less than a seventeenth of the calls, though no name comes back soon', async () => {
+      const waited: number[] = [];
+      onFlood = () => {
+        if (floods % 20 === 0) callOf((floods) => waited.push(floods));
+      };
+      while (floods < 40_000) await nextTurn();
+      expect(Math.max(...waited), 'a turn begins 30').toBeLessThanOrEqual(30);
+    });
+  });
+
+  test('H49: where many callers of one network divide its shares, one with few calls does not wait for what the others have queued', async () => {
     const accounts = new Accounts(() => 0);
-    let floods = 0;
+    const behindProxy = (name: string) => accounts.ofCaller(name, { remoteAddress: '192.0.2.1' });
+    const waited: number[] = [];
+    let begun = 0;
     fillTurn();
-    const enter = (name: string, remoteAddress: string, begun: () => void) => {
-      const account = accounts.ofCaller(name, { remoteAddress });
+    const enter = (account: Account, onBegun: () => void) => {
       account.callOpened();
       scheduler.enter(account, { weight: 1, bytes: 0 }, () => {
         time += 0.1;
-        begun();
+        onBegun();
         queueMicrotask(() => {
           account.callEnded();
           scheduler.ended(account);
@@ -265,23 +331,21 @@ describe('H17: the scheduler of calls', () => {
         return true;
       });
     };
-    let next = 0;
-    const flood = () => {
-      floods++;
-      enter(`flood ${next++ % 5_000}`, '192.0.2.1', flood);
+    const again = (account: Account) => {
+      begun++;
+      if (begun >= 5_000) return;
+      if (begun % 60 === 0) {
+        const before = begun;
+        enter(behindProxy('light'), () => waited.push(begun - before));
+      }
+      enter(account, () => again(account));
     };
-    for (let call = 0; call < 1_000; call++) enter(`flood ${next++}`, '192.0.2.1', flood);
-    const waited: number[] = [];
-    for (let round = 0; round < 500; round++) {
-      const before = floods;
-      let isBegun = false;
-      enter('caller', '192.0.2.2', () => {
-        isBegun = true;
-      });
-      while (!isBegun) await nextTurn();
-      waited.push(floods - before);
+    for (let one = 0; one < 30; one++) {
+      for (let call = 0; call < 40; call++)
+        enter(behindProxy(`heavy ${one}`), () => again(behindProxy(`heavy ${one}`)));
     }
-    expect(Math.max(...waited), 'of 1,000 that wait').toBeLessThan(300);
+    while (scheduler.waiting > 0) await nextTurn();
+    expect(Math.max(...waited), 'two of each of 30, and a turn').toBeLessThanOrEqual(90);
   });
 
   test('H17: a network gains nothing by a new connection for each call', async () => {
