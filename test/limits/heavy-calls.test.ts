@@ -177,4 +177,26 @@ describe('the scheduler of heavy calls', () => {
     await turns(5);
     expect(a.begunCalls).toBe(1);
   });
+
+  test('H38: a call whose place others take before its turn stays the next of its account', async () => {
+    const [a, b, c, d] = [new Account(0), new Account(0), new Account(0), new Account(0)];
+    const begun: string[] = [];
+    const enter = (account: Account, name: string) => scheduler.enter(account, HEAVY, () => begun.push(name) > 0);
+    for (const name of ['a1', 'a2', 'a3', 'a4', 'a5', 'a6']) enter(a, name);
+    await turns(10);
+    for (const name of ['b1', 'b2', 'b3']) enter(b, name);
+    await turns(10);
+    // One place is free, and that of a1: a5 is woken. But a has had more than its share, so c and d go before it.
+    a.virtualFinish += 1_000;
+    scheduler.ended(a, HEAVY);
+    enter(c, 'c1');
+    enter(d, 'd1');
+    await turns(10);
+    expect(begun.slice(4)).toEqual(['b1', 'b2', 'b3', 'c1', 'd1']);
+    for (const account of [a, a]) {
+      scheduler.ended(account, HEAVY);
+      await turns(10);
+    }
+    expect(begun.slice(9)).toEqual(['a5', 'a6']);
+  });
 });
