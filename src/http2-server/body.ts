@@ -39,4 +39,9 @@ export class Body {
   take(): Buffer {
     return this.#bytes.read();
   }
+
+  /** Drops the bytes that have not been taken. Their memory stays reserved until the stream ends. */
+  drop(): void {
+    this.#bytes.drop();
+  }
 }

@@ -5,7 +5,7 @@ export { ByteBlock } from './byte-block.ts';
 export { Connection, type ConnectionOptions } from './connection.ts';
 export { writeHeaderBlock } from './header-writer.ts';
 export type { HeaderList } from './hpack.ts';
-export { type BodyMemory, JoinedBytes } from './joined-bytes.ts';
+export { type BodyMemory, JoinedBytes, releaseBytes } from './joined-bytes.ts';
 export { DEFAULT_LIMITS, type Limits } from './limits.ts';
 export { limitReadAhead } from './read-ahead.ts';
 export type { ReadSchedule } from './read-schedule.ts';

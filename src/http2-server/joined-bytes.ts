@@ -20,6 +20,8 @@ export class JoinedBytes {
   readonly #blocks: Buffer[] = [];
   #block: Buffer = EMPTY;
   #blockLength = 0;
+  /** Whether the block belongs to somebody else. */
+  #isAdopted = false;
   #length = 0;
   #reservedBytes = 0;
 
@@ -54,6 +56,7 @@ export class JoinedBytes {
   /** Keeps the only part as it is. The caller has reserved its memory. */
   adopt(part: Buffer): void {
     this.#block = part;
+    this.#isAdopted = true;
     this.#blockLength = this.#length = part.length;
   }
 
@@ -61,7 +64,7 @@ export class JoinedBytes {
   read(): Buffer {
     const last = this.#block.subarray(0, this.#blockLength);
     const whole = this.#blocks.length === 0 ? last : Buffer.concat([...this.#blocks, last], this.#length);
-    this.#blocks.length = 0;
+    if (this.#blocks.length > 0) this.#releaseBlocks();
     this.#forgetBlock();
     return whole;
   }
@@ -80,9 +83,24 @@ export class JoinedBytes {
   /** Drops all bytes, and frees their memory. */
   clear(): void {
     this.#free(this.#reservedBytes);
-    this.#blocks.length = 0;
+    this.drop();
+  }
+
+  /** Drops all bytes. Their memory stays reserved: its owner frees it. */
+  drop(): void {
+    this.#releaseBlocks();
     this.#forgetBlock();
     this.#length = 0;
+  }
+
+  /**
+   * Returns the memory of the blocks to the C library at once. The garbage collector notices late how large they are: a flood of bodies
+   * that are given up kept twice the budget.
+   */
+  #releaseBlocks(): void {
+    // What was adopted is a part of what the socket has read.
+    if (!this.#isAdopted) for (const block of [...this.#blocks, this.#block]) release(block);
+    this.#blocks.length = 0;
   }
 
   #free(bytes: number): void {
@@ -92,6 +110,7 @@ export class JoinedBytes {
 
   #forgetBlock(): void {
     this.#block = EMPTY;
+    this.#isAdopted = false;
     this.#blockLength = 0;
   }
 
@@ -107,3 +126,16 @@ export class JoinedBytes {
 }
 
 const EMPTY = Buffer.alloc(0);
+
+/**
+ * Frees the memory of what `read` has returned, if there were several blocks: less than that may belong to others too. The bytes, and all
+ * views of them, are empty afterwards.
+ */
+export function releaseBytes(bytes: Buffer): void {
+  if (bytes.length > LARGEST_BLOCK_BYTES) release(bytes);
+}
+
+/** Detaches the memory of a block, which has an ArrayBuffer of its own; views of it become empty. */
+function release({ buffer }: Buffer): void {
+  if (buffer.byteLength > 0 && buffer instanceof ArrayBuffer) buffer.transfer(0);
+}

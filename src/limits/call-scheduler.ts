@@ -20,7 +20,7 @@ const LIGHT_BEGUN = 4;
 const MAX_HEAVY_BEGUN = 8;
 const MAX_ACCOUNT_HEAVY_BEGUN = 4;
 /** A call takes a place for so many bytes of its request: its message can take ten times the memory. */
-const BYTES_PER_PLACE = 1024 * 1024;
+const BYTES_PER_PLACE = 512 * 1024;
 /** What an account that has been quiet gets before the others, in weights. */
 const CREDIT = 20;
 /** A call costs as much as this many bytes of request. */

@@ -1,7 +1,7 @@
 // Bytes that wait to be read: whatever the size of their parts, they are kept in a few blocks, each of them accounted for.
 
 import { expect, test } from 'vitest';
-import { JoinedBytes } from '../../src/http2-server/index.ts';
+import { JoinedBytes, releaseBytes } from '../../src/http2-server/index.ts';
 
 function accounted(roomBytes = Number.POSITIVE_INFINITY, largestBytes?: number) {
   const seen = { bytes: 0, blocks: 0 };
@@ -57,4 +57,31 @@ test('everything is free after clear also where it was read before', () => {
   joined.read();
   joined.clear();
   expect(seen.bytes).toBe(0);
+});
+
+test.each([
+  ['after clear', (joined: JoinedBytes) => joined.clear()],
+  ['after drop', (joined: JoinedBytes) => joined.drop()],
+  ['of the blocks after read', (joined: JoinedBytes) => void releaseBytes(joined.read())],
+])('H24: the memory of a large body is free at once %s, without the garbage collector', (_when, end) => {
+  const { joined } = accounted();
+  for (let at = 0; at < 64; at++) joined.add(Buffer.alloc(1024, at));
+  const block = joined.head;
+  joined.add(Buffer.alloc(2 ** 20));
+  expect(block.length).toBe(1024);
+  end(joined);
+  expect(block.length).toBe(0);
+});
+
+test('H24: bytes that are not a copy are never freed: other frames have arrived in the same buffer', () => {
+  const read = Buffer.alloc(8192, 'x');
+  for (const end of [(joined: JoinedBytes) => joined.drop(), (joined: JoinedBytes) => joined.clear()]) {
+    const { joined } = accounted();
+    joined.adopt(read.subarray(0, 4096));
+    joined.add(Buffer.alloc(100_000));
+    end(joined);
+    expect(read.toString()).toBe('x'.repeat(8192));
+  }
+  releaseBytes(read);
+  expect(read.length).toBe(8192);
 });

@@ -121,31 +121,31 @@ describe('the scheduler of heavy calls', () => {
     expect(begun).toBe(20);
   });
 
-  test('H22: a request takes a place for each MiB, since its message takes many times as much memory', async () => {
+  test('H22: a request takes a place for each half MiB, since its message takes many times as much memory', async () => {
     const begun: string[] = [];
     const accounts = { a: new Account(0), b: new Account(0), c: new Account(0) };
-    const large = { weight: 2, bytes: 4 * 2 ** 20 };
+    const large = { weight: 2, bytes: 2 * 2 ** 20 };
     for (const [name, account] of Object.entries(accounts)) {
       for (let call = 0; call < 2; call++) {
         scheduler.enter(account, large, () => begun.push(name) > 0);
         await turns(3);
       }
     }
-    expect(begun, 'one of 4 MiB of each account, and two in all').toEqual(['a', 'b']);
+    expect(begun, 'one of 2 MiB of each account, and two in all').toEqual(['a', 'b']);
     for (const account of [accounts.a, accounts.b, accounts.a, accounts.c]) {
       scheduler.ended(account, large);
       await turns(3);
     }
     expect(begun.slice(2), 'those that wait, one of each account in turn').toEqual(['a', 'b', 'c', 'c']);
     for (const account of [accounts.b, accounts.c]) scheduler.ended(account, large);
-    for (let call = 0; call < 6; call++) scheduler.enter(accounts.a, { weight: 2, bytes: 2 ** 20 }, yes);
+    for (let call = 0; call < 6; call++) scheduler.enter(accounts.a, { weight: 2, bytes: 2 ** 19 }, yes);
     await turns(20);
-    expect(accounts.a.begunCalls, 'four of 1 MiB of one account').toBe(4);
+    expect(accounts.a.begunCalls, 'four of half a MiB of one account').toBe(4);
   });
 
-  test('H22: requests of 4 MiB of one account begin in their order, so that none waits for ever', async () => {
+  test('H22: requests of 2 MiB of one account begin in their order, so that none waits for ever', async () => {
     const account = new Account(0);
-    const large = { weight: 2, bytes: 4 * 2 ** 20 };
+    const large = { weight: 2, bytes: 2 * 2 ** 20 };
     const begun: number[] = [];
     const enter = (call: number) => scheduler.enter(account, large, () => begun.push(call) > 0);
     // Ten wait. Each that ends is followed by a further one.
@@ -162,18 +162,18 @@ describe('the scheduler of heavy calls', () => {
   test('H38: the places of a large request are for all accounts that wait', async () => {
     const accounts = [new Account(0), new Account(0), new Account(0), new Account(0)] as const;
     const [large, a, b, c] = accounts;
-    for (const account of [large, a]) scheduler.enter(account, { weight: 2, bytes: 4 * 2 ** 20 }, yes);
+    for (const account of [large, a]) scheduler.enter(account, { weight: 2, bytes: 2 * 2 ** 20 }, yes);
     await turns(3);
     for (const account of [a, b, b, c]) scheduler.enter(account, HEAVY, yes);
     await turns(3);
     expect(accounts.map(({ begunCalls }) => begunCalls)).toEqual([1, 1, 0, 0]);
-    scheduler.ended(large, { weight: 2, bytes: 4 * 2 ** 20 });
+    scheduler.ended(large, { weight: 2, bytes: 2 * 2 ** 20 });
     await turns(5);
     expect(
       accounts.map(({ begunCalls }) => begunCalls),
       'a has its four places',
     ).toEqual([0, 1, 2, 1]);
-    scheduler.ended(a, { weight: 2, bytes: 4 * 2 ** 20 });
+    scheduler.ended(a, { weight: 2, bytes: 2 * 2 ** 20 });
     await turns(5);
     expect(a.begunCalls).toBe(1);
   });

@@ -7,6 +7,7 @@ import type { Method } from '../../calls/method-table.ts';
 import type { OpenCall } from '../../calls/open-call.ts';
 import { NO_ROOM_FOR_REQUEST } from '../../calls/overload.ts';
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts';
+import { releaseBytes } from '../../http2-server/index.ts';
 import { FRAME_PREFIX_BYTES, frameError, readOnlyFrame, writeFrame } from '../messages/grpc-frame.ts';
 import { decodeBase64 } from '../messages/reading/base64.ts';
 import { announcedSize, decompress, isIdentity } from '../messages/reading/decompress.ts';
@@ -100,13 +101,20 @@ function messageReader(
   const size = announcedSize(encoding, bytes, maxBytes);
   call.messageBytes = size;
   let unread: Buffer | undefined = bytes;
+  call.onStop(() => {
+    if (unread !== undefined) releaseBytes(unread);
+    unread = undefined;
+  });
   return async () => {
     const arrived = unread;
     if (arrived === undefined) throw new TypeError('a request is read once');
     unread = undefined;
     if (!isIdentity(encoding) && !memory.reserveBody(size)) throw NO_ROOM_FOR_REQUEST;
     const message = await decompress(encoding, arrived, call.signal);
-    return readMessage(descriptor.input, codec, message, call.signal);
+    const request = readMessage(descriptor.input, codec, message, call.signal);
+    // It is a text by now.
+    if (codec === 'json') releaseBytes(message);
+    return request;
   };
 }
 

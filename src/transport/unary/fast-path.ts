@@ -8,7 +8,7 @@ import { type Method, methodTable } from '../../calls/method-table.ts';
 import type { OpenCall } from '../../calls/open-call.ts';
 import { TOO_MUCH_AT_ONCE } from '../../calls/overload.ts';
 import type { EctError } from '../../errors.ts';
-import { Body, type Receiver, type RequestHead, type Stream } from '../../http2-server/index.ts';
+import { Body, type Receiver, type RequestHead, releaseBytes, type Stream } from '../../http2-server/index.ts';
 import { JSON_OPTIONS } from '../connect/unary-message.ts';
 import { applyPenalty } from '../http2/rejected-stream.ts';
 import { type BatchField, batchFieldOf } from '../messages/batch-field.ts';
@@ -55,7 +55,13 @@ export function createUnaryFastPath(
     return receive(stream, form, route.maxBytes, call, calls, (message) => {
       const unread = new UnreadMessage(message);
       call.requestBytes = message.length;
-      calls.enter(call, message.length, () => void answer(stream, form, route, call, unread));
+      if (message.length > SYNC_BYTES) call.onStop(() => unread.drop());
+      try {
+        calls.enter(call, message.length, () => void answer(stream, form, route, call, unread));
+      } catch (thrown) {
+        unread.drop();
+        throw thrown;
+      }
     });
   };
 
@@ -71,7 +77,10 @@ export function createUnaryFastPath(
         const message = unread.take();
         // A small message is read synchronously and needs no signal; most calls never create one.
         const signal = message.length > SYNC_BYTES ? call.signal : undefined;
-        return readMessage(route.descriptor.input, form.codec, message, signal);
+        const request = readMessage(route.descriptor.input, form.codec, message, signal);
+        // It is a text by now.
+        if (form.codec === 'json') releaseBytes(message);
+        return request;
       };
       const { service, descriptor } = route;
       const written = await calls.perform(service, descriptor.localName, read, call, (answer) =>
@@ -100,6 +109,12 @@ class UnreadMessage {
     this.#message = undefined;
     return message;
   }
+
+  /** The call has ended. Frees the bytes, unless they were taken. */
+  drop(): void {
+    if (this.#message !== undefined) releaseBytes(this.#message);
+    this.#message = undefined;
+  }
 }
 
 /** Reads the body up to the limit of the method, and passes on its one message. `onMessage` may throw EctError. */
@@ -116,6 +131,7 @@ function receive(
   const end = (error: EctError) => {
     if (!open) return;
     open = false;
+    body.drop();
     rejectCall(stream, form, call, error);
   };
   // The deadline ends the call at every stage: while its body arrives, while it waits to start, and while it runs.
@@ -137,7 +153,10 @@ function receive(
     },
     onRead: () => calls.arriving(call),
     onEnd: judge,
-    onGone: () => call.abandon(),
+    onGone: () => {
+      body.drop();
+      call.abandon();
+    },
   };
 }
 
