@@ -84,7 +84,7 @@ export const REASONS = {
     'Ask the operator: the policy of the service decides, and its events (policy-refused) name the rule.',
   ),
   ADMIN_REQUIRED: entry(
-    'Ask an administrator, or have the operator name your identity in ECT_ADMINS (on loopback also: ECT_ADMINS=anonymous).',
+    'Ask an administrator, or have the operator name your identity in ECT_ADMINS (for anonymous callers on loopback: ECT_ADMINS=anonymous).',
   ),
   IDEMPOTENCY_CONFLICT: entry('Use a new request_id.'),
   DEADLINE_EXCEEDED: entry('Retry with a longer deadline. Appending and keyed issuing are idempotent.'),
@@ -149,7 +149,7 @@ export const REASONS = {
     'retry_after_seconds',
   ),
   SIGNER_UNAVAILABLE: entry(
-    'Retry a little later: verifying, appending and reading still work. If it persists, the operator follows the message; the log of the service has the cause.',
+    'Retry a little later: verifying, appending and reading still work. If it persists, ask the operator: the message and the log of the service have the cause.',
   ),
   SIGNER_BUSY: entry(
     'Retry with exponential backoff; if it persists, the operator raises the quota of the signing key or ECT_KMS_CONCURRENCY.',

@@ -9,9 +9,9 @@ export interface ConfirmOptions {
   readonly yes?: true;
 }
 
-/** Adds `--yes`. */
-export function withConfirmation(command: Command): Command {
-  return command.option('-y, --yes', 'do not ask for confirmation; required without a terminal');
+/** Adds `--yes`. `where`: where the command asks. */
+export function withConfirmation(command: Command, where = ''): Command {
+  return command.option('-y, --yes', `do not ask for confirmation; required without a terminal${where}`);
 }
 
 /**

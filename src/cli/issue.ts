@@ -39,7 +39,7 @@ export function issueCommand(io: Io): Command {
   const command = new Command('issue')
     .description('issue a token for one task and print it')
     .option('--exec-act <name>', 'required: what was done, for example review_spec')
-    .option('--aud <uri...>', 'required: who will verify the token')
+    .option('--aud <uri...>', 'required: who will verify the token; each word up to the next option is one')
     .option('--pred <jti...>', 'the tasks that came directly before; none for a root task')
     .option('--wid <uuid>', 'workflow')
     .option('--jti <uuid>', 'task id (default: a fresh one)')

@@ -30,7 +30,9 @@ interface RotateOptions extends ChangeOptions, ConfirmOptions {
 
 export function rotateCommand(io: Io): Command {
   const command = new Command('rotate')
-    .description('announce the next key; it signs when everybody can know it, and the one before it retires then')
+    .description(
+      'announce the next key; when no cache of the key set is older than it, it signs, and the key before it retires',
+    )
     .option(
       '--next <key>',
       'the next key exists already: its name in the key management service (AWS KMS: id or ARN); without it the service makes one',
@@ -43,13 +45,16 @@ export function rotateCommand(io: Io): Command {
       '--request-id <id>',
       'repeat a request whose response was lost: the key is rotated once (default: a new id)',
     )
-    .option('--expect <kid>', 'do nothing where another root key signs by now (default: the one that signs now)');
+    .option(
+      '--expect <kid>',
+      'change nothing if another root key than this one signs (default: the one that signs now)',
+    );
   const examples = [
     'ect keys rotate',
     'ect keys rotate --next "$KEY_ARN" --note "yearly"',
     'ect keys rotate --urgent --yes --note "laptop was stolen"',
   ];
-  withHelp(withChange(withConfirmation(command)), { examples, rejected: REFUSED });
+  withHelp(withChange(withConfirmation(command, ', with --urgent')), { examples, rejected: REFUSED });
   return command.action((options: RotateOptions) =>
     attemptCalls(io, options, async ({ admin }) => {
       const { urgent = false } = options;
@@ -57,7 +62,7 @@ export function rotateCommand(io: Io): Command {
         await confirm(
           io,
           options,
-          'The key in use signs no more, and who keeps the key set cannot verify new tokens for a while.',
+          'The key in use will not sign any more, and verifiers that have cached the key set will not be able to verify new tokens for a while.',
         );
       const response = await requestRotation(io, admin, options);
       if (options.json) printMessage(io, RotateKeyResponseSchema, response);

@@ -68,7 +68,9 @@ function printAll(io: Io, { keys }: ListKeysResponse): void {
 }
 
 function retireCommand(io: Io): Command {
-  const command = withKid(new Command('retire').description('end a key for ever; its tokens hold until they expire'));
+  const command = withKid(
+    new Command('retire').description('end a delegated key that still signs; its tokens stay valid until they expire'),
+  );
   withHelp(withChange(withConfirmation(command)), { examples: ['ect keys retire "$KID"'], rejected: REFUSED });
   return command.action((kid: string, options: ChangeOptions & ConfirmOptions) =>
     attemptCalls(io, options, async ({ admin }) => {

@@ -19,7 +19,7 @@ interface FileOptions extends OutputOptions {
 
 export function policyCommand(io: Io, databases: LedgerDatabases): Command {
   const command = new Command('policy').description(
-    'check, test, explain and print policies: what callers may do, and what they might when an entry was made',
+    'check, test, explain and print policies: what callers may do, and what they were permitted to do when an entry was recorded',
   );
   const ofFiles = [checkCommand(io), testCommand(io), explainCommand(io), printCommand(io), digestCommand(io)];
   for (const each of [...ofFiles, recordedCommand(io, databases)]) command.addCommand(each);

@@ -113,11 +113,12 @@ function rejectEmpty(command: Command): void {
     .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
     .filter((option) => isEmpty(command.getOptionValue(option.attributeName())))
     .map(({ flags }) => `option '${flags}'`);
-  const args = command.registeredArguments
-    .filter((_, at) => isEmpty(command.processedArgs[at]))
-    .map((argument) => `argument '${argument.name()}'`);
-  const [first] = [...options, ...args];
-  if (first !== undefined) command.error(`error: ${first} is empty: give it a value, or leave it out`);
+  const [option] = options;
+  if (option !== undefined) command.error(`error: ${option} is empty: give it a value, or leave it out`);
+  const argument = command.registeredArguments.find((_, at) => isEmpty(command.processedArgs[at]));
+  if (argument === undefined) return;
+  const next = argument.required ? 'give it a value' : 'give it a value, or leave it out';
+  command.error(`error: argument '${argument.name()}' is empty: ${next}`);
 }
 
 function exitCodes(): string {

@@ -21,7 +21,7 @@ export function serveCommand(serve: Serve): Command {
     ],
     rejected: 'the service could not start',
     wrong: 'wrong usage, an invalid setting (every mistake is listed), or a data directory that is in use',
-    restart: 'only a new process can write the files again: start it again',
+    restart: 'a disk failed, and only a new process can write the files again: start the service again',
   });
   return command.action((options: { readonly config?: string }) => serve(options.config));
 }

@@ -68,11 +68,11 @@ export function taintCommand(io: Io): Command {
 }
 
 function consequenceOf({ jti, kid, since }: TaintOptions): string {
-  if (kid === undefined) return `The task ${jti} and the tasks after it are shown as tainted from now on.`;
+  if (kid === undefined) return `The task ${jti} and the tasks after it will be shown as tainted.`;
   const from = since === undefined ? 'now' : utc(since.seconds);
   return (
-    `No token of the key ${kid} is accepted any more; its tasks, but for those that were recorded before ${from}, and what came ` +
-    'after them are shown as tainted.'
+    `No token of the key ${kid} will be accepted any more. Its tasks, except those that were recorded before ${from}, and the tasks ` +
+    'after them will be shown as tainted.'
   );
 }
 

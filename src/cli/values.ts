@@ -21,7 +21,8 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
 export function milliseconds(text: string): number {
   const match = /^(\d{1,9})(ms|s|m|h)$/.exec(text);
   const value = match ? Number(match[1]) * UNITS[match[2]!]! : 0;
-  if (value === 0) throw new InvalidArgumentError('It is a number with a unit: 500ms, 30s, 10m or 24h.');
+  if (value === 0)
+    throw new InvalidArgumentError('It is a number above 0 with a unit (ms, s, m or h): 500ms, 30s, 10m or 24h.');
   return value;
 }
 

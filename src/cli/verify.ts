@@ -58,7 +58,7 @@ export function verifyCommand(io: Io): Command {
   const command = new Command('verify')
     .description('verify a token; print the verdict, the reason and the remedy')
     .argument('<token>', 'the token, @file, or - for stdin')
-    .option('--audience <uri>', 'who is verifying (default: your own identity)')
+    .option('--audience <uri>', 'who is verifying (default: your own identity; required for an anonymous caller)')
     .addOption(new Option('--pred-token <token>', 'token of a predecessor (repeatable)').argParser(each))
     .addOption(new Option('--dag-mode <mode>', 'how much of the graph must be found').choices(Object.keys(DAG_MODES)))
     .addOption(new Option('--minimum-level <level>', 'reject a token of a lower level').choices(Object.keys(LEVELS)))

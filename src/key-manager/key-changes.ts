@@ -39,7 +39,7 @@ export class KeyChanges {
     if (key.state === 'retired') return { key, changed: false };
     if (key.state !== 'active') throw stateInvalid(key, 'only an active key can retire');
     const isNewest = key.generation !== undefined && key === this.#history.activeRoot();
-    if (isNewest) throw stateInvalid(key, 'nothing else signs, so rotate, and it retires by itself');
+    if (isNewest) throw stateInvalid(key, 'no other key signs: rotate it, and it retires by itself');
     const statement = { state: 'retired', jwk: key.jwk, locator: key.locator ?? '', by, note } as const;
     return this.#record(statement, provenance);
   }

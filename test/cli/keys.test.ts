@@ -96,7 +96,7 @@ describe('ect keys', () => {
     const before = await list();
     const { code, err } = await ect(['keys', 'rotate', '--urgent', ...at]);
     expect(code).toBe(2);
-    expect(err).toMatch(/The key in use signs no more.*repeat the command with --yes/);
+    expect(err).toMatch(/The key in use will not sign any more.*repeat the command with --yes/);
     expect(await list()).toEqual(before);
   });
 
@@ -221,7 +221,7 @@ test('K8 a lost key file is reported, and no other key signs instead', async () 
   expect(err).toContain(
     'Another key is in the place of the signing key: the operator puts that one back, or puts the next key to use',
   );
-  expect(err).toMatch(/next: Retry a little later: .* If it persists, the operator follows the message/);
+  expect(err).toMatch(/next: Retry a little later: .* If it persists, ask the operator/);
   expect(own.events('keys-failed')[0]?.['causes']).toContain('another key is at data-dir:signing-key.pem');
   const events = own.events('key-changed').map(({ state }) => state);
   expect(events.at(-1)).toBe('announced');
@@ -246,5 +246,5 @@ test('K8 a lost key file is reported, and no other key signs instead', async () 
   expect((await ect(['keys', 'revoke', kid, '--yes', '--url', own.url])).code).toBe(0);
   const revoked = (await issue()).err;
   expect(revoked).toContain('an administrator can put the next one to use (`ect keys rotate --urgent`)');
-  expect(revoked).toContain('If it persists, the operator follows the message');
+  expect(revoked).toContain('If it persists, ask the operator');
 });
