@@ -2,7 +2,7 @@
 
 import { type AuthorityContext, askedAbout, demandIntact, type Reader } from '../authority/index.ts';
 import type { Call } from '../calls/call.ts';
-import { createYielder } from '../concurrency/yielder.ts';
+import { createYielder, STEPS_PER_DECISION } from '../concurrency/yielder.ts';
 import type { Ledger, LedgerRecord, RecordQuery } from '../ledger/index.ts';
 import { listKinds } from './entry-kinds.ts';
 import { writeListedEntry } from './entry-messages.ts';
@@ -64,11 +64,6 @@ async function readAll(ledger: Ledger, { query, kinds }: EntryQuery, call: Call)
  * deadline, because a page token would show that the workflow exists.
  */
 const MAX_LOOKED_AT = 10_000;
-/**
- * The cost of deciding whether a caller may see an entry, in steps. A cached decision is cheap; a high cost means that the clock is read
- * often.
- */
-const STEPS_PER_DECISION = 125;
 /** The number of entries that are read at once. */
 const CHUNK = 1_000;
 

@@ -1,6 +1,6 @@
 // Finds predecessors in the ledger and among tokens in the request.
 
-import { createYielder, type Ending, STEPS_PER_TOKEN } from '../concurrency/yielder.ts';
+import { createYielder, type Ending, STEPS_PER_DECISION, STEPS_PER_TOKEN } from '../concurrency/yielder.ts';
 import { type Ancestry, bundleAncestry, combine, type Task } from '../dag/index.ts';
 import type { Rejection } from '../errors.ts';
 import type { Ledger, LedgerRecord } from '../ledger/index.ts';
@@ -47,8 +47,10 @@ async function allowed(
   mayFollow: MayFollow,
 ): Promise<readonly (LedgerRecord | undefined)[]> {
   const kept: (LedgerRecord | undefined)[] = [];
+  const yielder = createYielder();
   for (const record of records) {
     const isNear = record !== undefined && (record.scope === wid || record.scope === '');
+    if (!isNear && yielder.step(STEPS_PER_DECISION)) await yielder.yield();
     if (isNear || (await mayFollow(record))) kept.push(record);
   }
   return kept;

@@ -4,6 +4,7 @@ import {
   createYielder,
   type Ending,
   nextSlice,
+  STEPS_PER_DECISION,
   STEPS_PER_TOKEN,
   throwIfEnded,
   type Yielder,
@@ -93,7 +94,11 @@ async function maySeePast({ graph }: DagReport, own: string, maySeeWorkflow: May
   const others = new Set<string>();
   for (const { wid } of graph.tasks) if (wid !== own) others.add(wid);
   if (others.size > MAX_OTHER_WORKFLOWS) return false;
-  for (const wid of others) if (!(await maySeeWorkflow(wid))) return false;
+  const yielder = createYielder();
+  for (const wid of others) {
+    if (yielder.step(STEPS_PER_DECISION)) await yielder.yield();
+    if (!(await maySeeWorkflow(wid))) return false;
+  }
   return true;
 }
 

@@ -33,6 +33,11 @@ export const STEPS_PER_NAME = 40;
 export const STEPS_PER_TOKEN = 500;
 /** Steps between two readings of the clock. */
 const STEPS_PER_LOOK = 250;
+/**
+ * The cost of deciding whether a caller may read something, in steps. A cached decision is cheap, and one of a large policy takes longer
+ * than a slice, so the clock is read for each.
+ */
+export const STEPS_PER_DECISION = STEPS_PER_LOOK;
 
 /** What ends long work. The signal is read at the end of a slice, not before: most work needs only one slice. */
 export interface Ending {

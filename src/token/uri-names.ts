@@ -37,18 +37,28 @@ function isAmbiguousToNone(issuer: string): boolean {
   if (hasSpiffeScheme(issuer)) return isSpiffeId(issuer);
   if (GUESSED_AUTHORITY.test(issuer)) return false;
   if (!SCHEME.test(issuer)) return false;
-  const start = issuer.indexOf(':') + 1;
-  return isPlainPath(issuer.slice(issuer.startsWith('//', start) ? start + 2 : start), issuer);
+  return isPlainPath(issuer.slice(startOfPath(issuer)), issuer);
 }
 
-/** Returns the names that `iss` is below, the nearest first. Returns none if two URI libraries could read `iss` differently. */
+/** After the scheme, and after the slashes of an authority. */
+function startOfPath(uri: string): number {
+  const start = uri.indexOf(':') + 1;
+  return uri.startsWith('//', start) ? start + 2 : start;
+}
+
+/**
+ * Returns the names that `iss` is below, the nearest first. Returns none if two URI libraries could read `iss` differently. A name is above
+ * exactly if `iss` itself could be above others, because each part between two separators is checked alone: so the text is checked once, and
+ * not once for each separator, of which a caller may send a thousand.
+ */
 export function namesAbove(iss: string): readonly string[] {
-  if (iss.length > MAX_URI_BYTES) return [];
+  if (iss.length > MAX_URI_BYTES || !isAmbiguousToNone(iss)) return [];
+  const first = startOfPath(iss) + 1;
+  const separatesByColon = !hasAuthority(iss);
   const names: string[] = [];
-  for (let end = iss.length - 1; end > 0 && names.length < MAX_NAMES_ABOVE; end--) {
-    if (iss[end] !== '/' && iss[end] !== ':') continue;
-    const name = iss.slice(0, end);
-    if (isWithin(iss, name)) names.push(name);
+  for (let end = iss.length - 1; end >= first && names.length < MAX_NAMES_ABOVE; end--) {
+    const separator = iss[end];
+    if (separator === '/' || (separator === ':' && separatesByColon)) names.push(iss.slice(0, end));
   }
   return names;
 }
