@@ -117,7 +117,11 @@ export interface Authorizer {
   readonly digest: string;
   /** Reports a rejection to the operator. */
   rejected(caller: Caller, question: PermissionQuestion, decision: Decision): void;
+  /** Calls `listener` for each decision that is not cached, with the milliseconds that it took: whoever asks for many must pay for them. */
+  onComputed?(listener: DecisionListener): void;
 }
+
+export type DecisionListener = (caller: Caller, ms: number) => void;
 
 /** Used instead of a digest for the built-in rules. */
 export const BUILT_IN_POLICY = 'built-in';

@@ -8,6 +8,7 @@ export {
   BUILT_IN_POLICY,
   type Circumstances,
   type Decision,
+  type DecisionListener,
   demandPermission,
   describeResource,
   notAuthorized,

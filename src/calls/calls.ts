@@ -3,7 +3,13 @@
 
 import type { Caller } from '../authority/index.ts';
 import { EctError } from '../errors.ts';
-import { createResources, DEFAULT_PROCESS_LIMITS, PUBLIC_COST_MS, type Resources } from '../limits/index.ts';
+import {
+  type Account,
+  createResources,
+  DEFAULT_PROCESS_LIMITS,
+  PUBLIC_COST_MS,
+  type Resources,
+} from '../limits/index.ts';
 import type { Access, AnyService } from './call.ts';
 import {
   type Admission,
@@ -36,11 +42,17 @@ export type Calls = ReturnType<typeof createCalls>;
 
 /** The calls of one server. */
 export function createCalls(options: CallsOptions) {
-  const { events, callLimits, resources = createResources(DEFAULT_PROCESS_LIMITS) } = options;
+  const { events, authorizer, callLimits, resources = createResources(DEFAULT_PROCESS_LIMITS) } = options;
   const { accounts, admission, scheduler, unread, streams, onLimit } = resources;
   const mayCall = createCallAdmission(options, resources);
   const { admit, admitCaller, rejectionOn, tooManyCallsOf, tooManyStreamsOf } = mayCall;
   const { perform, stream, fail } = createProcedures(options, resources, mayCall);
+  /** The accounts of callers for whom a policy file decides. */
+  const payers = new WeakMap<Caller, Account>();
+  authorizer?.onComputed?.((caller, ms) => {
+    const payer = payers.get(caller);
+    if (payer !== undefined) scheduler.charge(payer, ms);
+  });
 
   /**
    * Opens a call with its headers, before its request is buffered, decompressed or parsed: determines its caller, checks whether it may
@@ -89,6 +101,7 @@ export function createCalls(options: CallsOptions) {
     call.leave = counted;
     call.caller = judged.caller;
     call.access = access;
+    if (authorizer?.isBuiltIn === false && access === 'callers') payers.set(judged.caller, judged.account);
     if (limit !== undefined) call.limit(limit);
     return call;
   }

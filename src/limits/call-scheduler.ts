@@ -97,6 +97,15 @@ export class CallScheduler {
     this.#begin(call);
   }
 
+  /** Charges an account for milliseconds of computing that the weight of its call does not show. */
+  charge(account: Account, ms: number): void {
+    const cost = this.#estimate.costOf(ms);
+    const price = cost * account.sharers;
+    this.#queue.charge(account, price);
+    account.served(price, cost);
+    this.#begunCost += cost;
+  }
+
   /** A call of this load that had begun has ended. */
   ended(account: Account, load: Load = SMALL): void {
     this.#ended(account, placesOf(load));

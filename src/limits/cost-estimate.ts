@@ -22,6 +22,11 @@ export class CostEstimate {
     this.#msPerCost = Math.min(Math.max(msPerCost, LEAST_MS), MOST_MS);
   }
 
+  /** The cost of calls that compute for so long. */
+  costOf(ms: number): number {
+    return ms / this.#msPerCost;
+  }
+
   /** What calls of this cost are expected to compute, in milliseconds. */
   ms(cost: number): number {
     return cost * this.#msPerCost;

@@ -6,6 +6,7 @@ import {
   type Caller,
   type Circumstances,
   type Decision,
+  type DecisionListener,
   type Obligations,
   type PermissionQuestion,
   type Resource,
@@ -54,6 +55,10 @@ export interface PolicyAuthorizerOptions {
 /** The built-in rules, without limits. */
 export const BUILT_IN: PolicyInForce = { policy: undefined, limits: NO_LIMITS, digest: BUILT_IN_POLICY };
 
+/** The share of the latest decision in the average, and how many times the average a decision may count. */
+const NEW_SHARE = 1 / 16;
+const FAR_ABOVE = 4;
+
 /** The cached data of a caller while one policy is in force. */
 interface KnownCaller {
   readonly entity: Entity;
@@ -68,6 +73,9 @@ export class PolicyAuthorizer implements Authorizer {
   /** The digest of the policy in force. */
   #decisions = new DecisionCache();
   #callers = new WeakMap<Caller, KnownCaller>();
+  readonly #onComputed: DecisionListener[] = [];
+  /** Milliseconds of a decision, on average. */
+  #usualMs = 0;
 
   constructor(options: PolicyAuthorizerOptions, inForce: PolicyInForce = BUILT_IN) {
     this.#options = options;
@@ -100,9 +108,22 @@ export class PolicyAuthorizer implements Authorizer {
     const key = this.#keyOf(known, policy, question);
     const before = this.#decisions.get(key);
     if (before !== undefined) return before;
+    const beganMs = performance.now();
     const decision = { ...policy.decide(requestOf(caller, known.entity, question)), digest };
+    this.#reportComputed(caller, performance.now() - beganMs);
     this.#decisions.put(key, decision);
     return decision;
+  }
+
+  onComputed(listener: DecisionListener): void {
+    this.#onComputed.push(listener);
+  }
+
+  /** What is far above the average is a pause of the garbage collector, or of the machine, and not of this caller. */
+  #reportComputed(caller: Caller, ms: number): void {
+    const boundedMs = this.#usualMs === 0 ? ms : Math.min(ms, FAR_ABOVE * this.#usualMs);
+    this.#usualMs += (boundedMs - this.#usualMs) * NEW_SHARE;
+    for (const listener of this.#onComputed) listener(caller, boundedMs);
   }
 
   asksFor(circumstance: keyof Circumstances): boolean {

@@ -13,7 +13,16 @@ function searched(iss: string): readonly string[] {
     .filter((name) => name !== '' && isWithin(iss, name));
 }
 
-const START = ['urn:ect', 'urn:', 'spiffe://td.example', 'SPIFFE://td', 'https://a.example', 'https:a', 'x://h:80', 'no'];
+const START = [
+  'urn:ect',
+  'urn:',
+  'spiffe://td.example',
+  'SPIFFE://td',
+  'https://a.example',
+  'https:a',
+  'x://h:80',
+  'no',
+];
 const PART = ['/', ':', 'a', 'b.c', '.', '..', '%', '?', '#', ';', '@', ' ', '://', '~e'];
 
 describe('namesAbove', () => {
