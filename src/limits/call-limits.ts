@@ -8,7 +8,7 @@ export interface CallLimitsOptions {
   readonly obligationsOf: (caller: Caller) => Obligations;
   /** Milliseconds of a monotonic clock. */
   readonly nowMs: () => number;
-  /** How many callers are counted. A caller without open calls and with a full bucket need not be kept. */
+  /** How many callers are counted. */
   readonly maxCallers?: number;
 }
 
@@ -83,14 +83,18 @@ export class CallLimits {
     return use;
   }
 
-  /** Whether one more entry fits. Callers that have used something are not dropped, because they would start again with a full bucket. */
+  /**
+   * Drops the oldest entry without open calls, if there are too many. Its caller starts again with a full bucket: whoever has so many names
+   * gains no more by that than by another name, and a newcomer must not pay for the calls of others.
+   */
   #makeRoom(): boolean {
-    const { maxCallers, nowMs } = this.#options;
-    if (this.#uses.size < maxCallers) return true;
+    const { maxCallers } = this.#options;
     let looked = 0;
-    for (const [name, { bucket, calls }] of this.#uses) {
-      if (looked++ === LOOKED_AT) break;
-      if (calls.open === 0 && bucket?.isFull(nowMs()) !== false) this.#uses.delete(name);
+    for (const [name, use] of this.#uses) {
+      if (this.#uses.size < maxCallers || looked++ === LOOKED_AT) break;
+      this.#uses.delete(name);
+      // Others may be older, but this one would be found again and again.
+      if (use.calls.open > 0) this.#uses.set(name, use);
     }
     return this.#uses.size < maxCallers;
   }

@@ -7,7 +7,7 @@ export interface WriteQuotaOptions {
   readonly bytesPerHour: number;
   /** Milliseconds of a monotonic clock. */
   readonly nowMs: () => number;
-  /** The number of buckets. Full buckets may be dropped, so these are the callers that wrote within the last hour. */
+  /** The number of buckets. */
   readonly maxCallers?: number;
 }
 
@@ -20,70 +20,87 @@ interface Bucket {
 const HOUR_MS = 3_600_000;
 /** Each name has at most 2 KiB. */
 const MAX_CALLERS = 4096;
-/** How many of the oldest buckets are examined to find one that can be dropped. */
-const LOOKED_AT = 16;
+/** How many of the fullest buckets are found at once. */
+const FOUND_AT_ONCE = 64;
 
 /**
- * Token buckets by caller. Only a full bucket is dropped, because a new bucket is full too: no caller gets more by having its own bucket
- * dropped. While no bucket can be dropped, callers without a bucket share one, and a new bucket starts with at most what the shared one
- * has left.
+ * Token buckets by caller. If there are as many as may be, a new caller takes over the fullest one, with what it has left. So no caller
+ * gets more by having its own bucket dropped, all names together have no more than these buckets, and a peer with many names must empty
+ * all of them before a new caller is rejected.
  */
 export class WriteQuota {
   readonly #options: Required<WriteQuotaOptions>;
-  /** Least recently used first. */
   readonly #buckets = new Map<string, Bucket>();
-  readonly #shared: Bucket;
+  /** The fullest of all buckets when they were compared last, the fullest at the end. */
+  #fullest: { readonly caller: string; readonly bucket: Bucket; readonly bytes: number }[] = [];
 
   constructor(options: WriteQuotaOptions) {
     this.#options = { maxCallers: MAX_CALLERS, ...options };
-    this.#shared = { bytes: options.bytesPerHour, atMs: options.nowMs() };
   }
 
   /** Rejects with QUOTA_EXCEEDED what `take` would reject now. */
   demand(caller: string, bytes: number): void {
-    this.#rejectBeyond(this.#refilled(this.#buckets.get(caller) ?? this.#shared), bytes);
+    this.#rejectBeyond(this.#bucketFor(caller), bytes);
   }
 
   /** Takes the bytes, or rejects with QUOTA_EXCEEDED and takes nothing. */
   take(caller: string, bytes: number): void {
-    const bucket = this.#refilled(this.#buckets.get(caller) ?? this.#shared);
+    const bucket = this.#bucketFor(caller);
     this.#rejectBeyond(bucket, bytes);
-    this.#bucketFor(caller).bytes -= bytes;
+    bucket.bytes -= bytes;
+    if (this.#buckets.get(caller) !== bucket) this.#own(caller, bucket);
   }
 
-  /** Refunds bytes that were taken and not used. */
+  /** Refunds bytes that were taken and not used. A bucket that another caller has taken over gets nothing back. */
   refund(caller: string, bytes: number): void {
-    const bucket = this.#refilled(this.#buckets.get(caller) ?? this.#shared);
+    const own = this.#buckets.get(caller);
+    if (own === undefined) return;
+    const bucket = this.#refilled(own);
     bucket.bytes = Math.min(bucket.bytes + bytes, this.#options.bytesPerHour);
   }
 
   /** The number of buckets, and the largest fraction of a quota that a caller has used: 0 to 1. */
   state(): { readonly callers: number; readonly used: number } {
     const { bytesPerHour } = this.#options;
-    let least = this.#refilled(this.#shared).bytes;
+    let least = bytesPerHour;
     for (const bucket of this.#buckets.values()) least = Math.min(least, this.#refilled(bucket).bytes);
     return { callers: this.#buckets.size, used: 1 - least / bytesPerHour };
   }
 
+  /** Its own bucket, or the one that it would get. */
   #bucketFor(caller: string): Bucket {
+    const { maxCallers, bytesPerHour, nowMs } = this.#options;
     const known = this.#buckets.get(caller);
-    if (known === undefined && !this.#makeRoom()) return this.#shared;
-    const bucket = known ?? { ...this.#refilled(this.#shared) };
-    this.#buckets.delete(caller);
-    this.#buckets.set(caller, bucket);
-    return bucket;
+    if (known !== undefined) return this.#refilled(known);
+    if (this.#buckets.size < maxCallers) return { bytes: bytesPerHour, atMs: nowMs() };
+    return this.#findFullest().bucket;
   }
 
-  /** Whether one more bucket fits. */
-  #makeRoom(): boolean {
-    const { maxCallers, bytesPerHour } = this.#options;
-    if (this.#buckets.size < maxCallers) return true;
-    let looked = 0;
-    for (const [caller, bucket] of this.#buckets) {
-      if (looked++ === LOOKED_AT) break;
-      if (this.#refilled(bucket).bytes >= bytesPerHour) this.#buckets.delete(caller);
+  /** Makes a bucket that `#bucketFor` returned the caller's own. */
+  #own(caller: string, bucket: Bucket): void {
+    const found = this.#fullest.at(-1);
+    if (found?.bucket === bucket) {
+      this.#buckets.delete(found.caller);
+      this.#fullest.pop();
     }
-    return this.#buckets.size < maxCallers;
+    this.#buckets.set(caller, bucket);
+  }
+
+  /** The fullest bucket. All are compared once for many that are taken over: only those that were used since are not the fullest any more. */
+  #findFullest() {
+    for (;;) {
+      const last = this.#fullest.at(-1);
+      if (last === undefined) {
+        const all = [...this.#buckets].map(([caller, bucket]) => ({
+          caller,
+          bucket,
+          bytes: this.#refilled(bucket).bytes,
+        }));
+        this.#fullest = all.sort((a, b) => a.bytes - b.bytes).slice(-FOUND_AT_ONCE);
+      } else if (this.#buckets.get(last.caller) === last.bucket && this.#refilled(last.bucket).bytes >= last.bytes) {
+        return last;
+      } else this.#fullest.pop();
+    }
   }
 
   #refilled(bucket: Bucket): Bucket {

@@ -80,27 +80,45 @@ describe('H27: the number of buckets is bounded, and none is given out anew', ()
     expect(take('abuser', 1)?.reason).toBe('QUOTA_EXCEEDED');
   });
 
-  test('a thousand names have no more than the buckets that there are, and the one that they share', () => {
+  test('a thousand names have no more than the buckets that there are', () => {
     const { take } = makeQuota();
     let written = 0;
     for (let round = 0; round < 50; round++) {
       for (let name = 0; name < 1000; name++) if (take(`name ${name}`, 100) === undefined) written += 100;
     }
-    expect(written).toBe(5 * 3600);
+    expect(written).toBe(4 * 3600);
   });
 
-  test('a bucket that is full again makes room; the newcomer begins with no more than the shared one has', () => {
+  test('a newcomer takes over the fullest bucket, with what it has left', () => {
     const { quota, take, pass } = makeQuota(2);
-    take('a', 1);
+    take('a', 1000);
     take('b', 3600);
-    take('c', 3000); // From the shared one.
-    pass(10);
-    take('d', 1); // In the place of a.
+    expect(take('c', 2601)?.reason).toBe('QUOTA_EXCEEDED');
+    expect(take('c', 2600)).toBeUndefined();
     expect(quota.state().callers).toBe(2);
-    expect(take('d', 610)?.reason).toBe('QUOTA_EXCEEDED');
-    expect(take('d', 609)).toBeUndefined();
-    // c, who drew from the shared one, is no better off by now.
-    expect(take('c', 611)?.reason).toBe('QUOTA_EXCEEDED');
+    pass(10);
+    // The bucket of a is that of c by now, and that of b is as full.
+    expect(take('a', 11)?.reason).toBe('QUOTA_EXCEEDED');
+    expect(take('a', 10)).toBeUndefined();
+  });
+
+  test('a peer with many names must empty all buckets before a newcomer is rejected', () => {
+    const { take } = makeQuota(100);
+    for (let name = 0; name < 100; name++) take(`name ${name}`, 1);
+    // More than a quota in all, by names that have no bucket.
+    for (let name = 100; name < 400; name++) expect(take(`name ${name}`, 36)).toBeUndefined();
+    expect(take('newcomer', 3400)).toBeUndefined();
+    for (let name = 0; name < 400; name++) while (take(`name ${name}`, 100) === undefined);
+    expect(take('another', 100)?.reason).toBe('QUOTA_EXCEEDED');
+  });
+
+  test('what was taken from a bucket is not given back to a caller that has lost it', () => {
+    const { quota, take } = makeQuota(1);
+    take('a', 3000);
+    take('b', 100);
+    quota.refund('a', 3000);
+    expect(take('b', 501)?.reason).toBe('QUOTA_EXCEEDED');
+    expect(take('b', 500)).toBeUndefined();
   });
 
   test('says how many callers there are, and how far the busiest has got', () => {
