@@ -6,7 +6,7 @@ import { fc } from '../support/random.ts';
 
 /** Every name before a separator that `iss` is below, the nearest first. */
 function searched(iss: string): readonly string[] {
-  const ends = [...iss].flatMap((character, at) => (character === '/' || character === ':' ? [at] : []));
+  const ends = Array.from({ length: iss.length }, (_, at) => at).filter((at) => iss[at] === '/' || iss[at] === ':');
   return ends
     .toReversed()
     .map((end) => iss.slice(0, end))
