@@ -1,4 +1,4 @@
-// Writes text to a file descriptor, in order and without blocking the event loop. Text that cannot be written is dropped: a closed
+// Writes bytes of text to a file descriptor, in order and without blocking the event loop. Text that cannot be written is dropped: a closed
 // terminal, a reader that has exited and a full disk must not stop the service, or keep it from stopping.
 
 import { write, writeSync } from 'node:fs';
@@ -24,18 +24,18 @@ export class EventFile {
     this.#maxWaitingBytes = maxWaitingBytes;
   }
 
-  write(text: string): void {
-    if (this.#waitingBytes + Buffer.byteLength(text) > this.#maxWaitingBytes) {
+  /** `piece` must not change afterwards. */
+  write(piece: Buffer): void {
+    if (this.#waitingBytes + piece.length > this.#maxWaitingBytes) {
       this.#lostPieces++;
       return;
     }
-    if (this.#lostPieces > 0) this.#push(this.#lossLine());
-    this.#push(text);
+    if (this.#lostPieces > 0) this.#push(Buffer.from(this.#lossLine()));
+    this.#push(piece);
     if (!this.#isWriting) this.#writeNext();
   }
 
-  #push(text: string): void {
-    const piece = Buffer.from(text);
+  #push(piece: Buffer): void {
     this.#waitingBytes += piece.length;
     this.#waiting.push(piece);
   }

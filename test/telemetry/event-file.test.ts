@@ -23,9 +23,9 @@ test('pieces are written in order and whole, some at once and the rest by a flus
   try {
     const file = new EventFile(fd);
     const pieces = Array.from({ length: 200 }, (_, at) => `${at}ä`.repeat(at + 1));
-    for (const piece of pieces.slice(0, 100)) file.write(`${piece}\n`);
+    for (const piece of pieces.slice(0, 100)) file.write(Buffer.from(`${piece}\n`));
     await vi.waitFor(() => expect(readFileSync(path, 'utf8')).toBe(`${pieces.slice(0, 100).join('\n')}\n`), SOON);
-    for (const piece of pieces.slice(100)) file.write(`${piece}\n`);
+    for (const piece of pieces.slice(100)) file.write(Buffer.from(`${piece}\n`));
     file.flushSync();
     await vi.waitFor(
       () => expect(readFileSync(path, 'utf8').split('\n').filter(Boolean).sort()).toEqual(pieces.toSorted()),
@@ -41,11 +41,11 @@ test.runIf(process.platform === 'linux')('a full disk takes no line, and holds n
   const fd = openSync('/dev/full', 'w');
   try {
     const file = new EventFile(fd);
-    file.write('first\n');
-    file.write('second\n');
+    file.write(Buffer.from('first\n'));
+    file.write(Buffer.from('second\n'));
     file.flushSync();
     await new Promise((resolve) => setImmediate(resolve));
-    file.write('third\n');
+    file.write(Buffer.from('third\n'));
     file.flushSync();
   } finally {
     await closeQuiet(fd);
@@ -59,10 +59,10 @@ test('H24: what a slow reader leaves waiting has a bound; what is lost is said i
   try {
     const file = new EventFile(fd, 1_000);
     // The first is being written, and nothing of the rest before this turn has ended.
-    file.write('first\n');
-    for (let line = 0; line < 100; line++) file.write(`${'x'.repeat(99)}\n`);
+    file.write(Buffer.from('first\n'));
+    for (let line = 0; line < 100; line++) file.write(Buffer.from(`${'x'.repeat(99)}\n`));
     await vi.waitFor(() => expect(readFileSync(path, 'utf8').split('\n')).toHaveLength(12), SOON);
-    file.write('last\n');
+    file.write(Buffer.from('last\n'));
     await vi.waitFor(() => expect(readFileSync(path, 'utf8')).toMatch(/last\n$/), SOON);
     const [loss, last] = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-2);
     expect(JSON.parse(loss!)).toMatchObject({ event: 'events-lost', pieces: 90 });

@@ -6,10 +6,10 @@ import { createEvents } from '../../src/telemetry/events.ts';
 
 const FLUSH_MS = 100;
 
-/** Lines gathered into pieces of at most 20 bytes, and what becomes of them. */
+/** Lines gathered into chunks of at most 20 bytes, and what becomes of them. */
 function gather() {
   const done: string[] = [];
-  const output = { write: (text: string) => done.push(text), flushSync: () => done.push('flushed') };
+  const output = { write: (lines: Buffer) => done.push(lines.toString()), flushSync: () => done.push('flushed') };
   return { lines: new GatheredLines(output, 20, FLUSH_MS), done };
 }
 
@@ -38,11 +38,37 @@ describe('lines', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('are counted in bytes, and one that is longer than a piece leaves alone', () => {
+  test('are counted in bytes, and one that is longer than a chunk leaves alone', () => {
     const { lines, done } = gather();
     const written = ['ä'.repeat(9), 'abc', 'x'.repeat(30), 'y'].map((line) => `${line}\n`);
     for (const line of written) lines.write(line);
     expect(done).toEqual(written.slice(0, 3));
+    lines.flushSync();
+    expect(done.join('')).toBe(`${written.join('')}flushed`);
+  });
+
+  test('that were handed on do not change, whether their chunk was full or not', () => {
+    const handed: Buffer[] = [];
+    const output = { write: (lines: Buffer) => handed.push(lines), flushSync: () => undefined };
+    const lines = new GatheredLines(output, 20, FLUSH_MS);
+    const written = ['a', 'b'.repeat(15), 'ß'.repeat(4), 'c'.repeat(40), 'd'].map((line) => `${line}\n`);
+    for (const line of written) {
+      lines.write(line);
+      vi.advanceTimersByTime(FLUSH_MS);
+    }
+    expect(handed.map(String)).toEqual(written);
+  });
+
+  test('that wait to be written take as much memory as they have bytes', () => {
+    const handed: Buffer[] = [];
+    const output = { write: (lines: Buffer) => handed.push(lines), flushSync: () => undefined };
+    const lines = new GatheredLines(output, 1 << 20, FLUSH_MS);
+    for (let at = 0; at < 10; at++) {
+      lines.write(`${at}\n`);
+      vi.advanceTimersByTime(FLUSH_MS);
+    }
+    const memory = new Set(handed.map(({ buffer }) => buffer));
+    expect([...memory].reduce((sum, { byteLength }) => sum + byteLength, 0)).toBeLessThan(1 << 18);
   });
 });
 
