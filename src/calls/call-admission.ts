@@ -182,7 +182,8 @@ export function createCallAdmission(
     const peer = peerOrAnonymous(socket);
     // An authenticated peer may forward requests of many callers: the failure of one must not end the connection of all.
     if (peer.kind !== 'anonymous') return rejectionOn(socket, accounts.ofCaller(peer.id, socket), peer, error);
-    if (carried.areSeveral(socket))
+    // Nor may the rejections of strangers end the connection of a caller whose token has just expired.
+    if (carried.hasAny(socket))
       return rejectionOn(socket, accounts.ofConnection(socket), ANONYMOUS, error, UNIDENTIFIED_COST);
     const now = performance.now();
     const isBearable =

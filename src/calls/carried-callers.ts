@@ -20,6 +20,11 @@ export class CarriedCallers {
     this.#byConnection.set(connection, first === name ? name : SEVERAL);
   }
 
+  /** Whether a caller has called on it. */
+  hasAny(connection: object): boolean {
+    return this.#byConnection.has(connection);
+  }
+
   areSeveral(connection: object): boolean {
     return this.#byConnection.get(connection) === SEVERAL;
   }

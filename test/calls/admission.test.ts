@@ -238,6 +238,21 @@ describe('A1: a request is judged by its headers', () => {
     expect(calls.open(own, 'unary', undefined).penalty).toBe('disconnect');
   });
 
+  test('a connection on which a caller has called stays open when its token expires, whatever strangers do meanwhile', () => {
+    const { events, endOfStreams, identify } = setUp(() => ({}));
+    identify.mockImplementation(untrusted);
+    const authenticate = vi.fn<() => typeof caller>(untrusted);
+    const calls = createCalls({ events, identify, authenticate, endOfStreams: endOfStreams.signal });
+    const own = { ...arrival, socket: new Socket() };
+    authenticate.mockReturnValueOnce(caller);
+    calls.open(own, 'unary', undefined).finish();
+    const stranger = () => rejectionOf(calls, { ...arrival, socket: new Socket() }, 'callers', 1)?.penalty;
+    while (stranger() !== 'disconnect');
+    expect(rejectionOf(calls, own, 'callers', 1)?.penalty).toBe(NO_PENALTY);
+    const later = Array.from({ length: 100 }, () => rejectionOf(calls, own, 'callers', 1)?.penalty);
+    expect(later.at(-1)).toBe(LONG_THROTTLE_MS);
+  });
+
   test('a caller that goes on though it is rejected is not read from for a while', () => {
     const { calls } = setUp(() => ({}));
     let calm = 0;
