@@ -103,6 +103,7 @@ export class Accounts {
   readonly #calling = new Networks();
   readonly #sending = new Networks();
   readonly #uploading = new Networks();
+  readonly #encrypted = new Networks();
   readonly #now: () => number;
   /** The account of all connections that need an identity and have none. */
   readonly unidentified: Account;
@@ -135,6 +136,11 @@ export class Accounts {
       this.#byConnection.set(connection, account);
     }
     return account;
+  }
+
+  /** Position of a TLS connection in the fair queue of bytes that wait to be decrypted: before that nobody knows its caller. */
+  recordsOf({ remoteAddress }: Connected): ReadFlow {
+    return new ReadFlow(new Place(this.#encrypted, networkOf(remoteAddress)));
   }
 
   #forgetIdle(): void {

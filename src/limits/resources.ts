@@ -38,6 +38,8 @@ export interface Resources {
   readonly admission: Admission;
   readonly scheduler: CallScheduler;
   readonly reads: ReadScheduler;
+  /** Schedules the decryption of what TLS connections have sent. */
+  readonly records: ReadScheduler;
   /** Schedules the reading of long bodies over HTTP/1.1. */
   readonly bodies: ReadScheduler;
   readonly unread: UnreadCalls;
@@ -63,6 +65,7 @@ export function createResources(limits: ProcessLimits, onLimit: OnLimit = () => 
     admission,
     scheduler,
     reads: new ReadScheduler(),
+    records: new ReadScheduler(),
     bodies: new ReadScheduler(undefined, BODY_TURN_MS),
     unread,
     streams,

@@ -131,6 +131,7 @@ export function createConnections(
   const front = createListener({
     tls,
     firstBytesMs: limits.firstBytesMs,
+    tlsLaneOf: (socket) => ({ reads: resources.records, flow: resources.accounts.recordsOf(socket) }),
     onHttp1: (socket) => {
       table.attach(socket);
       const lanes = lanesOf(socket);

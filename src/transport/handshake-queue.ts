@@ -1,7 +1,7 @@
 // How many TLS handshakes of one network are under way. OpenSSL verifies the certificates of a client in one piece, without a call of ours
 // before or after it, so what the peers of a network may cost in the same moment is bounded by their number.
 
-import type { Socket } from 'node:net';
+import type { TcpSide } from './tls-input.ts';
 
 /** Handshakes of one network at a time. */
 const MAX_HANDSHAKES = 4;
@@ -12,14 +12,14 @@ const MAX_STALLED_MS = 1_000;
 const INTERVAL_MS = 100;
 
 interface Waiting {
-  readonly tcp: Socket;
+  readonly tcp: TcpSide;
   readonly sinceMs: number;
   readonly start: () => void;
 }
 
 interface Network {
   /** Oldest first, with the time of their start. */
-  readonly handshakes: Map<Socket, number>;
+  readonly handshakes: Map<TcpSide, number>;
   /** Oldest first. Closed ones are left out later. */
   waiting: Waiting[];
 }
@@ -52,7 +52,7 @@ export class HandshakeQueue {
   }
 
   /** Calls `start` at once, or when others of the network have ended. The socket is not read until then. */
-  enter(network: string, tcp: Socket, start: () => void): void {
+  enter(network: string, tcp: TcpSide, start: () => void): void {
     let entry = this.#networks.get(network);
     if (entry === undefined) {
       entry = { handshakes: new Map(), waiting: [] };
@@ -63,7 +63,7 @@ export class HandshakeQueue {
   }
 
   /** A handshake has ended, or its connection is closed. */
-  leave(network: string, tcp: Socket): void {
+  leave(network: string, tcp: TcpSide): void {
     const entry = this.#networks.get(network);
     if (entry?.handshakes.delete(tcp) !== true) return;
     this.#startNext(network, entry);

@@ -3,8 +3,15 @@
 
 import { constants } from 'node:crypto';
 import { createServer, Server as NetServer, type Server, type ServerOpts, type Socket } from 'node:net';
-import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer } from 'node:tls';
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type TLSSocket,
+  type Server as TlsServer,
+} from 'node:tls';
+import type { ReadLane } from '../limits/index.ts';
 import { TlsGuard, type TlsGuardOptions } from './tls-guard.ts';
+import { TlsInput } from './tls-input.ts';
 
 /** The TLS keys and certificates of the port. */
 export interface TlsOptions {
@@ -20,6 +27,8 @@ export interface ListenerOptions {
   readonly tls: TlsOptions | undefined;
   /** How long a connection may take to show its protocol, in milliseconds. */
   readonly firstBytesMs: number;
+  /** Where the bytes of a connection wait before TLS decrypts them. */
+  readonly tlsLaneOf: (socket: Socket) => ReadLane;
   readonly onHttp1: (socket: Socket) => void;
   readonly onHttp2: (socket: Socket) => void;
   readonly onFailure: (stage: FailureStage, cause: Error) => void;
@@ -95,7 +104,10 @@ class TlsFront extends NetServer {
   }
 }
 
-function tlsListener({ firstBytesMs, onHttp1, onHttp2, onFailure }: ListenerOptions, tls: TlsOptions): Server {
+function tlsListener(
+  { firstBytesMs, tlsLaneOf, onHttp1, onHttp2, onFailure }: ListenerOptions,
+  tls: TlsOptions,
+): Server {
   const asksForCertificates = tls.clientCa !== undefined;
   const guard = new TlsGuard({ asksForCertificates, maxWaitMs: firstBytesMs, onFailure });
   const handshakes = createTlsServer({
@@ -106,7 +118,10 @@ function tlsListener({ firstBytesMs, onHttp1, onHttp2, onFailure }: ListenerOpti
     // A caller without a trusted certificate gets an error with a reason later; key set, health and probes are public.
     rejectUnauthorized: false,
   });
+  /** The connection whose bytes are decrypted in this moment. */
+  let arriving: TlsInput | undefined;
   handshakes.on('secureConnection', (socket) => {
+    if (arriving !== undefined) addAddresses(socket, arriving);
     guard.secured(socket, () => {
       if (socket.alpnProtocol === 'h2') onHttp2(socket);
       else onHttp1(socket);
@@ -122,10 +137,22 @@ function tlsListener({ firstBytesMs, onHttp1, onHttp2, onFailure }: ListenerOpti
   const front = new TlsFront(handshakes, options, (socket) => {
     // It may end while it waits.
     socket.on('error', () => undefined);
-    guard.accepted(socket, () => handshakes.emit('connection', socket));
+    const input = new TlsInput(socket, tlsLaneOf(socket), (pass) => {
+      arriving = input;
+      pass();
+      arriving = undefined;
+    });
+    guard.accepted(input, () => handshakes.emit('connection', input));
   });
   front.on('close', () => guard.close());
   return front;
+}
+
+/** A TLS socket knows the addresses only if Node reads the TCP socket itself. */
+function addAddresses(tls: TLSSocket, { remoteAddress, remotePort, localAddress }: TlsInput): void {
+  for (const [name, value] of Object.entries({ remoteAddress, remotePort, localAddress })) {
+    Object.defineProperty(tls, name, { value });
+  }
 }
 
 function secureContextOptions({ cert, key, clientCa }: TlsOptions): SecureContextOptions {

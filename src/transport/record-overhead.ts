@@ -1,7 +1,8 @@
 // What a TLS connection sends that is no data: records that carry little or nothing, such as KeyUpdate. OpenSSL processes them, at 2 to 13 µs
-// each, without a call of ours, so they are noticed by the bytes that they have on the wire.
+// each, without a call of ours, so they are noticed by the bytes that they have on the wire and that TLS got (`tls-input.ts`).
 
 import type { Socket } from 'node:net';
+import type { TcpSide } from './tls-input.ts';
 
 /** How often connections are checked, in milliseconds. A loop that was busy with records of a peer checks right afterwards. */
 const INTERVAL_MS = 100;
@@ -25,20 +26,20 @@ interface Watched {
 }
 
 export class RecordOverhead {
-  readonly #onExcess: (tcp: Socket, tls: Socket) => void;
-  readonly #watched = new Map<Socket, Watched>();
+  readonly #onExcess: (tcp: TcpSide, tls: Socket) => void;
+  readonly #watched = new Map<TcpSide, Watched>();
   readonly #now: () => number;
   readonly #timer: NodeJS.Timeout;
 
   /** `onExcess` gets the two sockets of a connection that sends far more bytes than data. */
-  constructor(onExcess: (tcp: Socket, tls: Socket) => void, now: () => number = () => performance.now()) {
+  constructor(onExcess: (tcp: TcpSide, tls: Socket) => void, now: () => number = () => performance.now()) {
     this.#onExcess = onExcess;
     this.#now = now;
     this.#timer = setInterval(() => this.check(), INTERVAL_MS).unref();
   }
 
   /** Watches a connection whose handshake is complete. */
-  watch(tcp: Socket, tls: Socket): void {
+  watch(tcp: TcpSide, tls: Socket): void {
     this.#watched.set(tcp, { tls, wireBytes: tcp.bytesRead, dataBytes: 0, sinceMs: this.#now() });
     tcp.once('close', () => this.#watched.delete(tcp));
   }
@@ -58,7 +59,7 @@ export class RecordOverhead {
   }
 
   /** The TCP and TLS sockets of all connections that are watched. */
-  *connections(): IterableIterator<readonly [tcp: Socket, tls: Socket]> {
+  *connections(): IterableIterator<readonly [tcp: TcpSide, tls: Socket]> {
     for (const [tcp, { tls }] of this.#watched) yield [tcp, tls];
   }
 

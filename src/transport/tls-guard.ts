@@ -6,6 +6,7 @@ import { networkOf } from '../limits/index.ts';
 import { BlockedNetworks } from './blocked-networks.ts';
 import { HandshakeQueue } from './handshake-queue.ts';
 import { RecordOverhead } from './record-overhead.ts';
+import type { TcpSide } from './tls-input.ts';
 
 /** Bytes of a handshake that cost nothing: a ClientHello with a post-quantum key, and two certificates with common keys. */
 const FREE_HANDSHAKE_BYTES = 4 * 1024;
@@ -36,7 +37,7 @@ export interface TlsGuardOptions {
 }
 
 interface Peer {
-  readonly tcp: Socket;
+  readonly tcp: TcpSide;
   readonly network: string;
 }
 
@@ -64,7 +65,7 @@ export class TlsGuard {
   }
 
   /** A connection was accepted, and is not read yet. Calls `start` when its handshake may begin. */
-  accepted(tcp: Socket, start: () => void): void {
+  accepted(tcp: TcpSide, start: () => void): void {
     // Its peer has reset it already. Later its address would be unknown.
     if (tcp.remoteAddress === undefined) {
       tcp.destroy();
@@ -147,7 +148,7 @@ export class TlsGuard {
     this.#charge(network, ((bytes - FREE_HANDSHAKE_BYTES) / 1024) * COST_PER_HANDSHAKE_KIB);
   }
 
-  #onOverhead(tcp: Socket, tls: TLSSocket): void {
+  #onOverhead(tcp: TcpSide, tls: TLSSocket): void {
     this.#options.onFailure('records', new Error(`${tcp.bytesRead} bytes with ${tls.bytesRead} of data`));
     tls.destroy();
     if (!this.#options.asksForCertificates || tls.authorized) return;
@@ -167,7 +168,7 @@ export class TlsGuard {
     if (isBlocked) this.#queue.closeAll(network);
   }
 
-  #addTrusted(tcp: Socket, network: string): void {
+  #addTrusted(tcp: TcpSide, network: string): void {
     this.#trusted.set(network, (this.#trusted.get(network) ?? 0) + 1);
     tcp.once('close', () => {
       const left = this.#trusted.get(network)! - 1;
@@ -178,6 +179,6 @@ export class TlsGuard {
 }
 
 /** Address and port of the peer, which identify an open connection. */
-function idOf({ remoteAddress, remotePort }: Socket): string {
+function idOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
   return `${remoteAddress} ${remotePort}`;
 }

@@ -74,6 +74,7 @@ describe('H46: KeyUpdate, which no call ever hears of', () => {
     updates('on 10 connections', {}),
     updates('on 10 connections, each answered', { asks: 1 }),
     updates('on 10 connections, 20,000 of each at the same moment', { prepared: 20_000 }),
+    updates('on 100 connections, 20,000 of each at the same moment', { prepared: 20_000, connections: 100 }),
   ]);
 });
 

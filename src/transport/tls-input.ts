@@ -1,0 +1,146 @@
+// A TCP connection as TLS sees it. OpenSSL processes all records of a read at once, and records that only change keys cost 10 µs for 27 bytes
+// without a call of ours: what one read of Node brings (up to 2 MiB) would hold the event loop for most of a second. This stream passes
+// the bytes on in pieces, in a fair queue among networks, before anything is decrypted.
+
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { OwnContext } from '../concurrency/own-context.ts';
+import { limitReadAhead } from '../http2-server/index.ts';
+import type { ReadLane } from '../limits/index.ts';
+
+/** Bytes that are passed on between two looks at the clock: at most 150 records without data. */
+const PIECE_BYTES = 4 * 1024;
+
+/** What limits below HTTP need to know of it. */
+export interface TcpSide
+  extends Pick<Socket, 'remoteAddress' | 'remotePort' | 'bytesRead' | 'bytesWritten' | 'destroyed'> {
+  destroy(): unknown;
+  once(event: 'close', listener: () => void): unknown;
+}
+
+export class TlsInput extends Duplex {
+  /** Bytes that TLS got so far. More may have been read. */
+  bytesRead = 0;
+  readonly #tcp: Socket;
+  readonly #lane: ReadLane;
+  readonly #context = new OwnContext();
+  readonly #onPiece: (pass: () => void) => void;
+  /** What was read and waits. */
+  #rest: Buffer[] = [];
+  #isWanted = false;
+  #isInTurn = false;
+  #hasEnded = false;
+
+  /** `onPiece` gets the function that passes a piece on, and calls it. Whatever TLS finds in the piece happens in this call. */
+  constructor(tcp: Socket, lane: ReadLane, onPiece: (pass: () => void) => void = (pass) => pass()) {
+    super({ allowHalfOpen: tcp.allowHalfOpen });
+    this.#tcp = tcp;
+    this.#lane = lane;
+    this.#onPiece = onPiece;
+    // Otherwise it would end its side together with the peer, before what TLS still writes.
+    tcp.allowHalfOpen = true;
+    limitReadAhead(tcp);
+    tcp.on('data', (chunk: Buffer) => {
+      this.#rest.push(chunk);
+      this.#passOn();
+    });
+    tcp.on('end', () => {
+      this.#hasEnded = true;
+      // TLS has taken its own value over. It ends this side when it has written everything.
+      this.allowHalfOpen = true;
+      this.#passOn();
+    });
+    tcp.on('error', (error) => this.destroy(error));
+    tcp.on('close', () => this.destroy());
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#tcp.remoteAddress;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#tcp.remotePort;
+  }
+
+  get localAddress(): string | undefined {
+    return this.#tcp.localAddress;
+  }
+
+  get bytesWritten(): number {
+    return this.#tcp.bytesWritten;
+  }
+
+  override pause(): this {
+    this.#isWanted = false;
+    this.#tcp.pause();
+    return super.pause();
+  }
+
+  override resume(): this {
+    this.#isWanted = true;
+    super.resume();
+    this.#passOn();
+    return this;
+  }
+
+  override _read(): void {
+    // Pieces are emitted at once, in their turn: a stream would queue them.
+  }
+
+  // TLS waits for the end of a write before the next one, so a queue of this stream would only cost time.
+  override write(chunk: Buffer, ...rest: unknown[]): boolean {
+    return this.#tcp.write(chunk, ...(rest as [() => void]));
+  }
+
+  override cork(): void {
+    this.#tcp.cork();
+  }
+
+  override uncork(): void {
+    this.#tcp.uncork();
+  }
+
+  override _final(ended: () => void): void {
+    this.#tcp.end(() => ended());
+  }
+
+  override _destroy(error: Error | null, destroyed: (error?: Error | null) => void): void {
+    this.#rest = [];
+    this.#tcp.destroy();
+    destroyed(error);
+  }
+
+  #passOn(): void {
+    if (!this.#isWanted || this.#isInTurn || this.destroyed) return;
+    if (this.#rest.length > 0) {
+      this.#isInTurn = true;
+      const { reads, flow } = this.#lane;
+      this.#context.runInAsyncScope(() => reads.run(flow, this.#slice));
+    } else if (this.#hasEnded) this.push(null);
+    else if (this.#tcp.isPaused()) this.#tcp.resume();
+  }
+
+  /** Passes pieces on until the time of this connection is over. */
+  readonly #slice = (): void => {
+    const { reads, flow } = this.#lane;
+    do this.#onPiece(() => this.#passPiece());
+    while (this.#isWanted && this.#rest.length > 0 && reads.mayContinue);
+    if (this.#isWanted && this.#rest.length > 0) {
+      this.#tcp.pause();
+      reads.defer(flow, this.#slice);
+      return;
+    }
+    this.#isInTurn = false;
+    this.#passOn();
+  };
+
+  #passPiece(): void {
+    const chunk = this.#rest.shift();
+    // It may have been destroyed while it waited.
+    if (chunk === undefined) return;
+    if (chunk.length > PIECE_BYTES) this.#rest.unshift(chunk.subarray(PIECE_BYTES));
+    const piece = chunk.subarray(0, PIECE_BYTES);
+    this.bytesRead += piece.length;
+    this.emit('data', piece);
+  }
+}
