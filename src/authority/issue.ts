@@ -16,7 +16,7 @@ import {
 } from '../token/index.ts';
 import { ancestryFor } from './ancestry.ts';
 import { record } from './append.ts';
-import type { Caller } from './caller.ts';
+import { type Caller, callerName } from './caller.ts';
 import type { AuthorityContext } from './context.ts';
 import { examineGraph } from './graph.ts';
 import { findIssuedToken, rememberToken } from './idempotent-issue.ts';
@@ -63,7 +63,7 @@ export async function issue(
     : undefined;
   const draft = draftToken(context, input, claims, signer);
   demandWrites(context, caller, input, claims, draft.tokenBytes);
-  const minted = sealDraft(draft, claims, await signatureOf(context, draft, deadline));
+  const minted = sealDraft(draft, claims, await signatureOf(context, caller, draft, deadline));
   const own = isKeyed ? await rememberToken(context, caller, input, minted) : minted;
   return deliver(context, writer, input, own, dag, deadline);
 }
@@ -93,12 +93,13 @@ export function draftToken(
 /** Signs a token, except one of level L1. Rejects as the signer does. */
 function signatureOf(
   { batcher }: AuthorityContext,
+  caller: Caller,
   draft: TokenDraft,
   deadline: CallDeadline,
 ): Promise<Uint8Array> | undefined {
   if (draft.signer === undefined) return undefined;
   const { unsealed, signer } = draft;
-  return batcher.add(() => signer.sign(unsealed.signingInput, deadline));
+  return batcher.add(() => signer.sign(unsealed.signingInput, deadline, callerName(caller)));
 }
 
 function sealDraft(draft: TokenDraft, claims: Claims, signature: Uint8Array | undefined): OwnToken {

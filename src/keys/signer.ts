@@ -19,14 +19,15 @@ export interface CallDeadline {
  * aborts, so callers never retry. Each attempt signs again: the same input may get several signatures, of which one is returned.
  * Rejects by EctError:
  * - SIGNER_UNAVAILABLE: it does not respond, or cannot sign now;
- * - SIGNER_BUSY: its limits or quota are used up, reported at once;
+ * - SIGNER_BUSY: its limits or quota are used up, reported at once to a caller that has its share of them;
  * - SIGNER_MISCONFIGURED: retries are useless until the key or its permission is corrected;
  * - SIGNER_BAD_OUTPUT: its response does not verify;
  * - the reason of the signal, if it aborts while a remote signer works.
  */
 export interface Signer {
   readonly jwk: PublicJwk;
-  sign(signingInput: Uint8Array, deadline: CallDeadline): Promise<Uint8Array> | Uint8Array;
+  /** `caller`: whose call it is, so that a signer with limits can share them fairly. */
+  sign(signingInput: Uint8Array, deadline: CallDeadline, caller?: string): Promise<Uint8Array> | Uint8Array;
 }
 
 /** Selects the signer of a token. Keys change between calls, never within one: a call selects once. */

@@ -26,7 +26,7 @@ export interface Timing {
   readonly attempts: number;
   /** The maximum pause before the second attempt; it doubles. */
   readonly pauseMs: number;
-  /** The longest wait for the rate limit. */
+  /** The longest wait for a free request, and for the rate limit. */
   readonly maxWaitMs: number;
   readonly failuresToOpen: number;
   /** How often an unavailable region is tried, and so the longest delay after it was corrected. */

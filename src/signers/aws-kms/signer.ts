@@ -8,6 +8,7 @@ import type { KeyIdentity, KeyPin } from './identity.ts';
 import { openRegions } from './open.ts';
 import { type AwsKmsOptions, TIMING, type Timing } from './options.ts';
 import { busyError, type KmsRegion, type SignRequest } from './region.ts';
+import { RequestSlots } from './request-slots.ts';
 
 /** The input of a trial. It is no JWS, so its signature cannot be misused. */
 const TRIAL = requestFor(Buffer.from('ect-authority: proof of possession'));
@@ -18,17 +19,16 @@ export class AwsKmsSigner implements OpenSigner {
   /** What must be the same after a restart. */
   readonly pin: KeyPin;
   readonly #regions: readonly KmsRegion[];
-  readonly #concurrency: number;
+  readonly #slots: RequestSlots;
   readonly #timing: Timing;
   readonly #closing = new AbortController();
-  #underWay = 0;
 
   private constructor(identity: KeyIdentity, regions: readonly KmsRegion[], concurrency: number, timing: Timing) {
     this.jwk = identity.jwk;
     this.publicKey = identity.publicKey;
     this.pin = { keyId: identity.keyId, kid: identity.jwk.kid };
     this.#regions = regions;
-    this.#concurrency = concurrency;
+    this.#slots = new RequestSlots(concurrency, timing.maxWaitMs);
     this.#timing = timing;
     for (const region of regions) void this.#keepTrying(region);
   }
@@ -43,16 +43,16 @@ export class AwsKmsSigner implements OpenSigner {
     return new AwsKmsSigner(identity, regions, options.concurrency, timing);
   }
 
-  async sign(signingInput: Uint8Array, { signal }: CallDeadline): Promise<Uint8Array> {
+  async sign(signingInput: Uint8Array, { signal }: CallDeadline, caller = ''): Promise<Uint8Array> {
     if (signal.aborted) throw givenUp(signal);
-    if (this.#underWay >= this.#concurrency) throw busyError('The limit of concurrent signatures is reached.');
-    this.#underWay++;
+    const hasSlot = await this.#slots.enter(caller, signal);
+    if (!hasSlot) throw signal.aborted ? givenUp(signal) : busyError('The limit of concurrent signatures is reached.');
     try {
       return await this.#attempt(requestFor(signingInput), signal);
     } catch (error) {
       throw signal.aborted ? givenUp(signal) : error;
     } finally {
-      this.#underWay--;
+      this.#slots.leave(caller);
     }
   }
 
