@@ -117,7 +117,7 @@ export interface Authorizer {
   readonly digest: string;
   /** Reports a rejection to the operator. */
   rejected(caller: Caller, question: PermissionQuestion, decision: Decision): void;
-  /** Calls `listener` for each decision that is not cached, with the milliseconds that it took: whoever asks for many must pay for them. */
+  /** Calls `listener` for each decision that is not cached, with the milliseconds that it took: its caller must pay for them. */
   onComputed?(listener: DecisionListener): void;
 }
 

@@ -84,7 +84,7 @@ export class CallLimits {
   }
 
   /**
-   * Drops the oldest entry without open calls, if there are too many. Its caller starts again with a full bucket: whoever has so many names
+   * Drops the oldest entry without open calls, if there are too many. Its caller starts again with a full bucket: a peer with so many names
    * gains no more by that than by another name, and a newcomer must not pay for the calls of others.
    */
   #makeRoom(): boolean {

@@ -1,4 +1,4 @@
-// Whoever asks for decisions that no cache knows pays for them, so that cheap calls of others do not wait.
+// A caller pays for the decisions that no cache knows, so that cheap calls of others do not wait.
 
 import { describe, expect, test, vi } from 'vitest';
 import type { Caller, PermissionQuestion } from '../../src/authority/index.ts';
