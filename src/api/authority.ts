@@ -102,7 +102,7 @@ export function authorityService(
     },
     procedures: {
       getAuthority: () => describe(),
-      issue: async (request, call) => issueOne(readInput(request), request, call),
+      issue: (request, call) => issueOne(readInput(request), request, call),
       batchIssue: async ({ items, requestId }, call) => {
         checkBatch(items, checkIssue, () => readRequestId(requestId));
         const details = new DetailBudget(issueDetailBytes(items));

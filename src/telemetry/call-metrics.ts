@@ -1,6 +1,7 @@
 // The metrics of calls, which are the only ones that change with every call.
 
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
+import { DurationHistogram, type Durations } from './duration-histogram.ts';
 
 /** Returns a counter of calls and their durations. There are few label sets, and each is looked up once. */
 export function createCallCounter(registers: Registry[]) {
@@ -20,18 +21,18 @@ export function createCallCounter(registers: Registry[]) {
       }
     },
   });
-  const callSeconds = new Histogram({
+  const callSeconds = new DurationHistogram({
     name: 'ect_call_duration_seconds',
     help: 'Duration of a call, from its headers to its answer.',
-    labelNames: ['method'],
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60],
-    registers,
+    labelName: 'method',
+    bounds: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60],
   });
+  for (const registry of registers) registry.registerMetric(callSeconds.asMetric());
   return (method: string, code: string, reason: string, seconds: number): void => {
     const byReason = mapIn(mapIn(byMethod, method), code);
     let series = byReason.get(reason);
     if (series === undefined) {
-      series = { labels: { method, code, reason }, uncollected: 0, duration: callSeconds.labels({ method }) };
+      series = { labels: { method, code, reason }, uncollected: 0, duration: callSeconds.labels(method) };
       byReason.set(reason, series);
       known.push(series);
     }
@@ -54,5 +55,5 @@ interface CallSeries {
   readonly labels: { readonly method: string; readonly code: string; readonly reason: string };
   /** The calls since the counter was last read. */
   uncollected: number;
-  readonly duration: Histogram.Internal<'method'>;
+  readonly duration: Durations;
 }
