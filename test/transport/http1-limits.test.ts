@@ -173,3 +173,17 @@ describe('H20: bodies over HTTP/1.1 that are given up for others', () => {
     await vi.waitFor(async () => expect(await held()).toBe(0), SOON);
   });
 });
+
+describe('H25: a response that comes before the end of its request', () => {
+  test('says that the connection ends, and it does, also if the peer sends nothing more and never closes it', async () => {
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      heard += text;
+    });
+    const headers = 'Host: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n';
+    socket.write(`POST /ect.v1.AuthorityService/Issue HTTP/1.1\r\n${headers}\r\n`);
+    // More than the largest request, in one chunk that never ends.
+    socket.write(`1000000\r\n${'x'.repeat(5 << 20)}`);
+    await vi.waitFor(() => expect(heard).toMatch(/^HTTP\/1\.1 4\d\d [^]*connection: close/i), SOON);
+    await vi.waitFor(async () => expect(await connections()).toBe('0'), SOON);
+  });
+});

@@ -159,7 +159,7 @@ export class MeteredSocket extends Duplex {
    * bytes resets the connection, and the peer may then lose a response that it has not read yet (RFC 9112, section 9.6).
    */
   #endsWith(last: string | undefined): void {
-    if (this.destroyed || this.writableEnded) return;
+    if (this.destroyed || this.writableEnded || this.#isEvicted) return;
     this.#discard();
     const timer = setTimeout(() => this.destroy(), LINGER_MS);
     this.once('close', () => clearTimeout(timer));

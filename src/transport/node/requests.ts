@@ -42,7 +42,8 @@ export function serveNode(request: NodeRequest, response: NodeResponse, serving:
   const { url, header } = urlAndHeader(request, response);
   const { reads: bodyReads, flow: bodyFlow } = lanes.bodies;
   const turn = () => new Promise<void>((resolve) => bodyReads.run(bodyFlow, resolve));
-  const body = bodyOf(request, turn);
+  const reading = { hasBegun: false };
+  const body = bodyOf(request, turn, reading);
   const routed = { httpVersion: request.httpVersion, method, target, url, header, body, turn, socket, caller };
   const call = handle(routed, () => {
     if (!(request.socket instanceof MeteredSocket)) return abandon(response);
@@ -52,7 +53,10 @@ export function serveNode(request: NodeRequest, response: NodeResponse, serving:
   });
   (response as ServerResponse).once('close', () => reads.run(flow, () => call.close()));
   call.response
-    .then((answer) => writeNode(response, answer))
+    .then((answer) => {
+      if (reading.hasBegun) endAfterUnread(response);
+      return writeNode(response, answer);
+    })
     .catch((thrown: unknown) => {
       if (!isGone(response) && !isOutOfResponseMemory(thrown)) onBug(thrown);
       abandon(response);
@@ -72,6 +76,15 @@ export async function writeNode(response: NodeResponse, answer: UniversalServerR
     }
   }
   await universalResponseToNodeResponse(answer, response);
+}
+
+/**
+ * Ends the connection after the response if its request was read and is incomplete (RFC 9112, section 9.3). Node discards the rest of a
+ * body only if nobody has begun to read it. Of any other it reads no more, and does not even notice that the peer has disconnected.
+ */
+function endAfterUnread(response: NodeResponse): void {
+  if (isHttp2(response) || response.req.complete || response.headersSent) return;
+  response.setHeader('connection', 'close');
 }
 
 /** The response ends the stream even if the request is incomplete: the rest is not read (RFC 9113, section 8.1). */
@@ -119,7 +132,12 @@ function urlAndHeader(request: NodeRequest, response: NodeResponse) {
 }
 
 /** The parts of the body. An early end does not destroy the request, because the response uses the same socket. */
-async function* bodyOf(request: NodeRequest, turn: () => Promise<void>): AsyncGenerator<Uint8Array> {
+async function* bodyOf(
+  request: NodeRequest,
+  turn: () => Promise<void>,
+  reading: { hasBegun: boolean },
+): AsyncGenerator<Uint8Array> {
+  reading.hasBegun = true;
   // Node's HTTP/2 request ends without an error also if it was cut off; its stream does not.
   const source = isHttp2(request) ? request.stream : request;
   const parts = source.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
