@@ -6,18 +6,32 @@ import { nearest } from '../../../spelling.ts';
 /** Longer names are not compared. */
 const MAX_COMPARED = 64;
 const MAX_EDITS = 3;
+/** A message with more fields is not listed. */
+const MAX_LISTED = 3;
 /** A shorter prefix matches too many names. */
 const LEAST_BEGINNING = 3;
 
 /** The error for an unknown name, with the field that was probably meant, in the spelling of the caller. */
 export function unknownField(desc: DescMessage, name: string): string {
-  const meant = name.length > MAX_COMPARED ? undefined : meantBy(desc, name);
-  return `is not a field of ${desc.typeName}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`;
+  return `is not a field of ${desc.typeName}${hint(desc, name)}`;
+}
+
+function hint(desc: DescMessage, name: string): string {
+  const spell = speller(name);
+  // So few fields are listed: the one that was meant may have quite another name (`items` for `requests`).
+  const isListed = desc.fields.length > 0 && desc.fields.length <= MAX_LISTED;
+  const meant = name.length > MAX_COMPARED ? undefined : isListed ? within(desc, name, spell) : meantBy(desc, name);
+  if (meant !== undefined) return ` (did you mean ${meant}?)`;
+  return isListed ? ` (its fields: ${desc.fields.map(spell).join(', ')})` : '';
+}
+
+/** Spells fields as the caller has spelt a name. */
+function speller(name: string): (field: DescField) => string {
+  return (field) => (name.includes('_') ? field.name : field.jsonName);
 }
 
 function meantBy(desc: DescMessage, name: string): string | undefined {
-  const isSnake = name.includes('_');
-  const spell = (field: DescField) => (isSnake ? field.name : field.jsonName);
+  const spell = speller(name);
   const names = desc.fields.map(spell);
   return nearest(name, names, MAX_EDITS) ?? oneThatBegins(name, names) ?? within(desc, name, spell);
 }

@@ -85,6 +85,11 @@ describe('H13: JSON is rejected', () => {
       BatchIssueRequestSchema,
       'items[0].execAct is not a field of ect.v1.BatchIssueItem (did you mean request.execAct?)',
     ],
+    [
+      '{"requests":[]}',
+      BatchIssueRequestSchema,
+      'requests is not a field of ect.v1.BatchIssueRequest (its fields: items, requestId)',
+    ],
     ['{"pageSize":3e9}', ListEntriesRequestSchema, 'page_size must be a whole number from -2147483648 to 2147483647'],
   ])('%s: the path of each fault, and the values that there are', async (text, desc, message) => {
     const error = await json(text, desc);
