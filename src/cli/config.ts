@@ -12,6 +12,8 @@ import { columns, type Io, type OutputOptions, paint, plain, print, printJson, r
 export interface ConfigFindings {
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
+  /** What a start depends on and was not checked. */
+  readonly notChecked: readonly string[];
   readonly settings: readonly Effective[];
 }
 
@@ -32,7 +34,7 @@ export function configCommand(io: Io, checkConfig: CheckConfig): Command {
     .description('check every setting and every file that a start would read; change nothing, and start nothing')
     .addOption(configFileOption())
     .option('--kms', 'call AWS KMS too: find the key, and have it sign once');
-  withHelp(withJson(command, ['valid', 'problems', 'warnings', 'settings']), {
+  withHelp(withJson(command, ['valid', 'problems', 'warnings', 'notChecked', 'settings']), {
     examples: ['ect config check', 'ECT_LISTEN=0.0.0.0:8443 ECT_TLS_CERT=server.pem ect config check'],
     rejected: 'the check itself failed',
     wrong: 'the configuration has mistakes: all of them are listed; or wrong usage',
@@ -51,7 +53,7 @@ export function configCommand(io: Io, checkConfig: CheckConfig): Command {
 /** The suffix of a value in the output: its source. */
 const SOURCES = { environment: '', file: ' (file)', option: ' (option)', default: ' (default)' } as const;
 
-function printFindings(io: Io, { problems, warnings, settings }: ConfigFindings): void {
+function printFindings(io: Io, { problems, warnings, notChecked, settings }: ConfigFindings): void {
   for (const warning of warnings) remark(io, paint(io.stderr, 'yellow', `! ${plain(warning)}`));
   if (problems.length > 0) {
     remark(io, paint(io.stderr, 'red', `✗ The configuration has ${mistakeCount(problems.length)}:`));
@@ -61,15 +63,17 @@ function printFindings(io: Io, { problems, warnings, settings }: ConfigFindings)
   const headline =
     warnings.length === 0 ? 'a service would start with this configuration' : 'no mistake, but see above';
   print(io, paint(io.stdout, 'green', `✓ ${headline}`));
+  for (const what of notChecked) print(io, `  not checked: ${plain(what)}`);
   const rows = settings.map(({ name, value, source }) => [name, `${value}${SOURCES[source]}`] as const);
   for (const line of columns(rows)) print(io, `  ${line}`);
 }
 
-function printAsJson(io: Io, { problems, warnings, settings }: ConfigFindings): void {
+function printAsJson(io: Io, { problems, warnings, notChecked, settings }: ConfigFindings): void {
   printJson(io, {
     valid: problems.length === 0,
     problems: [...problems],
     warnings: [...warnings],
+    notChecked: [...notChecked],
     settings: Object.fromEntries(
       settings.map(({ name, value, source }) => [name, { value, source, default: source === 'default' }]),
     ),

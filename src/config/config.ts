@@ -9,13 +9,21 @@ import { type LimitsConfig, limitsConfig } from './limits.ts';
 import { type PostgresConfig, postgresConfig } from './postgres.ts';
 import { type RedisConfig, redisConfig } from './redis.ts';
 import { type ReplayConfig, replayConfig } from './replay.ts';
-import { type Effective, type Given, type Rules, readSettings, rulesOf, type ValuesOf } from './setting.ts';
+import {
+  type Effective,
+  type Given,
+  type Rules,
+  readSettings,
+  rulesOf,
+  type Setting,
+  type ValuesOf,
+} from './setting.ts';
 import { type SignerConfig, signerConfig } from './signer.ts';
 import { type LedgerConfig, ledgerConfig, type WritesConfig } from './store.ts';
 import { SETTINGS } from './table.ts';
 import { provingSetting, type TlsConfig, tlsConfig } from './tls.ts';
 import { type GraphConfig, type LevelsConfig, type TokenConfig, tokenConfig } from './tokens.ts';
-import { type Address, isLoopback } from './types.ts';
+import { type Address, isLoopback, path } from './types.ts';
 import { type UnixConfig, unixConfig } from './unix-socket.ts';
 import { unknownInEnvironment } from './unknown-setting.ts';
 import { type WorkloadApiConfig, workloadApiConfig } from './workload-api.ts';
@@ -81,6 +89,8 @@ export interface ExaminedConfig {
   readonly problems: readonly string[];
   /** The names of settings that violate their own rule. */
   readonly wrong: ReadonlySet<string>;
+  /** The files that settings name, by setting, whether or not `config` uses them. */
+  readonly files: ReadonlyMap<string, string>;
   readonly settings: readonly Effective[];
 }
 
@@ -113,7 +123,19 @@ export function examineConfig(env: Env, file?: ConfigFile, configOption?: string
   const config = configOf(values, rules);
   problems.push(...unknownInEnvironment(env, Object.keys(SETTINGS)), ...(file?.problems ?? []));
   const settings = effective.map((each) => replaced(each, given));
-  return { config: deepFreeze(config), problems, wrong: new Set(mistakes.keys()), settings };
+  const files = filesNamedIn(values, (name) => given(name) !== undefined);
+  return { config: deepFreeze(config), problems, wrong: new Set(mistakes.keys()), files, settings };
+}
+
+/** Returns the files that given settings name to be read. The data directory is made if it is missing; a file of settings was read before. */
+function filesNamedIn(
+  values: ValuesOf<typeof SETTINGS>,
+  isGiven: (name: string) => boolean,
+): ReadonlyMap<string, string> {
+  const names = Object.entries<Setting>(SETTINGS)
+    .filter(([name, { type }]) => type === path && name !== 'ECT_DATA_DIR' && name !== 'ECT_CONFIG' && isGiven(name))
+    .map(([name]) => [name, values[name as keyof typeof SETTINGS]] as const);
+  return new Map(names.filter((named): named is [string, string] => typeof named[1] === 'string'));
 }
 
 /** Marks a setting that another setting replaces: it has no value of its own. */

@@ -34,6 +34,8 @@ export interface ConfigReport {
   readonly problems: readonly string[];
   /** What may be intended, or may have changed by the time of the start. */
   readonly warnings: readonly string[];
+  /** What a start depends on and was not checked, each with the option that checks it, if there is one. */
+  readonly notChecked: readonly string[];
   /** Every setting with its effective value, without secrets. Empty if there are problems. */
   readonly settings: readonly Effective[];
 }
@@ -49,7 +51,7 @@ interface CheckedOptions {
  * Checks the settings in `env` and `file`, and the files that they name. `callKms`: also requests the key and a signature from AWS KMS.
  */
 export async function checkConfig(env: Env, { callKms, file, configOption }: CheckedOptions): Promise<ConfigReport> {
-  const { config, problems, wrong, settings } = examineConfig(env, file, configOption);
+  const { config, problems, wrong, files, settings } = examineConfig(env, file, configOption);
   const checks = [
     checkDataDir(config),
     checkSigningKey(config, callKms),
@@ -67,11 +69,50 @@ export async function checkConfig(env: Env, { callKms, file, configOption }: Che
   const found = await Promise.all([...checks, countDescriptors()].map((check) => problemsOf(Promise.resolve(check))));
   const address: AddressFault = wrong.has('ECT_LISTEN') ? {} : await tryAddress(config);
   const agent = lookAtAgent(config);
-  const all = [...problems, ...found.flat(), ...[address.problem, agent.problem].filter((line) => line !== undefined)];
+  const ofFiles = found.flat();
+  const all = [
+    ...problems,
+    ...ofFiles,
+    ...unreadFiles(files, ofFiles),
+    ...[address.problem, agent.problem].filter((line) => line !== undefined),
+  ];
   const ofSettings = [...clientSettingWarnings(env, config), ...redisWarnings(config)];
   const warnings = [...ofSettings, few, address.warning, agent.warning].filter((line) => line !== undefined);
   // An invalid value may be a misplaced secret.
-  return { problems: all, warnings, settings: all.length === 0 ? settings : [] };
+  return {
+    problems: all,
+    warnings,
+    notChecked: notChecked(config, callKms),
+    settings: all.length === 0 ? settings : [],
+  };
+}
+
+/**
+ * Returns a fault for each named file that cannot be read and was not checked: the checks above read what a start would read, and
+ * settings that contradict each other make a start read less.
+ */
+function unreadFiles(files: ReadonlyMap<string, string>, reported: readonly string[]): readonly string[] {
+  return [...files].flatMap(([name, path]) => {
+    if (reported.some((problem) => problem.includes(name) || problem.includes(path))) return [];
+    try {
+      accessSync(path, constants.R_OK);
+      return [];
+    } catch (error) {
+      return [`The file of ${name} cannot be read: ${fileFault(path, error)}.`];
+    }
+  });
+}
+
+/** Returns what a start depends on, and this check has not seen. */
+function notChecked({ signer, postgres, redis, workloadApi }: Config, callKms: boolean): readonly string[] {
+  const unchecked: readonly (readonly [isUnchecked: boolean, what: string])[] = [
+    [process.geteuid?.() === 0, 'permissions of another user: this check ran as root, who may read and write any file'],
+    [signer.kind === 'kms' && !callKms, 'the key in AWS KMS: --kms'],
+    [postgres !== undefined, 'the connection to PostgreSQL'],
+    [redis !== undefined, 'the connection to Redis'],
+    [workloadApi !== undefined, 'the identity that the SPIFFE agent gives'],
+  ];
+  return unchecked.flatMap(([isUnchecked, what]) => (isUnchecked ? [what] : []));
 }
 
 /** Checks the key that signs tokens. A key of the service itself is read if it exists; none is created. */

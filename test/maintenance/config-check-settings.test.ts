@@ -7,6 +7,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { checkConfig } from '../../src/maintenance/config-check.ts';
 import { generateKeyPem } from '../../src/signers/local/index.ts';
 import { createCertificateAuthority } from '../support/certificates.ts';
 import { describeWhen, describeWith } from '../support/need.ts';
@@ -17,6 +18,27 @@ let folder = '';
 
 beforeAll(async () => {
   folder = await checkFolder();
+});
+
+test.each([
+  [{ ECT_TLS_CERT: 'none.pem' }, 'ECT_TLS_CERT'],
+  [{ ECT_TLS_CLIENT_CA: 'none.pem' }, 'ECT_TLS_CLIENT_CA'],
+  [{ ECT_SIGNER: 'kms', ECT_LOCAL_KEY_FILE: 'none.pem' }, 'ECT_LOCAL_KEY_FILE'],
+  [{ ECT_POSTGRES_CA_FILE: 'none.pem' }, 'ECT_POSTGRES_CA_FILE'],
+  [{ ECT_REPLAY: 'redis', ECT_REDIS_PASSWORD_FILE: 'none.pem' }, 'ECT_REDIS_PASSWORD_FILE'],
+  [{ ECT_LOCAL_KEY_PASSPHRASE_FILE: 'none.pem' }, 'ECT_LOCAL_KEY_PASSPHRASE_FILE'],
+])('%j: settings that contradict each other hide no missing file', async (env, name) => {
+  const problems = await problemsOf({ ...env, ECT_DATA_DIR: join(folder, 'unused') });
+  expect(problems.length).toBeGreaterThan(1);
+  expect(problems).toContain(`The file of ${name} cannot be read: there is no file none.pem.`);
+});
+
+test('the check says what it has not seen: other servers, and the permissions of another user', async () => {
+  const env = { ECT_SIGNER: 'kms', ECT_KMS_KEY: 'alias/a', ECT_KMS_REGION: 'eu-central-1', ECT_STORE: 'memory' };
+  const { notChecked } = await checkConfig({ ...env, ECT_LISTEN: '127.0.0.1:0' }, { callKms: false });
+  expect(notChecked).toContain('the key in AWS KMS: --kms');
+  const isRoot = process.geteuid?.() === 0;
+  expect(notChecked.some((what) => what.includes('as root'))).toBe(isRoot);
 });
 
 test('every mistake of settings, of files, of the data directory and of the address is found at once', async () => {
