@@ -9,7 +9,7 @@ import { EXIT } from './exit.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, paint, print, printMessage, remark, withOutput } from './output.ts';
-import { receiptLine, writeReceipt } from './receipt.ts';
+import { receiptLine, receiptOutOption, writeReceipt } from './receipt.ts';
 import { readText } from './values.ts';
 
 interface AppendOptions extends ServiceOptions, OutputOptions {
@@ -22,7 +22,7 @@ export function appendCommand(io: Io): Command {
     .description('record a token in the ledger; the answer comes when the entry is durable')
     .argument('<token>', 'the token, @file, or - for stdin')
     .addOption(new Option('--dry-run', 'check everything and print the checks; record nothing').conflicts('receiptOut'))
-    .option('--receipt-out <file>', 'keep the receipt: NAME.tlog-proof (and NAME.leaf beside it), or NAME.json');
+    .addOption(receiptOutOption());
   withHelp(withOutput(withService(command)), {
     examples: ['ect append "$TOKEN" --receipt-out order.tlog-proof'],
     rejected: 'the service rejected the request, or could not be reached; trying again is safe',

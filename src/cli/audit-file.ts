@@ -14,23 +14,32 @@ import {
   walkRecords,
 } from '../ledger/index.ts';
 import { MarkFile } from '../stores/mark-file.ts';
-import { LedgerExaminer, type SqliteLedgerStore } from '../stores/sqlite/index.ts';
+import { LedgerExaminer } from '../stores/sqlite/index.ts';
 import { nodeChecks, readNode } from './audit-nodes.ts';
 import { documentFaults } from './audit-provenance.ts';
 import type { AuditSource } from './audit-source.ts';
-import { readIdentity } from './ledger-file.ts';
+import { demandRest, type LedgerFile, readIdentity } from './ledger-file.ts';
 
 const MARK_NAME = 'ledger.mark';
 
-/** Prepares the audit of the open file at `path`. */
-export async function auditFile(store: SqliteLedgerStore, path: string, from: AuditEnd): Promise<AuditSource> {
+/** Prepares the audit of an open file. */
+export async function auditFile(file: LedgerFile, from: AuditEnd): Promise<AuditSource> {
+  const { store, path } = file;
   const ownKey = await readIdentity(store, path);
   const faults: AuditFault[] = [];
   // Read the mark before the head: a running service may write in between, and the mark must never be ahead of the head.
   const highWater = readMark(join(dirname(path), MARK_NAME), ownKey, faults);
   const head = await store.head();
-  const records = readRecords(store, path, from, head?.size ?? 0, ownKey, faults);
-  const source = { checkpoint: head?.checkpoint ?? '', ownKey, records, faults, keySet: undefined, documents: store };
+  const records = readRecords(file, from, head?.size ?? 0, ownKey, faults);
+  const source = {
+    checkpoint: head?.checkpoint ?? '',
+    ownKey,
+    records,
+    faults,
+    keySet: undefined,
+    documents: store,
+    demandSameState: () => demandRest(file),
+  };
   if (highWater === undefined) return source;
   return { ...source, highWater, damagedMarkPages: MarkFile.damagedPages(join(dirname(path), MARK_NAME)) };
 }
@@ -47,8 +56,7 @@ function readMark(path: string, verifierKey: string, faults: AuditFault[]): Show
 }
 
 async function* readRecords(
-  store: SqliteLedgerStore,
-  path: string,
+  { store, path, isAtRest }: LedgerFile,
   from: AuditEnd,
   size: number,
   ownKey: string,
@@ -56,7 +64,7 @@ async function* readRecords(
 ): AsyncGenerator<LedgerRecord> {
   const checkNodes = nodeChecks((place) => readNode(store, place), from, faults);
   // Examines what the leaves and the root do not cover: the indexes, the head, the schema and the pages of the file.
-  const examiner = LedgerExaminer.open(path);
+  const examiner = LedgerExaminer.open(path, isAtRest);
   try {
     for await (const record of walkRecords(store, { fromIndex: from.size, size, withContent: true })) {
       const fault = recordFault(record);

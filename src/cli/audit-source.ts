@@ -24,6 +24,8 @@ export interface AuditSource {
   readonly knownDamage?: () => Promise<string | undefined>;
   /** The documents that entries name by digest, if available. */
   readonly documents?: DocumentStore;
+  /** Throws if the records are not of one state of the ledger. Called after they have been read. */
+  readonly demandSameState?: () => void;
   /** Finds the entries at fault. Called if the root is wrong, since the root does not show which entries are. */
   readonly locate?: () => Promise<readonly AuditFault[]>;
 }

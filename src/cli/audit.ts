@@ -18,7 +18,8 @@ import { withHelp } from './help.ts';
 import { withLedgerFile } from './ledger-file.ts';
 import { type Io, type OutputOptions, withJson } from './output.ts';
 import { drawProgress } from './progress.ts';
-import { each, readBytes, readText } from './values.ts';
+import { each, issuerName, readBytes } from './values.ts';
+import { readVerifierKey } from './verifier-key.ts';
 
 interface AuditOptions extends ServiceOptions, OutputOptions {
   readonly ledgerKey?: string;
@@ -51,7 +52,9 @@ export function auditCommand(io: Io, databases: LedgerDatabases): Command {
     );
   command
     .addOption(
-      new Option('--foreign <iss>', 'tokens of this issuer are signed by its own keys (repeatable)').argParser(each),
+      new Option('--foreign <iss>', 'tokens of this issuer are signed by its own keys (repeatable)').argParser(
+        (text: string, before: readonly string[] | undefined) => each(issuerName(text), before),
+      ),
     )
     .option('--state <file>', 'continue where the last audit with this file stopped, and store where this one stops')
     .option('--jwks <file>', 'a fetched key set: compare it with the ledger (of a service: its own)');
@@ -110,15 +113,15 @@ export function auditCommand(io: Io, databases: LedgerDatabases): Command {
     return attempt(io, options, async () => {
       if (command.getOptionValueSource('url') === 'cli') throw new WrongUsage('name a file or a --url, not both');
       const key = await readKey(io, options);
-      await withLedgerFile(file, (store) =>
-        withState(options, (state) => audit(io, options, state, key, (from) => auditFile(store, file, from))),
+      await withLedgerFile(file, (opened) =>
+        withState(options, (state) => audit(io, options, state, key, (from) => auditFile(opened, from))),
       );
     });
   });
 }
 
 async function readKey(io: Io, { ledgerKey }: AuditOptions): Promise<string | undefined> {
-  return ledgerKey === undefined ? undefined : readText(io, ledgerKey);
+  return ledgerKey === undefined ? undefined : readVerifierKey(io, ledgerKey);
 }
 
 async function withState({ state: path }: AuditOptions, body: (state: AuditState) => Promise<void>): Promise<void> {
@@ -178,6 +181,7 @@ async function audit(
     onProgress: progress.advance,
   };
   const report = await auditLedger(request).finally(progress.end);
+  source.demandSameState?.();
   const keySet = options.jwks === undefined ? source.keySet : await readKeySet(io, options.jwks);
   if (report.faults.some(({ index }) => index === null)) source.faults.push(...((await source.locate?.()) ?? []));
   const damage = await source.knownDamage?.();

@@ -2,8 +2,8 @@
 
 import { Command } from 'commander';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
-import { type DataDirOptions, noteOption, withDataDir } from './data-dir-option.ts';
-import { WrongUsage } from './exit.ts';
+import { type DataDirOptions, demandDirectory, noteOption, withDataDir } from './data-dir-option.ts';
+import { Rejected, WrongUsage } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withJson } from './output.ts';
@@ -95,7 +95,12 @@ export function backupCommand(io: Io, { make }: Backups): Command {
   return command.action((directory: string, options: DataDirOptions & OutputOptions) =>
     attempt(io, options, async () => {
       const progress = drawProgress(io.stderr, 'verified');
-      const facts = await make(options.dataDir, directory, progress.advance).finally(progress.end);
+      const facts = await make(options.dataDir, directory, progress.advance)
+        .finally(progress.end)
+        .catch((error: unknown) => {
+          if (error instanceof Rejected && error.failure.reason === 'no_ledger') demandDirectory(options.dataDir);
+          throw error;
+        });
       printBackup(io, options, facts);
     }),
   );
@@ -169,7 +174,11 @@ export function restoreCommand(io: Io, { restore }: Backups): Command {
       ];
       if (consequences.length > 0) await confirm(io, options, consequences.join(' '), acceptLoss);
       const lossNote = acceptLoss ? note : undefined;
-      printRestore(io, options, await restore({ backup, dataDir, replaces: replace, lossNote }));
+      const facts = await restore({ backup, dataDir, replaces: replace, lossNote }).catch((error: unknown) => {
+        if (error instanceof Rejected && error.failure.reason === 'backup_incomplete') demandDirectory(backup);
+        throw error;
+      });
+      printRestore(io, options, facts);
     }),
   );
 }

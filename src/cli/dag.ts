@@ -27,7 +27,7 @@ import {
   remark,
   withOutput,
 } from './output.ts';
-import { each, readBytes, readText } from './values.ts';
+import { each, lookupId, readBytes, readText } from './values.ts';
 import { walkEntries } from './walk-entries.ts';
 
 interface DagOptions extends ServiceOptions, OutputOptions {
@@ -46,7 +46,9 @@ export function dagCommand(io: Io): Command {
     .addOption(
       new Option('--token <token>', 'the ancestors of this token (text, @file or -)').conflicts(['wid', 'bundle']),
     )
-    .addOption(new Option('--wid <uuid>', 'every recorded task of this workflow').conflicts('bundle'))
+    .addOption(
+      new Option('--wid <uuid>', 'every recorded task of this workflow').conflicts('bundle').argParser(lookupId),
+    )
     .option('--bundle <file>', 'these tokens alone: a JSON array, or one token a line; - for stdin')
     .addOption(new Option('--pred-token <token>', 'with --token: a predecessor (repeatable)').argParser(each))
     .addOption(new Option('--mermaid', 'print only the graph, as a Mermaid flowchart').conflicts(['dot', 'json']))

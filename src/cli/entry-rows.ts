@@ -16,17 +16,17 @@ import { utc } from './output.ts';
 
 type Row = readonly [name: string, value: string];
 
-/** Returns the kind of an entry: `task`, or, for a signing key, its change: `key announced`, `key revoked`. */
+/** Returns the kind of an entry, as `--kind` names it; for a signing key with its change: `key announced`, `key revoked`. */
 export function kindName({ body }: Entry): string {
   switch (body.case) {
     case 'task':
       return 'task';
     case 'taint':
-      return 'compromised';
+      return 'taint';
     case 'key':
       return `key ${keyStateName(body.value.state)}`;
     case 'loss':
-      return 'accepted loss';
+      return 'loss';
     default:
       return 'unknown';
   }

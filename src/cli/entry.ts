@@ -8,9 +8,9 @@ import { WrongUsage } from './exit.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, plain, print, printMessage, remark, withOutput } from './output.ts';
-import { receiptLine, writeReceipt } from './receipt.ts';
+import { receiptLine, receiptOutOption, writeReceipt } from './receipt.ts';
 import { awaitEntry } from './recording.ts';
-import { ledgerIndex, milliseconds } from './values.ts';
+import { ledgerIndex, lookupId, milliseconds } from './values.ts';
 
 interface EntryOptions extends ServiceOptions, OutputOptions {
   readonly jti?: string;
@@ -23,15 +23,17 @@ interface EntryOptions extends ServiceOptions, OutputOptions {
 export function entryCommand(io: Io): Command {
   const command = new Command('entry')
     .description('show one entry of the ledger and its receipt against the current checkpoint')
-    .addOption(new Option('--jti <uuid>', 'task id').conflicts('index'))
-    .addOption(new Option('--wid <uuid>', 'workflow of the task; needed if it has one').conflicts('index'))
+    .addOption(new Option('--jti <uuid>', 'task id').conflicts('index').argParser(lookupId))
+    .addOption(
+      new Option('--wid <uuid>', 'workflow of the task; needed if it has one').conflicts('index').argParser(lookupId),
+    )
     .addOption(new Option('--index <number>', 'position in the ledger, from 0').argParser(ledgerIndex))
     .addOption(
       new Option('--wait <duration>', 'how long to wait for a pending entry')
         .conflicts('index')
         .argParser(milliseconds),
     )
-    .option('--receipt-out <file>', 'keep the receipt: NAME.tlog-proof (and NAME.leaf beside it), or NAME.json');
+    .addOption(receiptOutOption());
   withHelp(withOutput(withService(command)), {
     examples: [
       'ect entry --jti "$JTI" --wid "$WID"',

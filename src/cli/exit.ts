@@ -9,7 +9,7 @@ export const EXIT = { ok: 0, rejected: 1, usage: 2 } as const;
 export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
   [EXIT.ok, 'ok: it was done, or the answer is yes'],
   [EXIT.rejected, 'the answer is no, or it could not be done'],
-  [EXIT.usage, 'wrong usage: the command line, a setting, or a file that they name'],
+  [EXIT.usage, 'wrong usage: a value of the command line or a setting, or a file to read'],
 ];
 
 /** A failure in a form for users. Text of a service in it is printed through `plain`. */
@@ -24,6 +24,8 @@ export interface Failure {
   readonly metadata: Readonly<Record<string, string>>;
   /** The option or argument that corresponds to the field in `metadata`. */
   readonly field?: string;
+  /** Whether the value of an option or argument is at fault: wrong usage, although a service has found it. */
+  readonly isUsage?: boolean;
 }
 
 /** The remedy for a failing store that a command opens itself. No service is involved, so there is no log to read. */

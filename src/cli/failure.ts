@@ -25,8 +25,9 @@ export async function attempt(io: Io, options: OutputOptions, body: () => Promis
       if (command !== undefined) remark(io, howToGetHelp(command));
       return;
     }
-    io.exitCode = EXIT.rejected;
-    printFailure(io, options, explain(error));
+    const failure = explain(error);
+    io.exitCode = failure.isUsage === true ? EXIT.usage : EXIT.rejected;
+    printFailure(io, options, failure);
   }
 }
 

@@ -1,6 +1,7 @@
 // The end of each help page: an example, the environment variables and the exit codes.
 
 import type { Command } from 'commander';
+import { EXIT_CODES } from './exit.ts';
 
 interface HelpPage {
   readonly examples: readonly string[];
@@ -12,8 +13,11 @@ interface HelpPage {
   readonly restart?: string;
 }
 
+const examplesOf = new WeakMap<Command, readonly string[]>();
+
 /** Completes the help page of a command. Call it last, because it lists the variables of the options that were added. */
 export function withHelp(command: Command, page: HelpPage): Command {
+  examplesOf.set(command, page.examples);
   const variables = command.options.flatMap((option) => (option.envVar === undefined ? [] : [option]));
   const lines = ['', 'Examples:', ...page.examples.map((example) => `  ${example}`)];
   if (variables.length > 0) {
@@ -26,6 +30,21 @@ export function withHelp(command: Command, page: HelpPage): Command {
     if (meaning !== undefined) lines.push(wrapped(meaning, 5).join('\n').replace(/^ {5}/, `  ${code}  `));
   }
   return command.addHelpText('after', lines.join('\n'));
+}
+
+/** Completes the help page of a command that only has other commands: an example of each, and the exit codes of all commands. */
+export function withGroupHelp(group: Command): Command {
+  const examples = group.commands.flatMap((command) => examplesOf.get(command)?.slice(0, 1) ?? []);
+  const lines = ['', 'Examples:', ...examples.map((example) => `  ${example}`), '', ...exitCodes()];
+  return group.addHelpText('after', lines.join('\n'));
+}
+
+/** The meaning of the exit codes, in lines. */
+export function exitCodes(): readonly string[] {
+  return [
+    'Exit codes:',
+    ...EXIT_CODES.map(([code, meaning]) => wrapped(meaning, 5).join('\n').replace(/^ {5}/, `  ${code}  `)),
+  ];
 }
 
 const TERMINAL_WIDTH = 80;

@@ -4,11 +4,11 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { Command } from 'commander';
 import { describePublicKey } from '../keys/index.ts';
 import { generateLedgerKey, openLedgerKey } from '../ledger/index.ts';
-import { WrongUsage } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { writeNewFile } from './new-file.ts';
 import { columns, type Io, type OutputOptions, print, printJson, remark, withJson } from './output.ts';
+import { ledgerOrigin } from './values.ts';
 
 interface KeygenOptions extends OutputOptions {
   readonly out: string;
@@ -21,7 +21,7 @@ export function keygenCommand(io: Io): Command {
   const command = new Command('keygen')
     .description('make a key in a new file (mode 0600) and print its public part')
     .requiredOption('--out <file>', 'the new file; an existing one is never touched')
-    .option('--ledger <origin>', 'make the key of a ledger of this name instead of a signing key');
+    .option('--ledger <origin>', 'make the key of a ledger of this name instead of a signing key', ledgerOrigin);
   withHelp(withJson(command, ['kid', 'jwk', 'or, with --ledger, origin', 'ledgerVerifierKey']), {
     examples: ['ect keygen --out signer.pem', 'ect keygen --ledger ledger.example/ect --out ledger.key'],
     rejected: 'the file exists already, or cannot be written',
@@ -47,18 +47,10 @@ async function makeSigningKey(io: Io, options: KeygenOptions): Promise<void> {
 }
 
 async function makeLedgerKey(io: Io, options: KeygenOptions, origin: string): Promise<void> {
-  const text = newLedgerKey(origin);
+  const text = generateLedgerKey(origin);
   const { verifierKey } = openLedgerKey(text);
   await writeNewFile(options.out, `${text}\n`, REMEDY);
   remark(io, `private key: ${options.out}`);
   if (options.json) printJson(io, { origin, ledgerVerifierKey: verifierKey });
   else print(io, verifierKey);
-}
-
-function newLedgerKey(origin: string): string {
-  try {
-    return generateLedgerKey(origin);
-  } catch (cause) {
-    throw new WrongUsage(`--ledger: ${cause instanceof Error ? cause.message : 'not a name'}`, { cause });
-  }
 }

@@ -1,6 +1,7 @@
 // `ect ledger copy`: copies a ledger from a data directory into a PostgreSQL database or back, to continue it there.
 
 import { Command } from 'commander';
+import { demandDirectory } from './data-dir-option.ts';
 import { WrongUsage } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
@@ -71,6 +72,7 @@ export function ledgerCopyCommand(io: Io, copier: LedgerCopier): Command {
       if ((from === DATABASE) === (to === DATABASE)) {
         throw new WrongUsage('one of the two places must be `postgres` and the other a directory');
       }
+      if (from !== DATABASE) demandDirectory(from);
       const progress = drawProgress(io.stderr, 'copied');
       const copying =
         to === DATABASE ? copier.toDatabase(from, progress.advance) : copier.toDirectory(to, progress.advance);

@@ -1,13 +1,14 @@
 // `ect ledger`: works on a whole ledger while no service uses it: copies it into another store, or continues it after its history was
 // lost.
 
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { type DataDirOptions, noteOption, withDataDir } from './data-dir-option.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { type LedgerCopier, ledgerCopyCommand } from './ledger-copy.ts';
 import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withJson } from './output.ts';
+import { ledgerOrigin } from './values.ts';
 
 /** A new ledger. */
 export interface NewOriginFacts {
@@ -54,7 +55,9 @@ function newOriginCommand(io: Io, { newOrigin }: LedgerRecovery): Command {
   const command = withDataDir(
     new Command('new-origin')
       .description('begin a new ledger under a new key and name; the one before is kept in a directory beside it')
-      .option('--origin <name>', 'name of the new ledger (default: one of its own)')
+      .addOption(
+        new Option('--origin <name>', 'name of the new ledger (default: one of its own)').argParser(ledgerOrigin),
+      )
       .option('--end-intact-ledger', 'also where nothing is missing from the ledger, or is damaged'),
   );
   withHelp(withJson(withConfirmation(command), ['origin', 'verifierKey', 'keptIn']), {

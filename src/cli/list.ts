@@ -5,6 +5,7 @@ import { Command, Option } from 'commander';
 import { type Entry, EntryKind, EntryOrder, EntrySchema } from '../gen/ect/v1/ledger_pb.ts';
 import { type Service, type ServiceOptions, withService } from './client.ts';
 import { authorOf, kindName, subjectName, workflowOf } from './entry-rows.ts';
+import { WrongUsage } from './exit.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import {
@@ -18,7 +19,7 @@ import {
   withJson,
   withOutput,
 } from './output.ts';
-import { count, ledgerIndex, type Moment, moment } from './values.ts';
+import { authorName, count, isUuid, ledgerIndex, lookupId, type Moment, moment } from './values.ts';
 import { indexOf, walkEntries } from './walk-entries.ts';
 
 interface ListOptions extends ServiceOptions, OutputOptions {
@@ -51,8 +52,10 @@ export function listCommand(io: Io): Command {
 function entriesCommand(io: Io): Command {
   const command = new Command('entries')
     .description('one line an entry: index, time, kind (of a key: what became of it), task or key, workflow, issuer')
-    .option('--wid <uuid>', 'only this workflow')
-    .option('--iss <uri>', 'only tasks of this issuer, and what this administrator stated')
+    .addOption(new Option('--wid <uuid>', 'only this workflow').argParser(lookupId))
+    .addOption(
+      new Option('--iss <uri>', 'only tasks of this issuer, and what this administrator stated').argParser(authorName),
+    )
     .addOption(new Option('--kind <kind...>', 'only entries of these kinds').choices(Object.keys(KINDS)))
     .addOption(new Option('--from <index>', 'only entries of this index or a greater one').argParser(ledgerIndex))
     .addOption(new Option('--order <order>', 'which come first (default: oldest)').choices(Object.keys(ORDERS)));
@@ -66,10 +69,14 @@ function entriesCommand(io: Io): Command {
   });
   return command.action((options: ListOptions) =>
     attemptCalls(io, options, async ({ ledger }) => {
+      rejectEmptyRange(options);
+      let isEmpty = true;
       for await (const entry of walk(ledger, options)) {
+        isEmpty = false;
         if (options.json) printLine(io, EntrySchema, entry);
         else print(io, plain(entryLine(entry)));
       }
+      if (isEmpty) remark(io, noEntry(options));
     }),
   );
 }
@@ -84,12 +91,26 @@ function workflowsCommand(io: Io): Command {
   });
   return command.action((options: ListOptions) =>
     attemptCalls(io, options, async ({ ledger }) => {
+      rejectEmptyRange(options);
       const workflows = await readWorkflows(ledger, options);
       if (options.json) printJson(io, workflows.map(workflowJson));
       else for (const workflow of workflows) print(io, plain(workflowLine(workflow)));
       if (workflows.length === 0) remark(io, 'no workflow is recorded: a task belongs to one where it has a wid');
     }),
   );
+}
+
+/** Says that a list is empty, and which form an id usually has: a list of a misspelt id is empty too. */
+function noEntry({ wid }: ListOptions): string {
+  const hint = wid === undefined || isUuid(wid) ? '' : '; --wid is not a UUID in lower case, as ids are by default';
+  return `no entry of the ledger matches${hint}`;
+}
+
+/** Rejects a range in which no entry can be. */
+function rejectEmptyRange({ since, before }: ListOptions): void {
+  if (since === undefined || before === undefined) return;
+  const isEmpty = since.seconds > before.seconds || (since.seconds === before.seconds && since.nanos >= before.nanos);
+  if (isEmpty) throw new WrongUsage('--since must be earlier than --before');
 }
 
 function withRange(command: Command): Command {

@@ -1,5 +1,6 @@
 // Writes new files. An existing file is never overwritten.
 
+import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { fileFault } from '../files/system-faults.ts';
 import { Rejected } from './exit.ts';
@@ -11,12 +12,22 @@ export async function writeNewFile(path: string, text: string, remedy: string, m
     await file.writeFile(text);
     await file.sync();
   } catch (cause) {
-    const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
+    if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') throw fileExists(path, remedy);
     throw new Rejected({
-      reason: exists ? 'file_exists' : 'file_unwritable',
-      message: exists ? `${path} exists already and was not touched` : fileFault(path, cause, 'written'),
+      reason: 'file_unwritable',
+      message: fileFault(path, cause, 'written'),
       remedy,
       metadata: {},
     });
   }
+}
+
+/** Throws if there is a file already, before a command does what it would then have no place for. */
+export function rejectExisting(path: string, remedy: string): void {
+  if (existsSync(path)) throw fileExists(path, remedy);
+}
+
+function fileExists(path: string, remedy: string): Rejected {
+  const message = `${path} exists already and was not touched`;
+  return new Rejected({ reason: 'file_exists', message, remedy, metadata: {} });
 }

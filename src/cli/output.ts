@@ -84,7 +84,7 @@ export function utc(seconds: bigint | number): string {
 /** Prints a failure: as JSON on stdout with --json, otherwise as a few lines on stderr. */
 export function printFailure(io: Io, options: OutputOptions, failure: Failure): void {
   if (options.json) {
-    const { faults, field: _, ...rest } = failure;
+    const { faults, field: _, isUsage: __, ...rest } = failure;
     const all = faults === undefined ? {} : { faults: [...faults] };
     printJson(io, { error: { ...rest, ...all, metadata: { ...failure.metadata } } });
     return;

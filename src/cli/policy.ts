@@ -11,7 +11,7 @@ import { withHelp } from './help.ts';
 import { type Io, type OutputOptions, paint, plain, print, printJson, remark, withJson } from './output.ts';
 import { DEFAULT_ISSUER, decide, limitRows, printDecision, readFiles, verdict } from './policy-decisions.ts';
 import { digestCommand, recordedCommand } from './recorded-policies.ts';
-import { callerName, each, seconds } from './values.ts';
+import { callerName, each, issuerName, lookupId, seconds } from './values.ts';
 
 interface FileOptions extends OutputOptions {
   readonly limits?: string;
@@ -121,7 +121,7 @@ function explainCommand(io: Io): Command {
     .option('--iss <uri>', 'the name that a token carries, or the issuer of an entry (default: the caller)')
     .addOption(new Option('--aud <name>', 'audience (repeatable)').argParser(each))
     .option('--exec-act <name>', 'the action of the task')
-    .option('--wid <uuid>', 'the workflow')
+    .addOption(new Option('--wid <uuid>', 'the workflow').argParser(lookupId))
     .addOption(new Option('--ttl <duration>', 'the lifetime of the token (default 10m)').argParser(seconds))
     .addOption(new Option('--level <level>', 'the level of the token (default L2)').choices(['L1', 'L2', 'L3']))
     .option('--inp-hash', 'the token binds its input')
@@ -130,7 +130,7 @@ function explainCommand(io: Io): Command {
     .addOption(
       new Option('--kind <kind>', 'what an entry is about (default task)').choices(['task', 'taint', 'key', 'loss']),
     )
-    .option('--issuer <uri>', 'ECT_ISSUER of the service', DEFAULT_ISSUER);
+    .option('--issuer <uri>', 'ECT_ISSUER of the service', issuerName, DEFAULT_ISSUER);
   withHelp(withJson(command, ['allowed', 'policies', 'errors', 'beyond', 'limits']), {
     examples: [
       'ect policy explain policy.cedar --caller spiffe://prod.example/payments --action Issue --exec-act pay',

@@ -15,7 +15,8 @@ import { dagCommand } from './dag.ts';
 import { type ChangeSchema, dbCommand } from './db.ts';
 import { devCaCommand } from './dev-ca.ts';
 import { entryCommand } from './entry.ts';
-import { EXIT, EXIT_CODES } from './exit.ts';
+import { EXIT } from './exit.ts';
+import { exitCodes, withGroupHelp } from './help.ts';
 import { helpCommand, howToGetHelp, subcommandsOf } from './help-command.ts';
 import { issueCommand } from './issue.ts';
 import { keygenCommand } from './keygen.ts';
@@ -61,7 +62,7 @@ function buildProgram(parts: ProgramParts): Command {
     .helpCommand(false)
     .addHelpText(
       'after',
-      `\n\`ect help <command>\` shows its options, an example and the exit codes.\n\n${exitCodes()}`,
+      `\n\`ect help <command>\` shows its options, an example and the exit codes.\n\n${exitCodes().join('\n')}`,
     );
   const commands = [
     serveCommand(serve),
@@ -89,7 +90,8 @@ function buildProgram(parts: ProgramParts): Command {
     completionCommand(io, program),
     helpCommand(io, program),
   ];
-  for (const command of commands) program.addCommand(command);
+  for (const command of commands)
+    program.addCommand(subcommandsOf(command).length > 0 ? withGroupHelp(command) : command);
   program.hook('preAction', (_program, command) => {
     rememberCommand(io, command);
     rejectEmpty(command);
@@ -119,10 +121,6 @@ function rejectEmpty(command: Command): void {
   if (argument === undefined) return;
   const next = argument.required ? 'give it a value' : 'give it a value, or leave it out';
   command.error(`error: argument '${argument.name()}' is empty: ${next}`);
-}
-
-function exitCodes(): string {
-  return ['Exit codes:', ...EXIT_CODES.map(([code, meaning]) => `  ${code}  ${meaning}`)].join('\n');
 }
 
 /**

@@ -2,19 +2,30 @@
 
 import { writeFile } from 'node:fs/promises';
 import { fromJson, type JsonObject, type JsonValue, toJsonString } from '@bufbuild/protobuf';
+import { InvalidArgumentError, Option } from 'commander';
 import { fileFault } from '../files/system-faults.ts';
 import { type Receipt, ReceiptSchema } from '../gen/ect/v1/ledger_pb.ts';
 import { type TlogProof, verifyReceipt, writeTlogProof } from '../ledger/index.ts';
 import { placeLine } from './describe.ts';
 import { EXIT, Rejected, WrongUsage } from './exit.ts';
 import { type Io, type OutputOptions, paint, plain, print, printFailure, printJson } from './output.ts';
-import { readBytes, readText } from './values.ts';
+import { readBytes } from './values.ts';
+import { readVerifierKey } from './verifier-key.ts';
 
 const TLOG_PROOF = /\.tlog-proof$/;
 
+/** Returns `--receipt-out`. The name selects the format, so a name that selects none is rejected before anything is recorded. */
+export function receiptOutOption(): Option {
+  const help = 'keep the receipt: NAME.tlog-proof (and NAME.leaf beside it), or NAME.json';
+  return new Option('--receipt-out <file>', help).argParser((path: string) => {
+    if (TLOG_PROOF.test(path) || path.endsWith('.json')) return path;
+    throw new InvalidArgumentError('Its name ends in .tlog-proof (C2SP, with the leaf beside it) or in .json.');
+  });
+}
+
 /**
  * Writes a receipt and returns the names of the files. NAME.tlog-proof contains the proof, which any C2SP tool can verify, and NAME.leaf
- * contains the leaf. With any other name the receipt is written as JSON into one file.
+ * contains the leaf. NAME.json contains both.
  */
 export async function writeReceipt(path: string, receipt: Receipt): Promise<readonly string[]> {
   const files: readonly (readonly [string, string | Uint8Array])[] = TLOG_PROOF.test(path)
@@ -71,7 +82,7 @@ export interface OfflineClaim {
 /** Verifies that the ledger with this key has recorded exactly this token, and prints the result. */
 export async function verifyOffline(io: Io, options: OutputOptions, claim: OfflineClaim): Promise<void> {
   const { leaf, tlogProof } = await readReceipt(io, claim);
-  const verifierKey = await readText(io, claim.ledgerKey);
+  const verifierKey = await readVerifierKey(io, claim.ledgerKey);
   const verdict = verifyReceipt({ leaf, tlogProof, verifierKey, content: Buffer.from(claim.token) });
   if (!verdict.ok) {
     io.exitCode = EXIT.rejected;

@@ -78,7 +78,7 @@ export function recordedCommand(io: Io, databases: LedgerDatabases): Command {
       if (file !== undefined && options.postgresUrl !== undefined) {
         throw new WrongUsage('name a file or a --postgres-url, not both');
       }
-      if (file !== undefined) return withLedgerFile(file, (store) => answer(io, options, store));
+      if (file !== undefined) return withLedgerFile(file, ({ store }) => answer(io, options, store));
       if (options.postgresUrl === undefined && !databases.isNamed) {
         throw new WrongUsage('name the ledger: a file, --postgres-url, or ECT_POSTGRES_URL');
       }

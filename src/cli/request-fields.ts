@@ -118,10 +118,18 @@ export function remedyInOptions(io: Io, remedy: string, fields: readonly string[
   });
 }
 
+/** The reasons for which a service rejects the form of a claim. Only `ect issue` has options for claims; a token is judged, not typed. */
+const OF_CLAIMS: ReadonlySet<string> = new Set(['CLAIM_INVALID', 'PRED_INVALID', 'EXT_TOO_LARGE', 'EXT_TOO_DEEP']);
+
+function isOption(name: string | undefined): boolean {
+  return name?.startsWith('--') === true;
+}
+
 /** Replaces the field names in a failure, for its text and for `error.message`. Its metadata is unchanged. */
 export function failureInOptions(io: Io, failure: Failure, violations: readonly Violation[]): Failure {
   const { message, remedy, metadata } = failure;
   const field = spelling(io, metadata['field'] ?? '');
+  const names = violations.map((violation) => spelling(io, violation.field));
   return {
     ...failure,
     message: messageInOptions(io, message, violations),
@@ -131,5 +139,6 @@ export function failureInOptions(io: Io, failure: Failure, violations: readonly 
       violations.map((violation) => violation.field),
     ),
     ...(field !== undefined && { field }),
+    isUsage: failure.reason === 'REQUEST_INVALID' || (OF_CLAIMS.has(failure.reason) && names.some(isOption)),
   };
 }

@@ -33,6 +33,6 @@ function settingsHelp(): readonly string[] {
 }
 
 function settingHelp({ name, type, default: fallback, meaning }: SettingRow): readonly string[] {
-  const plain = meaning.replace(/\[([^\]]+)\]\([^)]+\)/g, '$1').replaceAll('`', '');
+  const plain = meaning.replace(/\[([^\]]+)\]\(([^)]+)\)/g, '$1 ($2)').replaceAll('`', '');
   return [`  ${name}`, ...wrapped(`${plain} (${type}; default ${fallback})`, 6)];
 }

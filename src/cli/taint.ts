@@ -9,7 +9,7 @@ import { WrongUsage } from './exit.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, paint, print, printMessage, remark, utc, withOutput } from './output.ts';
-import { receiptLine, writeReceipt } from './receipt.ts';
+import { receiptLine, receiptOutOption, writeReceipt } from './receipt.ts';
 import { type Moment, moment } from './values.ts';
 
 interface TaintOptions extends ServiceOptions, OutputOptions, ConfirmOptions {
@@ -35,7 +35,7 @@ export function taintCommand(io: Io): Command {
         .conflicts('jti'),
     )
     .option('--note <text>', 'why, for people: at most 256 characters')
-    .option('--receipt-out <file>', 'keep the receipt: NAME.tlog-proof (and NAME.leaf beside it), or NAME.json');
+    .addOption(receiptOutOption());
   withHelp(withOutput(withService(withConfirmation(command))), {
     examples: [
       'ect taint --jti "$JTI" --wid "$WID" --note "agent was hijacked"',

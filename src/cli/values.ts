@@ -1,14 +1,15 @@
 // Parses the values of options and arguments: durations, levels, files, and tokens as text, `-` or `@file`.
 
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { InvalidArgumentError } from 'commander';
 import { fileFault } from '../files/system-faults.ts';
 import { Level } from '../gen/ect/v1/token_pb.ts';
+import { originFault } from '../ledger/index.ts';
 import { isCallerName } from '../policy/index.ts';
-import { isWorkloadId } from '../token/index.ts';
+import { ID_FORMS, isWorkloadId } from '../token/index.ts';
 import { WrongUsage } from './exit.ts';
 import type { Io } from './output.ts';
 
@@ -86,6 +87,43 @@ export function workloadId(text: string): string {
   return text;
 }
 
+/** Parses the name of a ledger. */
+export function ledgerOrigin(text: string): string {
+  const fault = originFault(text);
+  if (fault === undefined) return text;
+  throw new InvalidArgumentError(`It is a name like ledger.example/ect: ${fault}.`);
+}
+
+/** Parses the id of a task or a workflow to look up. A text that is no id in any service would find nothing, and not say why. */
+export function lookupId(text: string): string {
+  if (ID_FORMS.text.pattern.test(text)) return text;
+  throw new InvalidArgumentError(
+    'It is a UUID in lower case; in a service with ECT_UUIDS=off, 1 to 256 printable ASCII characters.',
+  );
+}
+
+/** Whether an id has the form that services accept by default. */
+export function isUuid(id: string): boolean {
+  return ID_FORMS.uuid.pattern.test(id);
+}
+
+/** Parses an issuer of tokens. */
+export function issuerName(text: string): string {
+  if (text !== 'anonymous' && isCallerName(text)) return text;
+  throw new InvalidArgumentError('It is a URI like spiffe://prod.example/payments or urn:example:payments.');
+}
+
+/** The authors of entries that are no issuer: an anonymous administrator, the service itself, and its operator. */
+const OTHER_AUTHORS = ['anonymous', 'service', 'operator'];
+
+/** Parses the author of an entry. */
+export function authorName(text: string): string {
+  if (OTHER_AUTHORS.includes(text) || isCallerName(text)) return text;
+  throw new InvalidArgumentError(
+    `It is a URI like spiffe://prod.example/payments, or one of ${OTHER_AUTHORS.join(', ')}.`,
+  );
+}
+
 /** Parses a caller, for a policy. */
 export function callerName(text: string): string {
   if (isCallerName(text)) return text;
@@ -109,8 +147,14 @@ export async function readBytes(io: Io, path: string): Promise<Buffer> {
   }
 }
 
-/** Reads a text: the argument itself, stdin for `-`, or a file for `@file`. White space around it is removed. */
+/**
+ * Reads a text: the argument itself, stdin for `-`, or a file for `@file`. White space around it is removed. The name of a file without
+ * the `@` is rejected, because its message would otherwise be that a token or a key of this text is invalid.
+ */
 export async function readText(io: Io, argument: string): Promise<string> {
+  if (argument !== '-' && existsSync(argument)) {
+    throw new WrongUsage(`${argument} is the name of a file: to read the file, write @${argument}`);
+  }
   const path = argument === '-' ? '-' : argument.startsWith('@') ? argument.slice(1) : undefined;
   const text = path === undefined ? argument : (await readBytes(io, path)).toString('utf8');
   return text.trim();

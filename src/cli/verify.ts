@@ -61,7 +61,12 @@ export function verifyCommand(io: Io): Command {
     .option('--audience <uri>', 'who is verifying (default: your own identity; required for an anonymous caller)')
     .addOption(new Option('--pred-token <token>', 'token of a predecessor (repeatable)').argParser(each))
     .addOption(new Option('--dag-mode <mode>', 'how much of the graph must be found').choices(Object.keys(DAG_MODES)))
-    .addOption(new Option('--minimum-level <level>', 'reject a token of a lower level').choices(Object.keys(LEVELS)))
+    .addOption(
+      new Option(
+        '--minimum-level <level>',
+        'reject a token of a lower level; L3: look it up in the ledger, and reject it if it is not recorded',
+      ).choices(Object.keys(LEVELS)),
+    )
     .option('--report', 'print every step, and continue after a failure, so that every fault is listed')
     .addOption(
       new Option('--as-of <time>', 'verify as of this past time (evidence), without the replay guard').argParser(
@@ -125,7 +130,7 @@ function verifyOnline(io: Io, token: string, options: VerifyOptions): Promise<vo
     });
     if (!response.valid) io.exitCode = EXIT.rejected;
     if (options.json) printMessage(io, VerifyResponseSchema, response);
-    else printVerdict(io, response);
+    else printVerdict(io, response, notChecked(options, response));
   });
 }
 
@@ -135,11 +140,29 @@ function replayMode({ replay, observe }: VerifyOptions): ReplayMode {
   return observe ? ReplayMode.OBSERVE : ReplayMode.RECORD;
 }
 
-function printVerdict(io: Io, response: VerifyResponse): void {
+/**
+ * Returns what this verdict does not say, with the option that has it checked. A level of L2 alone would read as "not recorded", although
+ * the ledger was not asked.
+ */
+function notChecked(options: VerifyOptions, { valid, level, dagReport, claims }: VerifyResponse): readonly string[] {
+  if (!valid) return [];
+  const isSkipped = (hash: string | undefined, file: string | undefined) => (hash ?? '') !== '' && file === undefined;
+  const unchecked: readonly (readonly [boolean, string])[] = [
+    [level < Level.L3 && dagReport === undefined, 'whether it is recorded: --minimum-level L3'],
+    [dagReport === undefined, 'its predecessors: --dag-mode complete'],
+    [!options.replay || options.asOf !== undefined, 'replay'],
+    [isSkipped(claims?.inpHash, options.input), 'inp_hash: --input'],
+    [isSkipped(claims?.outHash, options.output), 'out_hash: --output'],
+  ];
+  return unchecked.flatMap(([isUnchecked, what]) => (isUnchecked ? [what] : []));
+}
+
+function printVerdict(io: Io, response: VerifyResponse, unchecked: readonly string[]): void {
   const { valid, finding, claims, kid, checks, equivocation, dagReport } = response;
   if (valid) print(io, paint(io.stdout, 'green', `✓ valid, ${levelName(response.level)}`));
   else for (const line of findingLines(io, finding)) print(io, line);
-  const facts = [...(claims ? claimRows(claims) : []), ['kid', kid] as const];
+  const open = unchecked.map((what) => ['not checked', what] as const);
+  const facts = [...(claims ? claimRows(claims) : []), ['kid', kid] as const, ...open];
   for (const line of columns(facts)) print(io, `  ${line}`);
   if (checks.length > 0) print(io);
   for (const line of checkLines(io, checks)) print(io, line);

@@ -24,7 +24,7 @@ export {
   type ShownCheckpoint,
 } from './high-water-mark.ts';
 export { type CommitStats, Ledger, type LedgerCheckpoint, type LedgerOptions } from './ledger.ts';
-export { generateLedgerKey, type LedgerKey, openLedgerKey, parseVerifierKey } from './ledger-key.ts';
+export { generateLedgerKey, type LedgerKey, openLedgerKey, originFault, parseVerifierKey } from './ledger-key.ts';
 export { type Receipt, type ReceiptVerdict, verifyReceipt } from './receipt.ts';
 export { EntryMissing } from './requirements.ts';
 export {

@@ -152,7 +152,7 @@ describe('issue', () => {
 
   test('with --json a rejection is JSON with the same reason', async () => {
     const { code, out } = await ect(['issue', '--exec-act', 'a', '--aud', ISSUER, '--pred', 'x', '--json', ...at]);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(JSON.parse(out)).toMatchObject({ error: { reason: 'PRED_INVALID', remedy: expect.stringMatching(/\S/) } });
   });
 });

@@ -55,6 +55,29 @@ test('the settings that it prints are all that a service and a workload need', a
   expect(issued.err).toMatch(/iss +spiffe:\/\/dev\.example\/agent-a\n/);
 });
 
+test('--out writes the settings once everything is made, and a failure leaves no file and no certificates', async () => {
+  const out = join(folder, 'mesh.sh');
+  expect(await ect(['dev-ca', join(folder, 'mesh'), '--out', out])).toMatchObject({ code: 0, out: '' });
+  const written = await readFile(out, 'utf8');
+  expect(written).toMatch(/^export ECT_TLS_CERT=/);
+  const again = await ect(['dev-ca', join(folder, 'mesh-2'), '--out', out]);
+  expect([again.code, again.err]).toEqual([1, expect.stringContaining('file_exists')]);
+  expect(await readFile(out, 'utf8')).toBe(written);
+  expect(await readdir(folder)).not.toContain('mesh-2');
+  expect((await ect(['dev-ca', join(folder, 'mesh'), '--out', join(folder, 'other.sh')])).code).toBe(1);
+  expect(await readdir(folder)).not.toContain('other.sh');
+});
+
+test.each([
+  ['127.0.0.1:9443', 'https://localhost:9443'],
+  ['0.0.0.0:9443', 'https://localhost:9443'],
+  ['ect.example:9443', 'https://ect.example:9443'],
+])('of a service that listens on %s, ECT_URL is %s', async (listen, url) => {
+  const { out } = await ect(['dev-ca', join(folder, `at-${listen}`), '--listen', listen]);
+  expect(out).toContain(`export ECT_LISTEN=${listen}\n`);
+  expect(out).toContain(`export ECT_URL=${url} `);
+});
+
 test('files that are there are not touched', async () => {
   const directory = join(folder, 'kept');
   await ect(['dev-ca', directory]);

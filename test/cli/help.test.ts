@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { leaves } from './leaves.ts';
 import { ect } from './run.ts';
 
 const exec = promisify(execFile);
@@ -121,17 +122,6 @@ describe('completion', () => {
     expect(err).toContain('bash, zsh, fish');
   });
 });
-
-/** Every command that does something, by the words that lead to it. */
-async function leaves(words: readonly string[] = []): Promise<readonly (readonly string[])[]> {
-  const { out } = await ect(['help', ...words]);
-  const section = /\nCommands:\n(.*?)(?:\n\n|$)/s.exec(out)?.[1];
-  if (section === undefined) return [words];
-  const names = [...section.matchAll(/^ {2}([a-z-]+)/gm)]
-    .map(([, name = '']) => name)
-    .filter((name) => name !== 'help');
-  return (await Promise.all(names.map((name) => leaves([...words, name])))).flat();
-}
 
 describe('exit codes', () => {
   test('0 is ok, 1 is no, 2 is wrong usage: of every command, and of the program', async () => {

@@ -14,7 +14,7 @@ describe('taint', () => {
     const next = await issue('--wid', wid, '--pred', root, '--level', 'L3');
     const first = await ect(['taint', '--jti', root, '--wid', wid, '--note', 'agent was hijacked', '--yes', ...at]);
     expect(first.code).toBe(0);
-    expect(first.out).toMatch(/^✓ marked\n {2}index +\d+\n {2}kind +compromised\n {2}jti/);
+    expect(first.out).toMatch(/^✓ marked\n {2}index +\d+\n {2}kind +taint\n {2}jti/);
     const again = await ect(['taint', '--jti', root, '--wid', wid, '--note', 'no news', '--json', '--yes', ...at]);
     const { duplicate, entry } = JSON.parse(again.out) as {
       duplicate: boolean;
@@ -51,7 +51,7 @@ describe('taint', () => {
     expect((await ect(['taint', '--yes', ...at])).code).toBe(2);
     expect((await ect(['taint', '--kid', 'k', '--jti', randomUUID(), '--yes', ...at])).code).toBe(2);
     const { code, err } = await ect(['taint', '--jti', 'no uuid', '--yes', ...at]);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toContain('✗ REQUEST_INVALID');
     expect(err).toContain('--jti must be');
   });

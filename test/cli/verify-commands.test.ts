@@ -20,6 +20,32 @@ describe('verify', () => {
     expect(report.out).toMatch(/^– dag {2}not checked$/m);
   });
 
+  test('the verdict on a recorded token says that the ledger was not asked, and what asks it', async () => {
+    const [token, verify] = [await issue('--level', 'L3'), ['--audience', ISSUER, '--no-replay', ...at]];
+    const { out } = await ect(['verify', token, ...verify]);
+    expect(out).toContain('✓ valid, L2');
+    expect(out).toMatch(/^ {2}not checked +whether it is recorded: --minimum-level L3$/m);
+    expect(out).toMatch(/^ {2}not checked +its predecessors: --dag-mode complete$/m);
+    expect(out).toMatch(/^ {2}not checked +replay$/m);
+    const asked = await ect(['verify', token, ...verify, '--minimum-level', 'L3', '--dag-mode', 'complete']);
+    expect(asked.out).toContain('✓ valid, L3');
+    expect(asked.out).not.toMatch(/not checked +(?:whether|its)/);
+  });
+
+  test('the name of a file without @ is wrong usage, not a malformed token or key', async () => {
+    const stored = await file('bare', 'text');
+    for (const argv of [
+      ['verify', stored, '--audience', ISSUER],
+      ['append', stored],
+      ['audit', '--ledger-key', stored],
+      ['dag', '--token', stored],
+      ['issue', '--exec-act', 'a', '--aud', ISSUER, '--ext', stored],
+    ]) {
+      const { code, err } = await ect([...argv, ...at]);
+      expect([code, err], argv.join(' ')).toEqual([2, expect.stringContaining(`write @${stored}`)]);
+    }
+  });
+
   test('a token from a file or from stdin is the same token', async () => {
     const token = await issue();
     const stored = await file('token', `${token}\n`);
