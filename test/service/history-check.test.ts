@@ -212,7 +212,7 @@ describe('ways out', () => {
       expect(await vkey()).toBe(before);
       await restoreEarly(service);
       expect((await recover(service, 'new-origin', '--origin', 'no name')).stderr).toContain(
-        '--origin: the origin has a space',
+        'the origin has a space',
       );
       // A directory has no second name: nothing is begun.
       const odd = join(service.dataDir, 'signing-key-7.pem');
