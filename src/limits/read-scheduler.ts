@@ -10,6 +10,8 @@ import { Turn } from './turn.ts';
 const TURN_MS = 4;
 /** The part of it for long bodies. Reading them sooner rejects no call sooner, and a flood of them would lengthen each turn. */
 export const BODY_TURN_MS = 1;
+/** The time for decryption: twice as much, because what is decrypted is often parsed within it. */
+export const RECORD_TURN_MS = 8;
 /** The time that one connection gets before others are served. */
 const SLICE_MS = 1;
 /** The credit of a flow that was idle, in milliseconds. */

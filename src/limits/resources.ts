@@ -7,7 +7,7 @@ import { ConnectionTable } from './connection-table.ts';
 import type { ProcessLimits } from './limits.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { PublicShare } from './public-share.ts';
-import { BODY_TURN_MS, ReadScheduler } from './read-scheduler.ts';
+import { BODY_TURN_MS, RECORD_TURN_MS, ReadScheduler } from './read-scheduler.ts';
 import { StreamSlots } from './stream-slots.ts';
 import { UnreadCalls } from './unread-calls.ts';
 
@@ -40,6 +40,8 @@ export interface Resources {
   readonly reads: ReadScheduler;
   /** Schedules the decryption of what TLS connections have sent. */
   readonly records: ReadScheduler;
+  /** The same for connections whose records carry no data. */
+  readonly emptyRecords: ReadScheduler;
   /** Schedules the reading of long bodies over HTTP/1.1. */
   readonly bodies: ReadScheduler;
   readonly unread: UnreadCalls;
@@ -65,7 +67,8 @@ export function createResources(limits: ProcessLimits, onLimit: OnLimit = () => 
     admission,
     scheduler,
     reads: new ReadScheduler(),
-    records: new ReadScheduler(),
+    records: new ReadScheduler(undefined, RECORD_TURN_MS),
+    emptyRecords: new ReadScheduler(undefined, BODY_TURN_MS),
     bodies: new ReadScheduler(undefined, BODY_TURN_MS),
     unread,
     streams,

@@ -131,7 +131,10 @@ export function createConnections(
   const front = createListener({
     tls,
     firstBytesMs: limits.firstBytesMs,
-    tlsLaneOf: (socket) => ({ reads: resources.records, flow: resources.accounts.recordsOf(socket) }),
+    tlsLanesOf: (socket) => ({
+      usual: { reads: resources.records, flow: resources.accounts.recordsOf(socket) },
+      slow: { reads: resources.emptyRecords, flow: resources.accounts.recordsOf(socket) },
+    }),
     onHttp1: (socket) => {
       table.attach(socket);
       const lanes = lanesOf(socket);

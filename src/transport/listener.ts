@@ -9,9 +9,8 @@ import {
   type TLSSocket,
   type Server as TlsServer,
 } from 'node:tls';
-import type { ReadLane } from '../limits/index.ts';
 import { TlsGuard, type TlsGuardOptions } from './tls-guard.ts';
-import { TlsInput } from './tls-input.ts';
+import { TlsInput, type TlsLanes } from './tls-input.ts';
 
 /** The TLS keys and certificates of the port. */
 export interface TlsOptions {
@@ -28,7 +27,7 @@ export interface ListenerOptions {
   /** How long a connection may take to show its protocol, in milliseconds. */
   readonly firstBytesMs: number;
   /** Where the bytes of a connection wait before TLS decrypts them. */
-  readonly tlsLaneOf: (socket: Socket) => ReadLane;
+  readonly tlsLanesOf: (socket: Socket) => TlsLanes;
   readonly onHttp1: (socket: Socket) => void;
   readonly onHttp2: (socket: Socket) => void;
   readonly onFailure: (stage: FailureStage, cause: Error) => void;
@@ -105,7 +104,7 @@ class TlsFront extends NetServer {
 }
 
 function tlsListener(
-  { firstBytesMs, tlsLaneOf, onHttp1, onHttp2, onFailure }: ListenerOptions,
+  { firstBytesMs, tlsLanesOf, onHttp1, onHttp2, onFailure }: ListenerOptions,
   tls: TlsOptions,
 ): Server {
   const asksForCertificates = tls.clientCa !== undefined;
@@ -122,6 +121,7 @@ function tlsListener(
   let arriving: TlsInput | undefined;
   handshakes.on('secureConnection', (socket) => {
     if (arriving !== undefined) addAddresses(socket, arriving);
+    arriving?.secured(socket);
     guard.secured(socket, () => {
       if (socket.alpnProtocol === 'h2') onHttp2(socket);
       else onHttp1(socket);
@@ -137,7 +137,7 @@ function tlsListener(
   const front = new TlsFront(handshakes, options, (socket) => {
     // It may end while it waits.
     socket.on('error', () => undefined);
-    const input = new TlsInput(socket, tlsLaneOf(socket), (pass) => {
+    const input = new TlsInput(socket, tlsLanesOf(socket), (pass) => {
       arriving = input;
       pass();
       arriving = undefined;

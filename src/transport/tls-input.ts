@@ -8,8 +8,18 @@ import { OwnContext } from '../concurrency/own-context.ts';
 import { limitReadAhead } from '../http2-server/index.ts';
 import type { ReadLane } from '../limits/index.ts';
 
-/** Bytes that are passed on between two looks at the clock: at most 150 records without data. */
-const PIECE_BYTES = 4 * 1024;
+/** Bytes that are passed on between two looks at the clock, first and then: at most 20 and 150 records without data. */
+const [FIRST_BYTES, PIECE_BYTES] = [512, 4 * 1024];
+/** Bytes above four times the data after which a connection is read more slowly: some 20 records without data. */
+const MAX_EXCESS_BYTES = 512;
+const MAX_RATIO = 4;
+
+/** How the bytes of TLS connections are read. */
+export interface TlsLanes {
+  readonly usual: ReadLane;
+  /** For a connection that sends records without data: others do not wait for them. */
+  readonly slow: ReadLane;
+}
 
 /** What limits below HTTP need to know of it. */
 export interface TcpSide
@@ -22,20 +32,22 @@ export class TlsInput extends Duplex {
   /** Bytes that TLS got so far. More may have been read. */
   bytesRead = 0;
   readonly #tcp: Socket;
-  readonly #lane: ReadLane;
+  readonly #lanes: TlsLanes;
   readonly #context = new OwnContext();
   readonly #onPiece: (pass: () => void) => void;
   /** What was read and waits. */
   #rest: Buffer[] = [];
+  #tls: Socket | undefined;
+  #handshakeBytes = 0;
   #isWanted = false;
   #isInTurn = false;
   #hasEnded = false;
 
   /** `onPiece` gets the function that passes a piece on, and calls it. Whatever TLS finds in the piece happens in this call. */
-  constructor(tcp: Socket, lane: ReadLane, onPiece: (pass: () => void) => void = (pass) => pass()) {
+  constructor(tcp: Socket, lanes: TlsLanes, onPiece: (pass: () => void) => void = (pass) => pass()) {
     super({ allowHalfOpen: tcp.allowHalfOpen });
     this.#tcp = tcp;
-    this.#lane = lane;
+    this.#lanes = lanes;
     this.#onPiece = onPiece;
     // Otherwise it would end its side together with the peer, before what TLS still writes.
     tcp.allowHalfOpen = true;
@@ -68,6 +80,12 @@ export class TlsInput extends Duplex {
 
   get bytesWritten(): number {
     return this.#tcp.bytesWritten;
+  }
+
+  /** The handshake is complete: from now on the bytes are compared with the data of this socket. */
+  secured(tls: Socket): void {
+    this.#tls = tls;
+    this.#handshakeBytes = this.bytesRead;
   }
 
   override pause(): this {
@@ -114,7 +132,7 @@ export class TlsInput extends Duplex {
     if (!this.#isWanted || this.#isInTurn || this.destroyed) return;
     if (this.#rest.length > 0) {
       this.#isInTurn = true;
-      const { reads, flow } = this.#lane;
+      const { reads, flow } = this.#lane();
       this.#context.runInAsyncScope(() => reads.run(flow, this.#slice));
     } else if (this.#hasEnded) this.push(null);
     else if (this.#tcp.isPaused()) this.#tcp.resume();
@@ -122,24 +140,38 @@ export class TlsInput extends Duplex {
 
   /** Passes pieces on until the time of this connection is over. */
   readonly #slice = (): void => {
-    const { reads, flow } = this.#lane;
-    do this.#onPiece(() => this.#passPiece());
-    while (this.#isWanted && this.#rest.length > 0 && reads.mayContinue);
+    const { reads } = this.#lane();
+    let most = FIRST_BYTES;
+    do {
+      this.#onPiece(() => this.#passPiece(most));
+      if (this.#isWasteful) break;
+      most = PIECE_BYTES;
+    } while (this.#isWanted && this.#rest.length > 0 && reads.mayContinue);
     if (this.#isWanted && this.#rest.length > 0) {
       this.#tcp.pause();
-      reads.defer(flow, this.#slice);
+      const next = this.#lane();
+      next.reads.defer(next.flow, this.#slice);
       return;
     }
     this.#isInTurn = false;
     this.#passOn();
   };
 
-  #passPiece(): void {
+  get #isWasteful(): boolean {
+    if (this.#tls === undefined) return false;
+    return this.bytesRead - this.#handshakeBytes > MAX_EXCESS_BYTES + MAX_RATIO * this.#tls.bytesRead;
+  }
+
+  #lane(): ReadLane {
+    return this.#isWasteful ? this.#lanes.slow : this.#lanes.usual;
+  }
+
+  #passPiece(most: number): void {
     const chunk = this.#rest.shift();
     // It may have been destroyed while it waited.
     if (chunk === undefined) return;
-    if (chunk.length > PIECE_BYTES) this.#rest.unshift(chunk.subarray(PIECE_BYTES));
-    const piece = chunk.subarray(0, PIECE_BYTES);
+    if (chunk.length > most) this.#rest.unshift(chunk.subarray(most));
+    const piece = chunk.subarray(0, most);
     this.bytesRead += piece.length;
     this.emit('data', piece);
   }
