@@ -41,8 +41,8 @@ export function policyFiles({ policyFile, limitsFile }: PolicyPaths): FileGroup<
 }
 
 async function readPolicyText(path: string, text: string) {
-  const { readPolicy } = await loadCedar();
-  const read = readPolicy(text);
+  const { readPolicyInSlices } = await loadCedar();
+  const read = await readPolicyInSlices(text);
   if (read.ok) return read.policy;
   const lines = read.problems.map(({ line, column, message }) => `${line}:${column}: ${message}`);
   throw mistakes('ECT_POLICY_FILE', path, lines);
