@@ -12,7 +12,8 @@ import { FRAME_PREFIX_BYTES, frameError, readOnlyFrame, writeFrame } from '../me
 import { decodeBase64 } from '../messages/reading/base64.ts';
 import { announcedSize, decompress, isIdentity } from '../messages/reading/decompress.ts';
 import { malformed } from '../messages/reading/faults.ts';
-import { type Codec, readMessage } from '../messages/reading/read-message.ts';
+import type { Codec } from '../messages/reading/read-message.ts';
+import { readRequest } from '../messages/reading/read-request.ts';
 import { writeMessage } from '../messages/writing/write-message.ts';
 import { wireFormOf } from '../wire-errors.ts';
 import type { BodyOptions } from './request-body.ts';
@@ -111,10 +112,7 @@ function messageReader(
     unread = undefined;
     if (!isIdentity(encoding) && !memory.reserveBody(size)) throw NO_ROOM_FOR_REQUEST;
     const message = await decompress(encoding, arrived, call.signal);
-    const request = readMessage(descriptor.input, codec, message, call.signal);
-    // It is a text by now.
-    if (codec === 'json') releaseBytes(message);
-    return request;
+    return readRequest(descriptor.input, codec, message, call.signal);
   };
 }
 

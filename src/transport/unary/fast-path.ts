@@ -14,7 +14,7 @@ import { applyPenalty } from '../http2/rejected-stream.ts';
 import { type BatchField, batchFieldOf } from '../messages/batch-field.ts';
 import { FRAME_PREFIX_BYTES, writeFrame } from '../messages/grpc-frame.ts';
 import { SYNC_BYTES } from '../messages/reading/limits.ts';
-import { readMessage } from '../messages/reading/read-message.ts';
+import { readRequest } from '../messages/reading/read-request.ts';
 import { writeMessage } from '../messages/writing/write-message.ts';
 import { StreamArrival } from '../request-line.ts';
 import { writtenBytes } from '../response-memory.ts';
@@ -77,10 +77,7 @@ export function createUnaryFastPath(
         const message = unread.take();
         // A small message is read synchronously and needs no signal; most calls never create one.
         const signal = message.length > SYNC_BYTES ? call.signal : undefined;
-        const request = readMessage(route.descriptor.input, form.codec, message, signal);
-        // It is a text by now.
-        if (form.codec === 'json') releaseBytes(message);
-        return request;
+        return readRequest(route.descriptor.input, form.codec, message, signal);
       };
       const { service, descriptor } = route;
       const written = await calls.perform(service, descriptor.localName, read, call, (answer) =>

@@ -8,26 +8,26 @@ import { TimeSlices } from '../time-slices.ts';
 import { Faults, malformed, misfit, type Place } from './faults.ts';
 import { countMembers, readObject } from './json-message.ts';
 import { SYNC_BYTES } from './limits.ts';
-import { type JsonPart, type JsonParts, JsonScan } from './scan-json.ts';
+import { type JsonPart, JsonScan } from './scan-json.ts';
 
-const CHARACTERS_PER_SLICE = 256 * 1024;
+const BYTES_PER_SLICE = 256 * 1024;
 
 /** Reads a message. Throws EctError, or rejects with it. Only a large message returns a promise. */
 export function readJson(desc: DescMessage, bytes: Buffer, signal?: AbortSignal): object | Promise<object> {
   if (!isUtf8(bytes)) throw malformed('the message is not UTF-8');
   const slices = new TimeSlices(signal);
-  const scan = new JsonScan(bytes.toString('utf8'), batchFieldOf(desc));
+  const scan = new JsonScan(bytes, batchFieldOf(desc));
   if (bytes.length > SYNC_BYTES) return readInSlices(desc, scan, slices);
   scan.advance(bytes.length);
-  const building = new Building(desc, scan.finish());
+  const building = new Building(desc, scan);
   while (building.advance());
   return building.finish();
 }
 
 async function readInSlices(desc: DescMessage, scan: JsonScan, slices: TimeSlices): Promise<object> {
-  while (!scan.advance(CHARACTERS_PER_SLICE)) if (slices.isOver()) await slices.next();
+  while (!scan.advance(BYTES_PER_SLICE)) if (slices.isOver()) await slices.next();
   await slices.next();
-  const building = new Building(desc, scan.finish());
+  const building = new Building(desc, scan);
   while (building.advance()) if (slices.isOver()) await slices.next();
   return building.finish();
 }
@@ -35,26 +35,25 @@ async function readInSlices(desc: DescMessage, scan: JsonScan, slices: TimeSlice
 /** Reads a message and the items of its batch, one after another. All faults become one error. */
 class Building {
   readonly #desc: DescMessage;
-  readonly #parts: JsonParts;
+  readonly #scan: JsonScan;
   readonly #faults = new Faults();
   readonly #message: object | undefined;
   readonly #items: object[] = [];
   #next = 0;
 
-  constructor(desc: DescMessage, parts: JsonParts) {
+  constructor(desc: DescMessage, scan: JsonScan) {
     this.#desc = desc;
-    this.#parts = parts;
-    this.#message = this.#faults.attempt(() => readPart(desc, parts.message, undefined));
+    this.#scan = scan;
+    this.#message = this.#faults.attempt(() => readPart(desc, scan.message(), undefined));
   }
 
   /** Reads one more item. Returns whether there are others. */
   advance(): boolean {
-    const { items } = this.#parts;
-    if (this.#next === items.length || this.#faults.isFull) return false;
+    if (this.#next === this.#scan.items || this.#faults.isFull) return false;
     const batch = batchFieldOf(this.#desc)!;
     const index = this.#next++;
     const place = { parent: { parent: undefined, name: batch.name }, name: index };
-    const item = this.#faults.attempt(() => readPart(batch.message, items[index]!, place));
+    const item = this.#faults.attempt(() => readPart(batch.message, this.#scan.item(index), place));
     if (item !== undefined) this.#items.push(item);
     return true;
   }

@@ -1,5 +1,6 @@
-// Scans the text of a JSON message before anything is created from it: counts values, measures depth, finds lone surrogates, and finds
-// the items of the batch. `JSON.parse` checks the rest of the grammar, separately for each part.
+// Scans the bytes of a JSON message before anything is created from them: counts values, measures depth, finds lone surrogates, and finds
+// the items of the batch. `JSON.parse` checks the rest of the grammar, separately for each part. The bytes are not converted to one text:
+// Node keeps a text of more than 1 MiB outside of V8's heap, and frees it late.
 
 import { MAX_BATCH_ITEMS, MAX_BATCH_OBJECTS, MAX_DEPTH, MAX_VALUES } from '../../../calls/message-limits.ts';
 import type { BatchField } from '../batch-field.ts';
@@ -11,10 +12,11 @@ export interface JsonPart {
   readonly members: number;
 }
 
-export interface JsonParts {
-  /** The message with an empty list instead of the batch. */
-  readonly message: JsonPart;
-  readonly items: readonly JsonPart[];
+/** Where a part starts and ends in the bytes. */
+interface JsonRange {
+  readonly start: number;
+  readonly end: number;
+  readonly members: number;
 }
 
 const QUOTE = 0x22;
@@ -26,11 +28,20 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** A scan of one text. `text` is attacker-controlled and well-formed Unicode. Every method throws EctError. */
+/** So short a text is converted once: a conversion of each item costs more. */
+const MAX_SHORT_BYTES = 256 * 1024;
+
+/** A longer string is searched for its end by `indexOf`, whose call costs as much as looking at so many bytes here. */
+const SHORT_STRING_BYTES = 48;
+
+/** A scan of one text. `bytes` are attacker-controlled and valid UTF-8. Every method throws EctError. */
 export class JsonScan {
-  readonly #text: string;
+  readonly #bytes: Buffer;
+  /** The whole text, if it is short. */
+  readonly #short: string | undefined;
+  readonly #isShortAscii: boolean;
   readonly #batch: BatchField | undefined;
-  readonly #items: JsonPart[] = [];
+  readonly #items: JsonRange[] = [];
   #at = 0;
   #depth = 0;
   /** Counts of the message, or of the item that is being scanned. */
@@ -39,7 +50,8 @@ export class JsonScan {
   #objects = 0;
   #members = 0;
   #outerMembers = 0;
-  #nextBackslash: number;
+  /** At or after the last long string; before the first one, nowhere. */
+  #nextBackslash = -1;
   /** Where the last string of the outermost object starts and ends: it may be the name of a member. */
   #stringStart = 0;
   #stringEnd = 0;
@@ -47,34 +59,51 @@ export class JsonScan {
   #listEnd = -1;
   #itemStart = 0;
 
-  constructor(text: string, batch: BatchField | undefined) {
-    this.#text = text;
+  constructor(bytes: Buffer, batch: BatchField | undefined) {
+    this.#bytes = bytes;
     this.#batch = batch;
-    this.#nextBackslash = indexFrom(text, '\\', 0);
+    if (bytes.length <= MAX_SHORT_BYTES) this.#short = bytes.toString('utf8');
+    // Only then the positions of characters are those of their bytes.
+    this.#isShortAscii = this.#short?.length === bytes.length;
   }
 
-  /** Scans at least this many more characters. Returns whether the text is complete. */
-  advance(characters: number): boolean {
-    const text = this.#text;
-    const until = Math.min(this.#at + characters, text.length);
+  /** How many items the batch has, after the scan is complete. */
+  get items(): number {
+    return this.#items.length;
+  }
+
+  /** Scans at least this many more bytes. Returns whether the scan is complete. */
+  advance(count: number): boolean {
+    const bytes = this.#bytes;
+    const until = Math.min(this.#at + count, bytes.length);
     while (this.#at < until) {
-      const unit = text.charCodeAt(this.#at);
+      const unit = bytes[this.#at]!;
       if (unit === QUOTE) this.#passString();
       else {
         this.#at++;
         if (unit >= COMMA) this.#passPunctuation(unit);
       }
     }
-    return this.#at >= text.length;
+    if (this.#at < bytes.length) return false;
+    if (this.#depth !== 0) throw malformed('the message is not valid JSON');
+    return true;
   }
 
-  /** The result, after the scan is complete. */
-  finish(): JsonParts {
-    if (this.#depth !== 0) throw malformed('the message is not valid JSON');
-    const text = this.#text;
-    if (this.#listStart < 0) return { message: { text, members: this.#members }, items: [] };
-    const outside = text.slice(0, this.#listStart) + text.slice(this.#listEnd);
-    return { message: { text: outside, members: this.#members }, items: this.#items };
+  /** The message with an empty list instead of the batch, after the scan is complete. */
+  message(): JsonPart {
+    const members = this.#members;
+    if (this.#listStart < 0) return { text: this.#short ?? this.#text(), members };
+    return { text: this.#text(0, this.#listStart) + this.#text(this.#listEnd), members };
+  }
+
+  /** An item of the batch, after the scan is complete. */
+  item(index: number): JsonPart {
+    const { start, end, members } = this.#items[index]!;
+    return { text: this.#text(start, end), members };
+  }
+
+  #text(start?: number, end?: number): string {
+    return this.#isShortAscii ? this.#short!.slice(start, end) : this.#bytes.toString('utf8', start, end);
   }
 
   #passPunctuation(unit: number): void {
@@ -113,7 +142,7 @@ export class JsonScan {
   #isBatchNext(): boolean {
     if (this.#batch === undefined || this.#listStart >= 0) return false;
     if (this.#stringEnd - this.#stringStart > 6 * (this.#batch.jsonName.length + this.#batch.name.length)) return false;
-    const name = readString(this.#text.slice(this.#stringStart, this.#stringEnd));
+    const name = readString(this.#text(this.#stringStart, this.#stringEnd));
     return name === this.#batch.jsonName || name === this.#batch.name;
   }
 
@@ -132,13 +161,13 @@ export class JsonScan {
 
   #endItem(end: number): void {
     if (this.#items.length === MAX_BATCH_ITEMS) throw tooManyItems(this.#batch!.name);
-    this.#items.push({ text: this.#text.slice(this.#itemStart, end), members: this.#members });
+    this.#items.push({ start: this.#itemStart, end, members: this.#members });
     this.#beginItem();
   }
 
   #leaveBatch(): void {
     const end = this.#at - 1;
-    const isEmpty = this.#items.length === 0 && /^[ \t\n\r]*$/.test(this.#text.slice(this.#itemStart, end));
+    const isEmpty = this.#items.length === 0 && isBlank(this.#bytes, this.#itemStart, end);
     if (!isEmpty) this.#endItem(end);
     this.#listEnd = end;
     this.#members = this.#outerMembers;
@@ -147,11 +176,8 @@ export class JsonScan {
   }
 
   #passString(): void {
-    const text = this.#text;
     const start = this.#at;
-    let close = text.indexOf('"', start + 1);
-    if (this.#nextBackslash < start) this.#nextBackslash = indexFrom(text, '\\', start);
-    if (close > this.#nextBackslash) close = this.#passEscapes(this.#nextBackslash);
+    const close = this.#closingQuote(start);
     if (close < 0) throw malformed('the message is not valid JSON');
     this.#at = close + 1;
     if (this.#depth === 1) {
@@ -160,18 +186,36 @@ export class JsonScan {
     }
   }
 
+  #closingQuote(start: number): number {
+    const bytes = this.#bytes;
+    const searched = Math.min(start + SHORT_STRING_BYTES, bytes.length);
+    for (let at = start + 1; at < searched; at++) {
+      const unit = bytes[at];
+      if (unit === QUOTE) return at;
+      if (unit === BACKSLASH) return this.#passEscapes(at);
+    }
+    const text = this.#isShortAscii ? this.#short! : bytes;
+    const close = text.indexOf('"', searched);
+    if (this.#nextBackslash < searched) this.#nextBackslash = indexFrom(text, '\\', searched);
+    return close > this.#nextBackslash ? this.#passEscapes(this.#nextBackslash) : close;
+  }
+
   /** Returns where the string ends. */
   #passEscapes(from: number): number {
-    const text = this.#text;
-    for (let at = from; at < text.length; at++) {
-      const unit = text.charCodeAt(at);
+    const bytes = this.#bytes;
+    for (let at = from; at < bytes.length; at++) {
+      const unit = bytes[at];
       if (unit === QUOTE) return at;
       if (unit !== BACKSLASH) continue;
       at++;
-      const kind = surrogateAt(text, at);
+      const kind = surrogateAt(bytes, at);
       if (kind === undefined) continue;
-      const next = text.charCodeAt(at + 5) === BACKSLASH ? surrogateAt(text, at + 6) : undefined;
-      if (kind === 'low' || next !== 'low') throw malformed('a string of the message has a lone surrogate');
+      const next = bytes[at + 5] === BACKSLASH ? surrogateAt(bytes, at + 6) : undefined;
+      if (kind === 'low' || next !== 'low') {
+        // The string may have no end, which is the more serious fault.
+        const isOpen = bytes.indexOf(QUOTE, from) < 0;
+        throw malformed(isOpen ? 'the message is not valid JSON' : 'a string of the message has a lone surrogate');
+      }
       at += 10;
     }
     return -1;
@@ -183,16 +227,29 @@ const LOWER_CASE = 0x20;
 const HEX_D = 0x64;
 
 /** Which half of a surrogate pair an escape encodes: `uD800` to `uDBFF`, or `uDC00` to `uDFFF`. `at` follows the backslash. */
-function surrogateAt(text: string, at: number): 'high' | 'low' | undefined {
-  if (text.charCodeAt(at) !== UNICODE || (text.charCodeAt(at + 1) | LOWER_CASE) !== HEX_D) return undefined;
-  const digit = text.charCodeAt(at + 2);
+function surrogateAt(bytes: Buffer, at: number): 'high' | 'low' | undefined {
+  if (bytes[at] !== UNICODE || (byteAt(bytes, at + 1) | LOWER_CASE) !== HEX_D) return undefined;
+  const digit = byteAt(bytes, at + 2);
   if (digit === 0x38 || digit === 0x39) return 'high';
   const letter = (digit | LOWER_CASE) - 0x61;
   if (letter === 0 || letter === 1) return 'high';
   return letter >= 2 && letter <= 5 ? 'low' : undefined;
 }
 
-function indexFrom(text: string, character: string, from: number): number {
+/** The byte; 0 after the end. */
+function byteAt(bytes: Buffer, at: number): number {
+  return at < bytes.length ? bytes[at]! : 0;
+}
+
+function isBlank(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const unit = bytes[at];
+    if (unit !== 0x20 && unit !== 0x09 && unit !== 0x0a && unit !== 0x0d) return false;
+  }
+  return true;
+}
+
+function indexFrom(text: string | Buffer, character: string, from: number): number {
   const at = text.indexOf(character, from);
   return at < 0 ? Number.POSITIVE_INFINITY : at;
 }
