@@ -2,9 +2,10 @@
 // they do not keep the whole read buffer in memory.
 
 import { JoinedBytes } from './joined-bytes.ts';
+import { isInOwnedChunk } from './released-memory.ts';
 import type { Stream } from './stream.ts';
 
-/** A part of at least this size is kept without a copy: a read buffer has 64 KiB, about twenty times as much. */
+/** A part of at least this size is kept without a copy, if it is at least half of the memory that it is in. */
 const LARGE_BYTES = 3 * 1024;
 
 export class Body {
@@ -29,7 +30,8 @@ export class Body {
   add(part: Buffer): boolean {
     if (this.length === 0 && this.#stream.remoteEnded) {
       if (part.length >= LARGE_BYTES && !this.#stream.reserveBody(part.length)) return false;
-      this.#bytes.adopt(part.length < LARGE_BYTES ? Buffer.from(part) : part);
+      const isKept = part.length >= LARGE_BYTES && 2 * part.length >= part.buffer.byteLength && !isInOwnedChunk(part);
+      this.#bytes.adopt(isKept ? part : Buffer.from(part));
     } else if (!this.#bytes.add(part)) return false;
     this.#stream.consumed(part.length);
     return true;

@@ -4,6 +4,7 @@
 import { ByteBlock } from './byte-block.ts';
 import { calmDown, protocolError, sizeError } from './connection-error.ts';
 import { FRAME_HEADER_BYTES, MAX_FRAME_BYTES, PREFACE } from './frames.ts';
+import { releaseChunk } from './released-memory.ts';
 
 /** Processes a frame. The payload is `bytes` from `start` to `end`, valid only during the call. */
 export type OnFrame = (type: number, flags: number, id: number, bytes: Buffer, start: number, end: number) => void;
@@ -77,6 +78,7 @@ export class FrameReader {
       if (this.#missingBytes() > 0) continue;
       const frame = this.#rest.take();
       this.#passOn(frame, 0, frame.length);
+      releaseChunk(frame);
       return at;
     }
   }

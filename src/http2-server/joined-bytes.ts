@@ -1,6 +1,8 @@
 // Received bytes, copied into blocks. A peer chooses the size of the parts in which bytes arrive, and an object for each part would cost
 // more memory and more time than its bytes.
 
+import { release } from './released-memory.ts';
+
 /** Accounts for the memory of the blocks; a stream does. */
 export interface BodyMemory {
   /** Reserves bytes. Returns whether there is room. */
@@ -126,16 +128,3 @@ export class JoinedBytes {
 }
 
 const EMPTY = Buffer.alloc(0);
-
-/**
- * Frees the memory of what `read` has returned, if there were several blocks: less than that may belong to others too. The bytes, and all
- * views of them, are empty afterwards.
- */
-export function releaseBytes(bytes: Buffer): void {
-  if (bytes.length > LARGEST_BLOCK_BYTES) release(bytes);
-}
-
-/** Detaches the memory of a block, which has an ArrayBuffer of its own; views of it become empty. */
-function release({ buffer }: Buffer): void {
-  if (buffer.byteLength > 0 && buffer instanceof ArrayBuffer) buffer.transfer(0);
-}

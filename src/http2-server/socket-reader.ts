@@ -5,12 +5,13 @@ import type { Socket } from 'node:net';
 import { ByteBlock } from './byte-block.ts';
 import { limitReadAhead } from './read-ahead.ts';
 import type { ReadSchedule } from './read-schedule.ts';
+import { ownChunk, releaseChunk } from './released-memory.ts';
 
 /** Why nothing is parsed. */
 type Pause = 'blocked' | 'throttled';
 
 export interface SocketReaderOptions {
-  /** Gets the bytes that were read; it returns unparsed ones to `defer`. */
+  /** Gets the bytes that were read, valid only during the call; it returns unparsed ones to `defer`. */
   readonly parse: (bytes: Buffer) => void;
   /** So many small pieces have arrived that complete no frame. */
   readonly onFragments: (count: number) => void;
@@ -96,7 +97,7 @@ export class SocketReader {
   /** Stops parsing. What arrives from now on is discarded. */
   close(): void {
     this.#isClosed = true;
-    this.#waiting.clear();
+    this.#waiting.drop();
   }
 
   #onChunk(chunk: Buffer): void {
@@ -104,19 +105,24 @@ export class SocketReader {
       if (++this.#discarded > MAX_DISCARDED) this.#socket.destroy();
       return;
     }
+    ownChunk(chunk);
     if (chunk.length < SMALL_BYTES) this.#fragments++;
     // After some fragments of a frame, the others are joined until the next turn.
     if (this.isPaused || this.#fragments > FREE_FRAGMENTS || !this.#turns.begin()) {
       this.#wait(chunk);
       return;
     }
-    this.#options.parse(chunk);
+    this.#parse(chunk);
     this.#turns.end();
   }
 
+  #parse(bytes: Buffer): void {
+    this.#options.parse(bytes);
+    if (!this.#waiting.sharesMemory(bytes)) releaseChunk(bytes);
+  }
+
   #wait(chunk: Buffer): void {
-    if (this.#waiting.length === 0) this.#waiting.borrow(chunk);
-    else this.#waiting.append(chunk);
+    this.#waiting.add(chunk);
     if (this.#fragments > MAX_WAITING_FRAGMENTS) this.#charge();
     if (!this.#isClosed) this.#parseLater();
   }
@@ -133,7 +139,7 @@ export class SocketReader {
       this.#isScheduled = false;
       if (this.#isClosed || this.#pauses.size > 0) return;
       this.#mustParse = false;
-      this.#options.parse(this.#waiting.take());
+      this.#parse(this.#waiting.take());
       this.#charge();
       if (this.#isClosed || !this.#isSocketPaused || this.#waiting.length >= MAX_WAITING_BYTES) return;
       this.#isSocketPaused = false;

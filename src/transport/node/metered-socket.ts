@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex, getDefaultHighWaterMark } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { ByteBlock, limitReadAhead } from '../../http2-server/index.ts';
+import { ByteBlock, limitReadAhead, ownChunk, passOn, releaseChunk } from '../../http2-server/index.ts';
 import { type Rate, type ReadLanes, TokenBucket } from '../../limits/index.ts';
 
 /**
@@ -136,7 +136,7 @@ export class MeteredSocket extends Duplex {
   evict(): void {
     if (this.destroyed || this.#isEvicted) return;
     this.#isEvicted = true;
-    this.#rest.clear();
+    this.#rest.drop();
     this.accepted.pause();
     const timer = setTimeout(() => this.destroy(), EVICTED_MS);
     this.once('close', () => clearTimeout(timer));
@@ -150,7 +150,7 @@ export class MeteredSocket extends Duplex {
 
   #discard(): void {
     this.#isLingering = true;
-    this.#rest.clear();
+    this.#rest.drop();
     this.accepted.resume();
   }
 
@@ -202,7 +202,7 @@ export class MeteredSocket extends Duplex {
   }
 
   override _destroy(error: Error | null, destroyed: (error?: Error | null) => void): void {
-    this.#rest.clear();
+    this.#rest.drop();
     this.accepted.destroy();
     destroyed(error);
   }
@@ -223,8 +223,8 @@ export class MeteredSocket extends Duplex {
       return;
     }
     if (this.#isLingering) return;
-    if (this.#rest.length === 0) this.#rest.borrow(chunk);
-    else this.#rest.append(chunk);
+    ownChunk(chunk);
+    this.#rest.add(chunk);
     if (this.#rest.length >= MAX_WAITING_BYTES) this.accepted.pause();
     this.#handOver();
   }
@@ -250,8 +250,10 @@ export class MeteredSocket extends Duplex {
   #pushPiece(): void {
     if (this.#rest.length === 0 || this.#isOver) return;
     const rest = this.#rest.take();
-    const piece = rest.subarray(0, this.#mostBytes);
+    const first = rest.subarray(0, this.#mostBytes);
+    const piece = passOn(first);
     if (rest.length > piece.length) this.#rest.borrow(rest.subarray(piece.length));
+    else if (piece.buffer !== rest.buffer) releaseChunk(rest);
     if (this.#bodyBytes !== 'unknown') this.#bodyBytes = Math.max(0, this.#bodyBytes - piece.length);
     this.#pieceBytes = piece.length;
     // The reader of the piece requests the next one.
