@@ -44,7 +44,7 @@ export class DurationHistogram {
   readonly help: string;
   readonly type = 'histogram';
   readonly aggregator = 'sum';
-  readonly #labelName: string;
+  readonly labelNames: readonly [string];
   readonly #bounds: readonly number[];
   readonly #series = new Map<string, Durations>();
 
@@ -52,7 +52,7 @@ export class DurationHistogram {
   constructor(options: { name: string; help: string; labelName: string; bounds: readonly number[] }) {
     this.name = options.name;
     this.help = options.help;
-    this.#labelName = options.labelName;
+    this.labelNames = [options.labelName];
     this.#bounds = options.bounds;
   }
 
@@ -73,7 +73,8 @@ export class DurationHistogram {
 
   get() {
     const { name, help, type, aggregator } = this;
-    const values = [...this.#series].flatMap(([value, series]) => series.values(name, { [this.#labelName]: value }));
+    const [label] = this.labelNames;
+    const values = [...this.#series].flatMap(([value, series]) => series.values(name, { [label]: value }));
     return Promise.resolve({ name, help, type, aggregator, values });
   }
 }
