@@ -103,7 +103,6 @@ export class CallScheduler {
     const price = cost * account.sharers;
     this.#queue.charge(account, price);
     account.served(price, cost);
-    this.#begunCost += cost;
   }
 
   /** A call of this load that had begun has ended. */
