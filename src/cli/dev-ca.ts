@@ -1,10 +1,10 @@
 // `ect dev-ca`: creates a CA and the certificates of the service and of workloads, for mutual TLS during development.
 
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { createDevCa, type DevCertificate } from '../callers/dev-certificates.ts';
 import { isLoopback, readAddress } from '../config/types.ts';
+import { makeDirectory } from '../files/atomic-files.ts';
 import { fileFault } from '../files/system-faults.ts';
 import { isTrustDomain, isWorkloadId } from '../token/index.ts';
 import { Rejected } from './exit.ts';
@@ -65,7 +65,7 @@ async function makeAll(io: Io, directory: string, options: DevCaOptions): Promis
   const workloads = options.workload ?? WORKLOADS;
   const places = LOOPBACK.map((ip) => ({ ip }));
   if (options.out !== undefined) rejectExisting(options.out, OTHER_OUT);
-  await makeDirectory(directory);
+  await makeCertificateDirectory(directory);
   await write(directory, 'ca', ca);
   await write(directory, 'server', ca.issue('ect', [{ uri: id('ect') }, { dns: 'localhost' }, ...places]));
   for (const name of workloads) await write(directory, name, ca.issue(name, [{ uri: id(name) }]));
@@ -106,9 +106,10 @@ function listenAddress(text: string): string {
   throw new InvalidArgumentError('It is host:port like 127.0.0.1:8443, with a port that clients can know.');
 }
 
-async function makeDirectory(path: string): Promise<void> {
+/** Other users may read the certificates; the mode of each key protects it. */
+async function makeCertificateDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeDirectory(path, 0o777);
   } catch (cause) {
     const message = fileFault(path, cause, 'written');
     throw new Rejected({ reason: 'file_unwritable', message, remedy: 'Name another directory.', metadata: {} });

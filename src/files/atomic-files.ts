@@ -77,19 +77,19 @@ async function tighten(file: FileHandle): Promise<string | undefined> {
 }
 
 /**
- * Makes a directory, and those above it, mode 0700, where there is none. Node's own way never ends where the system says that
- * nothing is there which it has just said is there, as below /proc.
+ * Makes a directory, and those above it, where there is none. Node's recursive `mkdir` never ends below /proc, where the system
+ * reports that the directory above is missing although it exists.
  */
-export async function makeDirectory(path: string): Promise<void> {
-  if (await makeOne(path)) return;
-  await makeDirectory(dirname(path));
-  if (!(await makeOne(path))) throw new Error(`no directory can be made below ${dirname(path)}`);
+export async function makeDirectory(path: string, mode = 0o700): Promise<void> {
+  if (await makeOne(path, mode)) return;
+  await makeDirectory(dirname(path), mode);
+  if (!(await makeOne(path, mode))) throw new Error(`no directory can be made below ${dirname(path)}`);
 }
 
 /** False: what should be above it is missing. */
-async function makeOne(path: string): Promise<boolean> {
+async function makeOne(path: string, mode: number): Promise<boolean> {
   try {
-    await mkdir(path, { mode: 0o700 });
+    await mkdir(path, { mode });
     await syncNameOf(path);
     return true;
   } catch (error) {

@@ -78,6 +78,14 @@ test.each([
   expect(out).toContain(`export ECT_URL=${url} `);
 });
 
+test.runIf(process.platform === 'linux')(
+  'a directory that cannot be made is named, and no endless attempt',
+  async () => {
+    const { code, err } = await ect(['dev-ca', '/proc/ect/certs']);
+    expect([code, err]).toEqual([1, expect.stringContaining('file_unwritable: /proc/ect/certs cannot be written')]);
+  },
+);
+
 test('files that are there are not touched', async () => {
   const directory = join(folder, 'kept');
   await ect(['dev-ca', directory]);
