@@ -1,12 +1,13 @@
 // Formats entries of the ledger as lines of text.
 
+import type { DescEnum } from '@bufbuild/protobuf';
 import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 import {
-  CallerProof,
+  CallerProofSchema,
   type Entry,
   type KeyEntry,
   type LossEntry,
-  ProofStrength,
+  ProofStrengthSchema,
   type Provenance,
   type TaintEntry,
   type TaskEntry,
@@ -94,8 +95,8 @@ function provenanceRows(provenance: Provenance | undefined): readonly Row[] {
   const { action, caller, proof, strength, proofBy, policyDigest } = provenance;
   const how =
     proofBy === ''
-      ? nameIn(CallerProof, proof)
-      : `${nameIn(CallerProof, proof)} (${nameIn(ProofStrength, strength)}), ${proofBy}`;
+      ? nameIn(CallerProofSchema, proof)
+      : `${nameIn(CallerProofSchema, proof)} (${nameIn(ProofStrengthSchema, strength)}), ${proofBy}`;
   return [
     ['asked by', `${caller === '' ? 'anonymous' : caller}, ${action}`],
     ['proof', how],
@@ -103,8 +104,8 @@ function provenanceRows(provenance: Provenance | undefined): readonly Row[] {
   ];
 }
 
-function nameIn(names: Readonly<Record<number, string>>, value: number): string {
-  return (names[value] ?? 'unknown').toLowerCase();
+function nameIn({ value: names }: DescEnum, value: number): string {
+  return value === 0 ? 'unknown' : (names[value]?.localName ?? 'unknown').toLowerCase();
 }
 
 function taskRows({ name, iss, pred, iat, kid }: TaskEntry): readonly Row[] {
