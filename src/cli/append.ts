@@ -44,7 +44,7 @@ export function appendCommand(io: Io): Command {
       for (const line of columns(entry ? entryRows(entry) : [])) print(io, `  ${line}`);
       if (receipt) print(io, `  ${receiptLine(receipt)}`);
       for (const line of checkLines(io, response.checks)) print(io, line);
-      for (const file of files) remark(io, `receipt: ${file}`);
+      for (const line of files) remark(io, line);
     }),
   );
 }

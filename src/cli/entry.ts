@@ -64,7 +64,7 @@ export function entryCommand(io: Io): Command {
       if (receipt) print(io, receiptLine(receipt));
       const content = entry && contentOf(entry);
       print(io, content ? plain(content) : 'its content has been erased');
-      for (const file of files) remark(io, `receipt: ${file}`);
+      for (const line of files) remark(io, line);
     }),
   );
 }

@@ -24,7 +24,7 @@ export function receiptOutOption(): Option {
 }
 
 /**
- * Writes a receipt and returns the names of the files. NAME.tlog-proof contains the proof, which any C2SP tool can verify, and NAME.leaf
+ * Writes a receipt and returns a line for each file. NAME.tlog-proof contains the proof, which any C2SP tool can verify, and NAME.leaf
  * contains the leaf. NAME.json contains both.
  */
 export async function writeReceipt(path: string, receipt: Receipt): Promise<readonly string[]> {
@@ -46,7 +46,7 @@ export async function writeReceipt(path: string, receipt: Receipt): Promise<read
       });
     }
   }
-  return files.map(([name]) => name);
+  return files.map(([name]) => `${name === path ? 'receipt' : 'leaf'}: ${name}`);
 }
 
 /** Returns the proof of a receipt, in either format; undefined if there is none. It has not been verified. */
