@@ -6,6 +6,7 @@ import {
   asLastStated,
   callerName,
   compromiseKey,
+  isKnownSubject,
   markCompromised,
   policyInForce,
   provenanceOf,
@@ -72,7 +73,13 @@ export function adminService(context: AuthorityContext, keyManager: KeyManager):
         const mark = readMarkInput(request, context.policy.token.ids);
         const { record, receipt, duplicate } = await markCompromised(context, caller, mark, signal, policy);
         const entry = writeEntry(record, provenanceFor(context, caller)(record));
-        return { entry, receipt: writeReceipt(receipt, request.receiptFormat), duplicate };
+        const subjectKnown = await isKnownSubject(context, mark.subject);
+        return {
+          entry,
+          receipt: writeReceipt(receipt, request.receiptFormat),
+          duplicate,
+          ...(subjectKnown === undefined ? {} : { subjectKnown }),
+        };
       },
     },
   };

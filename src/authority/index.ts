@@ -43,6 +43,7 @@ export { asLossCandidate, LOSS_SCOPE, type LossLeaf, nameOfLoss } from './loss-e
 export {
   type CompromisedSubject,
   compromiseKey,
+  isKnownSubject,
   markCompromised,
 } from './mark-compromised.ts';
 export { digestOfMark, MARK_SCOPE, type MarkLeaf, type MarkSubject, nameOf, nameOfMark } from './marks.ts';

@@ -42,6 +42,23 @@ export async function markCompromised(
   return marked;
 }
 
+/**
+ * Whether the ledger has the task, or the key ring or the ledger has a key with this id. Undefined: the search failed. It follows the
+ * mark, and the mark is durable, so a failed search does not fail the call.
+ */
+export async function isKnownSubject(
+  { keys, ledger }: AuthorityContext,
+  subject: CompromisedSubject,
+): Promise<boolean | undefined> {
+  try {
+    if (subject.kind === 'key') return await keys.findPastKey(subject.kid);
+    return (await ledger.find(subject.wid, subject.jti)) !== undefined;
+  } catch (error) {
+    if (error instanceof EctError) return undefined;
+    throw error;
+  }
+}
+
 /** Marks a key as compromised. `isEnded`: this call revoked a key of this service. */
 export async function compromiseKey(
   context: AuthorityContext,

@@ -50,8 +50,9 @@ export function taintCommand(io: Io): Command {
       await confirm(io, options, consequenceOf(options));
       const compromisedSince = since === undefined ? {} : { compromisedSince: since };
       const response = await admin.markCompromised({ subject, note, ...compromisedSince });
-      const { entry, receipt, duplicate } = response;
+      const { entry, receipt, duplicate, subjectKnown } = response;
       const files = receiptOut && receipt ? await writeReceipt(receiptOut, receipt) : [];
+      if (subjectKnown === false) remark(io, paint(io.stderr, 'yellow', `! ${unknownSubject(options)}`));
       if (options.json) {
         printMessage(io, MarkCompromisedResponseSchema, response);
         return;
@@ -62,7 +63,7 @@ export function taintCommand(io: Io): Command {
       );
       for (const line of columns(entry ? entryRows(entry) : [])) print(io, `  ${line}`);
       if (receipt) print(io, `  ${receiptLine(receipt)}`);
-      for (const file of files) remark(io, `receipt: ${file}`);
+      for (const line of files) remark(io, line);
     }),
   );
 }
@@ -74,6 +75,20 @@ function consequenceOf({ jti, kid, since }: TaintOptions): string {
     `No token of the key ${kid} will be accepted any more. Its tasks, except those that were recorded before ${from}, and the tasks ` +
     'after them will be shown as tainted.'
   );
+}
+
+/** A mark is accepted for every id, also for one that is mistyped. Then the task or key that was meant is not marked. */
+function unknownSubject({ wid, kid }: TaintOptions): string {
+  if (kid !== undefined) {
+    return (
+      'the service has no key with this id, neither its own nor of a trusted issuer. If the id is wrong, the compromised key is not ' +
+      'marked: `ect keys list` and the header of a token name key ids'
+    );
+  }
+  const wrong = 'If an id is wrong, the compromised task is not marked: `ect list entries` lists all tasks';
+  return wid === undefined
+    ? `the ledger has no such task without a workflow: repeat the command with --wid if the task has one. ${wrong}`
+    : `the ledger has no such task in this workflow. ${wrong}`;
 }
 
 function readSubject({ jti, wid, kid }: TaintOptions): MarkCompromisedRequest['subject'] {

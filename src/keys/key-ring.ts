@@ -93,7 +93,7 @@ export class KeyRing {
 
   /** Searches for a past key. Returns whether `find` finds a key with this `kid` now. `kid` is attacker-controlled. */
   async findPastKey(kid: string): Promise<boolean> {
-    if (this.#findPastKey === undefined) return false;
+    if (this.#findPastKey === undefined) return this.#byKid.has(kid);
     for (;;) {
       const pastKeys = this.#pastKeys;
       const key = await this.#findPastKey(kid);

@@ -7,6 +7,7 @@ import { ledgerService } from '../../src/api/ledger.ts';
 import type { AuthorityContext } from '../../src/authority/index.ts';
 import type { Call } from '../../src/calls/call.ts';
 import { methodTable } from '../../src/calls/method-table.ts';
+import { EctError, reject } from '../../src/errors.ts';
 import {
   AdminService,
   ListKeysRequestSchema,
@@ -16,11 +17,12 @@ import {
   RotateKeyRequestSchema,
 } from '../../src/gen/ect/v1/admin_pb.ts';
 import { GetEntryRequestSchema, GetEntryResponseSchema, ReceiptFormat } from '../../src/gen/ect/v1/ledger_pb.ts';
+import { KeyRing } from '../../src/keys/index.ts';
 import { recordTask } from '../authority/support.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { workload } from '../support/callers.ts';
 import { share, startKeyManager } from '../support/key-manager.ts';
-import { JTI } from '../support/tokens.ts';
+import { JTI, KID, signingKey, trust, WID } from '../support/tokens.ts';
 
 const ADMIN = 'spiffe://example.com/admin';
 const call: Call = {
@@ -78,6 +80,25 @@ test('a mark is shown as what it is: its subject, who made it and what was state
   const written = (answer: object) => toBinary(GetEntryResponseSchema, create(GetEntryResponseSchema, answer));
   expect(written(found)).toEqual(written({ ...(entry && { entry }), ...(receipt && { receipt }) }));
   expect(await client.markTask(JTI)).toMatchObject({ entry: { index: 1n }, duplicate: true });
+});
+
+test('the response says whether the ledger has the marked task, and whether the service has a key with the marked id', async () => {
+  const { context, keyManager, client } = await makeAdmin();
+  await recordTask(context, { jti: JTI, wid: WID });
+  expect(await client.markTask(JTI, WID)).toMatchObject({ subjectKnown: true });
+  expect(await client.markTask(JTI)).toMatchObject({ subjectKnown: false });
+  const keys = new KeyRing([trust(signingKey)]);
+  const withKey = clientOf({ ...context, keys }, keyManager);
+  expect(await withKey.markKey(KID)).toMatchObject({ subjectKnown: true });
+  expect(await withKey.markKey('mistyped')).toMatchObject({ subjectKnown: false });
+});
+
+test('a mark counts although the search for its subject fails', async () => {
+  const { context, keyManager } = await makeAdmin();
+  const keys = new KeyRing([], async () => Promise.reject(new EctError(reject('LEDGER_CORRUPT', 'damaged', {}))));
+  const marked = await clientOf({ ...context, keys }, keyManager).markKey('k');
+  expect(marked).toMatchObject({ duplicate: false });
+  expect(marked).not.toHaveProperty('subjectKnown');
 });
 
 test('the receipt of a mark has the requested form', async () => {

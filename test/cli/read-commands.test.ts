@@ -35,6 +35,7 @@ describe('taint', () => {
 
     const shown = await ect(['entry', '--index', entry.index, ...at]);
     expect(shown.out).toMatch(/marked by +anonymous/);
+    expect(shown.out).toMatch(/proof +none\n/);
     expect(shown.out).toContain('agent was hijacked');
   });
 
@@ -42,9 +43,20 @@ describe('taint', () => {
     const kept = join(directory, 'mark.tlog-proof');
     const { code, err } = await ect(['taint', '--kid', 'stolen', '--receipt-out', kept, '--yes', ...at]);
     expect(code).toBe(0);
-    expect(err).toContain(`receipt: ${kept}`);
+    expect(err).toContain(`receipt: ${kept}\nleaf: ${join(directory, 'mark.leaf')}\n`);
     const json = await ect(['taint', '--kid', 'stolen', '--json', '--yes', ...at]);
     expect(JSON.parse(json.out)).toMatchObject({ duplicate: true, entry: { taint: { kid: 'stolen' } } });
+  });
+
+  test('a mark on a task or key that is not known has a warning, because the id may be wrong', async () => {
+    const [wid, jti] = [randomUUID(), randomUUID()];
+    await issue('--wid', wid, '--jti', jti, '--level', 'L3');
+    const mark = async (...subject: readonly string[]) => ect(['taint', ...subject, '--yes', ...at]);
+    expect((await mark('--jti', jti, '--wid', wid)).err).toBe('');
+    const withoutWid = await mark('--jti', jti);
+    expect([withoutWid.code, withoutWid.err]).toEqual([0, expect.stringContaining('repeat the command with --wid')]);
+    expect((await mark('--jti', jti, '--wid', randomUUID())).err).toContain('has no such task in this workflow');
+    expect((await mark('--kid', 'mistyped')).err).toContain('! the service has no key with this id');
   });
 
   test('nothing, or a task that cannot be one, is not marked', async () => {
