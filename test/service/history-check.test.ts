@@ -211,9 +211,7 @@ describe('ways out', () => {
       expect(intact.stderr).toMatch(/Nothing is missing from the ledger in .* \(12 entries\).*--end-intact-ledger/s);
       expect(await vkey()).toBe(before);
       await restoreEarly(service);
-      expect((await recover(service, 'new-origin', '--origin', 'no name')).stderr).toContain(
-        'the origin has a space',
-      );
+      expect((await recover(service, 'new-origin', '--origin', 'no name')).stderr).toContain('the origin has a space');
       // A directory has no second name: nothing is begun.
       const odd = join(service.dataDir, 'signing-key-7.pem');
       await mkdir(odd);
