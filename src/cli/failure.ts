@@ -2,10 +2,10 @@
 // itself. It never prints a stack trace.
 
 import { Code, ConnectError } from '@connectrpc/connect';
-import { SERVER_ID_CODE } from '../callers/server-id.ts';
 import { EctError, type ErrorReason, REASONS, remedyFor } from '../errors.ts';
 import { BadRequestSchema, ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
 import { connect, type Service, type ServiceOptions } from './client.ts';
+import { unreachable } from './connection-failure.ts';
 import { EXIT, type Failure, Rejected, STORE_REMEDY, WrongUsage } from './exit.ts';
 import { howToGetHelp } from './help-command.ts';
 import { type Io, type OutputOptions, plain, printFailure, remark } from './output.ts';
@@ -68,6 +68,14 @@ function explain(error: unknown): Failure {
   return { reason: 'failed', message, remedy: '', metadata: {} };
 }
 
+/** The remedy of the service covers every way to authenticate. This one is for a command that used none. */
+const PROVE_WHO_YOU_ARE =
+  'Give your certificate with --cert and --cert-key (ECT_CERT, ECT_KEY), or a JWT with --token-file (ECT_TOKEN_FILE).';
+
+function isNobody({ cert, tokenFile }: ServiceOptions): boolean {
+  return cert === undefined && tokenFile === undefined;
+}
+
 /** Returns the fields of the request that a service has rejected, with its sentences about them. */
 function violationsOf(error: ConnectError): readonly Violation[] {
   const named = error.findDetails(ErrorInfoSchema).map(({ metadata }) => ({
@@ -82,14 +90,17 @@ function violationsOf(error: ConnectError): readonly Violation[] {
 function explainCall(error: ConnectError, options: ServiceOptions): Failure {
   const info = error.findDetails(ErrorInfoSchema)[0];
   if (info) {
-    return { reason: info.reason, ...splitMessage(info.reason, error.rawMessage), metadata: info.metadata };
+    const failure = { reason: info.reason, ...splitMessage(info.reason, error.rawMessage), metadata: info.metadata };
+    return info.reason === 'CALLER_UNTRUSTED' && isNobody(options)
+      ? { ...failure, remedy: PROVE_WHO_YOU_ARE }
+      : failure;
   }
   if (error.code === Code.DeadlineExceeded) {
     const message = `no answer from ${options.url} within ${options.timeout} ms`;
     return { reason: 'timeout', message, remedy: 'Try again, or allow more time with --timeout.', metadata: {} };
   }
   // Errors of the service always have ErrorInfo, so this error does not come from the service.
-  return unreachable(error, options.url);
+  return unreachable(error, options);
 }
 
 /**
@@ -100,51 +111,4 @@ export function splitMessage(reason: string, text: string): Pick<Failure, 'messa
   const remedy = Object.hasOwn(REASONS, reason) ? remedyFor(reason as ErrorReason) : '';
   const isKnown = remedy !== '' && text.endsWith(remedy);
   return isKnown ? { message: text.slice(0, -remedy.length).trimEnd(), remedy } : { message: text, remedy: '' };
-}
-
-/** Explains an error of the connection: it failed, or the peer does not speak gRPC. */
-function unreachable(error: ConnectError, url: string): Failure {
-  const codes = errorCodes(error);
-  const failure = (reason: string, message: string, remedy: string) => ({ reason, message, remedy, metadata: {} });
-  if (codes.some((code) => /^(ENOTFOUND|EAI_AGAIN)$/.test(code))) {
-    const next = 'Check the name in --url or ECT_URL, and that this machine can resolve it.';
-    return failure('unreachable', `the host of ${url} has no address (${codes.join(', ')})`, next);
-  }
-  if (codes.some((code) => /^(EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/.test(code))) {
-    const next = 'Check the network between, a firewall for one, and the address in --url or ECT_URL.';
-    return failure('unreachable', `no connection to ${url} (${codes.join(', ')})`, next);
-  }
-  if (codes.some((code) => /^(ENOENT|EACCES|ENOTSOCK)$/.test(code)) && url.startsWith('unix:')) {
-    const next = 'Check the path in --url or ECT_URL, and that this user may write the socket there.';
-    return failure('unreachable', `no connection to ${url} (${codes.join(', ')})`, next);
-  }
-  if (codes.includes('ECONNREFUSED')) {
-    const next = 'Start it with `ect serve`, or name another with --url.';
-    return failure('unreachable', `nothing answers at ${url}`, next);
-  }
-  if (codes.includes(SERVER_ID_CODE)) {
-    const next = 'Check --url and --server-id, and that the certificate of the service is the X.509-SVID of that ID.';
-    return failure('tls', `what answers at ${url} has not proved the SPIFFE ID of --server-id`, next);
-  }
-  if (codes.some((code) => /ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_LAYER_FAILURE)/.test(code))) {
-    const next = 'Check --url or ECT_URL: a service without TLS has an address that begins with http://.';
-    return failure('tls', `what answers at ${url} does not speak TLS (${codes.join(', ')})`, next);
-  }
-  if (codes.some((code) => /CERT|ISSUER|ERR_TLS|ERR_SSL|EPROTO/.test(code))) {
-    const next = 'Check --url; give the CA of the service with --ca, your own certificate with --cert and --cert-key.';
-    return failure('tls', `no TLS connection to ${url} (${codes.join(', ')})`, next);
-  }
-  const next = 'Check --url: http:// for a service without TLS, https:// for one with it.';
-  const message = `what answers at ${url} is not an ECT authority, or it hung up (${error.rawMessage})`;
-  return failure('unreachable', message, next);
-}
-
-/** Returns the error codes of the system and of TLS in the chain of causes, outermost first. */
-function errorCodes(error: unknown): readonly string[] {
-  const codes: string[] = [];
-  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth += 1) {
-    if ('code' in at && typeof at.code === 'string') codes.push(at.code);
-    if (at instanceof AggregateError) codes.push(...at.errors.flatMap((inner) => errorCodes(inner)));
-  }
-  return codes;
 }
