@@ -41,25 +41,10 @@ export function releaseChunk(bytes: Buffer): void {
   if (isInOwnedChunk(bytes)) release(bytes);
 }
 
-/** Memory whose only reader may release it. */
-const passedOn = new WeakSet<ArrayBufferLike>();
-
-/**
- * Passes bytes of a chunk on to one reader. If the chunk is registered, they are all of it, and the reader owns it from now on; or a copy,
- * because the chunk will be released.
- */
+/** Returns bytes that their reader may keep: a registered chunk, which nobody releases any more, or a copy of a part of one. */
 export function passOn(bytes: Buffer): Buffer {
   if (!isInOwnedChunk(bytes)) return bytes;
-  if (bytes.length < LARGE_BYTES) return Buffer.from(bytes);
-  const isWhole = bytes.length === bytes.buffer.byteLength;
-  const passed = isWhole ? bytes : Buffer.allocUnsafeSlow(bytes.length);
-  if (isWhole) owned.delete(bytes.buffer);
-  else passed.set(bytes);
-  passedOn.add(passed.buffer);
-  return passed;
-}
-
-/** Frees the memory of a part of a body that its reader has read, if it is all of what was passed on. */
-export function releasePart(part: Uint8Array): void {
-  if (part.length === part.buffer.byteLength && passedOn.has(part.buffer)) release(part);
+  if (bytes.length < bytes.buffer.byteLength) return Buffer.from(bytes);
+  owned.delete(bytes.buffer);
+  return bytes;
 }

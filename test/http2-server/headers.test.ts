@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { FLAG, FRAME, writeFrame } from '../../bench/http2-frames.ts';
-import { answered, begin, CODE, CONTINUATION, end, requestBlock, resets, whole } from './raw-frames.ts';
+import { answered, begin, CODE, CONTINUATION, data, end, requestBlock, resets, whole } from './raw-frames.ts';
 import { openPeer, startServer } from './raw-peer.ts';
 
 describe('H6: headers', () => {
@@ -87,6 +87,19 @@ describe('H6: headers', () => {
     expect(server.streams.map(({ head }) => [head.isTooLarge, head.list.length < 100])).toEqual([[true, true]]);
     expect(resets(peer)).toEqual([]);
   });
+});
+
+test('H24: an empty header block after a request in a large chunk is not taken for the block of that request', async () => {
+  await using server = await startServer();
+  using peer = await openPeer(server);
+  // One chunk, whose memory is released when it has been parsed.
+  peer.send(Buffer.concat([whole(1), begin(3), data(3, Buffer.alloc(12_000)), end(3, 'x')]));
+  await peer.settled();
+  peer.send(whole(5, Buffer.alloc(0)));
+  await peer.settled();
+  expect(answered(peer, 1)).toBe(true);
+  expect(server.streams).toHaveLength(2);
+  expect(resets(peer)).toEqual([[5, CODE.protocol]]);
 });
 
 /** So many fields of 100 bytes. */

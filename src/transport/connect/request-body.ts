@@ -5,7 +5,7 @@ import { toConnectError } from '../../calls/errors.ts';
 import type { OpenCall } from '../../calls/open-call.ts';
 import { NO_ROOM_FOR_ARRIVING } from '../../calls/overload.ts';
 import { EctError, reject } from '../../errors.ts';
-import { type BodyMemory, JoinedBytes, releasePart } from '../../http2-server/index.ts';
+import { type BodyMemory, JoinedBytes } from '../../http2-server/index.ts';
 import type { Reservation } from '../../limits/index.ts';
 import { announcedBytes, FRAME_PREFIX_BYTES, messageTooLarge } from '../messages/grpc-frame.ts';
 
@@ -150,7 +150,6 @@ export async function requestWhole(
   try {
     for await (const part of partsOf(body, options)) {
       if (!whole.add(part)) throw NO_ROOM_FOR_ARRIVING;
-      releasePart(part);
       if (whole.length > limit || (isFramed && announcedBytes(whole.head) > maxBytes)) break;
     }
     call.requestBytes = whole.length;

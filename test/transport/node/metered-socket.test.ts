@@ -149,3 +149,21 @@ test.each([
   }
   expect(failures.map(({ message }) => message)).toEqual(isServed ? [] : ['requests arrive in too many pieces']);
 });
+
+test('H24: a piece that a paused stream keeps stays complete when the memory of its chunk is released', async () => {
+  const accepted = new Socket();
+  opened.push(accepted);
+  const lane = { reads: new ReadScheduler(() => 0), flow: new ReadFlow() };
+  const metered = new MeteredSocket(accepted, { requests: lane, bodies: lane });
+  const pieces: Buffer[] = [];
+  metered.on('data', (piece: Buffer) => void pieces.push(Buffer.from(piece)));
+  await new Promise(setImmediate);
+  metered.pause();
+  const chunks = ['a', 'b'].map((letter) => Buffer.alloc(16 * 1024, letter));
+  for (const chunk of chunks) accepted.emit('data', chunk);
+  expect(chunks.map(({ length }) => length)).toEqual([0, 0]);
+  metered.resume();
+  await vi.waitFor(() => expect(metered.hasUnread).toBe(false), SOON);
+  await new Promise(setImmediate);
+  expect(Buffer.concat(pieces).toString()).toBe('a'.repeat(16 * 1024) + 'b'.repeat(16 * 1024));
+});
