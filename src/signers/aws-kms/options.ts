@@ -11,7 +11,7 @@ export interface AwsKmsOptions {
   readonly endpoint?: string | undefined;
   /** This signer's share of the quota of each region. */
   readonly requestsPerSecond: number;
-  /** The maximum number of concurrent calls of `sign`. */
+  /** The maximum number of concurrent calls of `sign`; fewer if the quota permits fewer within the longest wait. */
   readonly concurrency: number;
   /** Called when a region becomes unavailable, with the cause, or available again. */
   readonly onChange?: (region: string, failure: EctError | undefined) => void;

@@ -3,6 +3,9 @@
 /** A tenth of the quota may be used at once; the rest is spread evenly. */
 const BURST_SHARE = 0.1;
 
+/** The part of the longest wait that is planned with: sums of times are rounded. */
+const PLANNED = 0.99;
+
 /** A token bucket that returns starting times. Times are monotonic, in milliseconds. */
 export class RateLimit {
   readonly #intervalMs: number;
@@ -17,6 +20,11 @@ export class RateLimit {
     this.#intervalMs = 1000 / Math.max(callsPerSecond - burst, callsPerSecond / 2);
     this.#toleranceMs = (burst - 1) * this.#intervalMs;
     this.#maxWaitMs = maxWaitMs;
+  }
+
+  /** How many calls may have begun and not ended, so that each still finds a turn within the longest wait. */
+  get calls(): number {
+    return Math.max(1, Math.floor((PLANNED * this.#maxWaitMs) / this.#intervalMs));
   }
 
   /** The wait before the call, in milliseconds; undefined: it would be too long, and nothing is taken. */

@@ -48,6 +48,11 @@ export class KmsRegion {
     return this.#breaker.failure;
   }
 
+  /** How many calls of `sign` at once find a turn within its quota. */
+  get callsWithinQuota(): number {
+    return this.#rateLimit.calls;
+  }
+
   /** The time since its last signature, in milliseconds. */
   get idleMs(): number {
     return performance.now() - this.#breaker.lastSuccessMs;

@@ -28,7 +28,10 @@ export class AwsKmsSigner implements OpenSigner {
     this.publicKey = identity.publicKey;
     this.pin = { keyId: identity.keyId, kid: identity.jwk.kid };
     this.#regions = regions;
-    this.#slots = new RequestSlots(concurrency, timing.maxWaitMs);
+    // Callers share slots, and not the quota of a second. So no more slots are given out than find a turn within the quota: otherwise
+    // one caller could take every turn.
+    const withinQuota = regions.reduce((sum, region) => sum + region.callsWithinQuota, 0);
+    this.#slots = new RequestSlots(Math.min(concurrency, withinQuota), timing.maxWaitMs);
     this.#timing = timing;
     for (const region of regions) void this.#keepTrying(region);
   }

@@ -42,3 +42,23 @@ test('a call that would wait too long takes no turn', () => {
   for (let at = 0; at < 100; at++) expect(rateLimit.take(0)).toBeUndefined();
   expect(rateLimit.take(1000 / 9 - 40)).toBeCloseTo(40);
 });
+
+test.each([
+  [60, 400],
+  [100, 100],
+  [1000, 1000],
+])(
+  'as many calls as fit into the wait each find a turn, of %i a second and with a wait of %i ms',
+  (perSecond, waitMs) => {
+    const rateLimit = new RateLimit(perSecond, waitMs);
+    /** When the open calls begin, the next first: one that has begun makes room for another at once. */
+    const begins: number[] = [];
+    let nowMs = 0;
+    for (let nth = 0; nth < 10 * rateLimit.calls; nth++) {
+      if (begins.length === rateLimit.calls) nowMs = Math.max(nowMs, begins.shift()!);
+      const wait = rateLimit.take(nowMs);
+      expect(wait).toBeDefined();
+      begins.push(nowMs + wait!);
+    }
+  },
+);

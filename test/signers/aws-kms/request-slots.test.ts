@@ -52,3 +52,18 @@ test('H17: beside a caller with any number of calls, all signatures of another a
   isOver = true;
   await Promise.all(flood);
 });
+
+test('H17: beside a caller that uses up the quota of a second, all signatures of another are made', async () => {
+  const kms = await startKms();
+  const signer = await openSigner(kms, { requestsPerSecond: 60, concurrency: 100, timing: { maxWaitMs: 400 } });
+  let isOver = false;
+  const flood = Array.from({ length: 30 }, async () => {
+    while (!isOver) {
+      await signer.sign(INPUT, forever, 'heavy').catch(() => undefined);
+      await new Promise<void>((resolve) => void setImmediate(resolve));
+    }
+  });
+  for (let nth = 0; nth < 8; nth++) expect(await signer.sign(INPUT, forever, 'light')).toHaveLength(64);
+  isOver = true;
+  await Promise.all(flood);
+});
