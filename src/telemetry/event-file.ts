@@ -5,7 +5,7 @@ import { write, writeSync } from 'node:fs';
 
 /** If a slow reader makes a pipe return EAGAIN, the write is repeated after this time. */
 const ASK_AGAIN_MS = 10;
-/** The maximum number of attempts in a flush, which blocks the process. */
+/** The maximum number of attempts in a flush while the reader takes nothing, because a flush blocks the process. */
 const MAX_ATTEMPTS = 100;
 
 /** The maximum size of waiting text. Peers determine the number of lines, so text beyond this is dropped and counted. */
@@ -47,10 +47,23 @@ export class EventFile {
     return `${JSON.stringify(line)}\n`;
   }
 
-  /** Writes or drops all waiting text. Does not wait for a write that is in progress. */
+  /**
+   * Writes or drops all waiting text. Does not wait for a write that is in progress: on a pipe that is full, its rest comes after what
+   * is written here.
+   */
   flushSync(): void {
     this.#waitingBytes = 0;
-    for (const piece of this.#waiting.splice(0)) this.#writeWhole(piece);
+    let failures = 0;
+    for (const piece of this.#waiting.splice(0)) {
+      let rest = piece;
+      while (rest.length > 0 && failures < MAX_ATTEMPTS) {
+        const written = this.#tryWrite(rest);
+        if (written === undefined) return;
+        if (written === 0) failures++;
+        else failures = 0;
+        rest = rest.subarray(written);
+      }
+    }
   }
 
   #writeNext(): void {
@@ -72,15 +85,14 @@ export class EventFile {
     this.#waiting.unshift(piece);
   }
 
-  #writeWhole(piece: Buffer): void {
-    let rest = piece;
-    for (let attempt = 0; rest.length > 0 && attempt < MAX_ATTEMPTS; attempt++) {
-      try {
-        rest = rest.subarray(writeSync(this.#fd, rest));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ASK_AGAIN_MS);
-      }
+  /** Returns how many bytes were written: 0 if the reader takes nothing now, undefined if no write can succeed. */
+  #tryWrite(bytes: Buffer): number | undefined {
+    try {
+      return writeSync(this.#fd, bytes);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return undefined;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ASK_AGAIN_MS);
+      return 0;
     }
   }
 }

@@ -90,7 +90,9 @@ export class GatheredLines implements DestinationStream {
     this.#length = 0;
     // A chunk that is mostly empty is kept, so that lines that wait to be written take no more memory than they have bytes.
     if (lines.length < this.#chunk.length / 2) {
-      this.#output.write(Buffer.from(lines));
+      const copy = Buffer.allocUnsafeSlow(lines.length);
+      lines.copy(copy);
+      this.#output.write(copy);
     } else {
       this.#chunk = Buffer.alloc(0);
       this.#output.write(lines);

@@ -68,7 +68,7 @@ describe('lines', () => {
       vi.advanceTimersByTime(FLUSH_MS);
     }
     const memory = new Set(handed.map(({ buffer }) => buffer));
-    expect([...memory].reduce((sum, { byteLength }) => sum + byteLength, 0)).toBeLessThan(1 << 18);
+    expect([...memory].reduce((sum, { byteLength }) => sum + byteLength, 0)).toBe(20);
   });
 });
 
