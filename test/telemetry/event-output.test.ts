@@ -47,6 +47,14 @@ describe('lines', () => {
     expect(done.join('')).toBe(`${written.join('')}flushed`);
   });
 
+  test('are whole, although a character may have more bytes than units', () => {
+    const { lines, done } = gather();
+    const written = ['x'.repeat(10), '€'.repeat(5), '€é'].map((line) => `${line}\n`);
+    for (const line of written) lines.write(line);
+    lines.flushSync();
+    expect(done.join('')).toBe(`${written.join('')}flushed`);
+  });
+
   test('that were handed on do not change, whether their chunk was full or not', () => {
     const handed: Buffer[] = [];
     const output = { write: (lines: Buffer) => handed.push(lines), flushSync: () => undefined };

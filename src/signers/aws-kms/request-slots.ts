@@ -34,9 +34,8 @@ export class RequestSlots {
       this.#own.set(caller, own + 1);
       return true;
     }
-    const callers = this.#own.size + (own === 0 ? 1 : 0);
-    if (own >= Math.max(FEW, this.#max / callers) || own >= this.#max || this.#waiting.size >= MAX_WAITING)
-      return false;
+    const hasShare = own >= Math.max(FEW, this.#max / this.#own.size) || own >= this.#max;
+    if (hasShare || this.#waiting.size >= MAX_WAITING) return false;
     this.#own.set(caller, own + 1);
     const isFree = await this.#wait(signal);
     if (!isFree) this.#forget(caller);
