@@ -3,7 +3,7 @@
 
 import { Command, Option } from 'commander';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
-import { type DataDirOptions, noteOption, withDataDir } from './data-dir-option.ts';
+import { type DataDirOptions, demandDirectory, noteOption, withDataDir } from './data-dir-option.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { type LedgerCopier, ledgerCopyCommand } from './ledger-copy.ts';
@@ -66,6 +66,7 @@ function newOriginCommand(io: Io, { newOrigin }: LedgerRecovery): Command {
   });
   return command.action((options: DirectoryOptions & NewOriginOptions) =>
     attempt(io, options, async () => {
+      demandDirectory(options.dataDir);
       await confirm(
         io,
         options,
@@ -109,6 +110,7 @@ function acceptLossCommand(io: Io, { acceptLoss }: LedgerRecovery): Command {
   });
   return command.action((options: DirectoryOptions & { readonly note: string }) =>
     attempt(io, options, async () => {
+      demandDirectory(options.dataDir);
       const consequence = `Receipts and checkpoints of what is missing in ${options.dataDir} contradict the ledger from now on.`;
       await confirm(io, options, consequence);
       const { index, shownSize, verifierKey } = await acceptLoss(options.dataDir, options.note);

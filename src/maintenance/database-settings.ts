@@ -8,7 +8,9 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** Returns the database that the settings name. Throws WrongUsage if they name none or are invalid. */
 export function databaseSettings(env: Env): PostgresConfig {
-  if ((env['ECT_POSTGRES_URL'] ?? '') === '') throw new WrongUsage('ECT_POSTGRES_URL must name the database');
+  if ((env['ECT_POSTGRES_URL'] ?? '') === '') {
+    throw new WrongUsage('ECT_POSTGRES_URL is not set: it names the database, as postgres://user@host:port/database');
+  }
   const { config, problems } = examine(env);
   const own = problems.filter((problem) => problem.includes('ECT_POSTGRES_'));
   if (own.length > 0 || config.postgres === undefined) {
