@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Caller, IssueInput } from '../../src/authority/index.ts';
 import { rawToDer } from '../../src/keys/ecdsa.ts';
 import type { Signer } from '../../src/keys/index.ts';
@@ -28,6 +28,13 @@ describe('a token that is issued', () => {
     });
     expect(kid).toBe(signer.jwk.kid);
     expect(reasonIn(await verifyFor(context, token))).toBe('VALID');
+  });
+
+  test('H17: is signed for its caller, so that a signer with limits can share them', async () => {
+    const { context, signer } = await makeAuthority();
+    const sign = vi.spyOn(signer, 'sign');
+    await issueFor(context, {}, workload);
+    expect(sign.mock.calls.map((args: readonly unknown[]) => args[2])).toEqual(['spiffe://example.org/a']);
   });
 
   test('has a fresh jti, ten minutes and no optional claims by default', async () => {

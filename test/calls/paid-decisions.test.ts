@@ -42,6 +42,25 @@ describe('a decision', () => {
     expect(charge).toHaveBeenCalledTimes(2);
   });
 
+  test('that was held up by a pause of the machine counts four times the usual one at most', async () => {
+    const { calls, charge, decide, service } = make();
+    const call = calls.open(arrival, 'unary', undefined);
+    await calls.run(service, 'getKeySet', noRequest, call);
+    const now = vi.spyOn(performance, 'now');
+    const decideIn = (ms: number, exec_act: string) => {
+      let readings = 0;
+      now.mockImplementation(() => (readings++ === 0 ? 1_000 : 1_000 + ms));
+      decide(call.caller, exec_act);
+    };
+    try {
+      for (let nth = 0; nth < 200; nth++) decideIn(1, `usual ${nth}`);
+      decideIn(1_000, 'held up');
+    } finally {
+      now.mockRestore();
+    }
+    expect(charge.mock.lastCall?.[1]).toBeCloseTo(4, 3);
+  });
+
   test('for a caller without a call is charged to nobody', () => {
     const { charge, decide } = make();
     decide(caller, 'a');
