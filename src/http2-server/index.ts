@@ -10,7 +10,7 @@ export { DEFAULT_LIMITS, type Limits } from './limits.ts';
 export { limitReadAhead } from './read-ahead.ts';
 export type { ReadSchedule } from './read-schedule.ts';
 export type { Receiver } from './receiver.ts';
-export { ownChunk, passOn, releaseBytes, releaseChunk } from './released-memory.ts';
+export { ownChunk, passOn, releaseBytes, releaseChunk, releaseCopied } from './released-memory.ts';
 export { headerOf, type RequestHead, valuesOf } from './request-head.ts';
 export type { Stream } from './stream.ts';
 export type { StreamMemory } from './stream-memory.ts';

@@ -31,6 +31,11 @@ export function ownChunk({ length, buffer }: Buffer): void {
   if (length >= LARGE_BYTES && length === buffer.byteLength) owned.add(buffer);
 }
 
+/** Frees the memory of bytes that were copied, if it is large and holds nothing else. */
+export function releaseCopied(bytes: Uint8Array): void {
+  if (bytes.length >= LARGE_BYTES && bytes.length === bytes.buffer.byteLength) release(bytes);
+}
+
 /** Whether the bytes are in memory that will be released. */
 export function isInOwnedChunk({ buffer }: Buffer): boolean {
   return buffer.byteLength >= LARGE_BYTES && owned.has(buffer);

@@ -9,7 +9,13 @@ import { ByteBlock } from '../../src/http2-server/byte-block.ts';
 import { FrameReader } from '../../src/http2-server/frame-reader.ts';
 import { PREFACE } from '../../src/http2-server/frames.ts';
 import { READ_AT_ONCE } from '../../src/http2-server/read-schedule.ts';
-import { isInOwnedChunk, ownChunk, passOn, releaseChunk } from '../../src/http2-server/released-memory.ts';
+import {
+  isInOwnedChunk,
+  ownChunk,
+  passOn,
+  releaseChunk,
+  releaseCopied,
+} from '../../src/http2-server/released-memory.ts';
 import { SocketReader } from '../../src/http2-server/socket-reader.ts';
 import type { Stream } from '../../src/http2-server/stream.ts';
 import { randomNumbers, SEED } from '../support/random.ts';
@@ -39,6 +45,16 @@ test('bytes that nobody registered are not released, whatever their size', () =>
   const chunk = own(LARGE);
   releaseChunk(chunk);
   expect(chunk.length).toBe(LARGE);
+});
+
+test('bytes that were copied are released if they are large and all of their memory', () => {
+  const whole = own(LARGE);
+  const shared = own(2 * LARGE);
+  const small = own(4 * 1024);
+  const pooled = Buffer.from('a small buffer of the pool');
+  for (const bytes of [whole, shared.subarray(0, LARGE), shared.subarray(LARGE), small, pooled]) releaseCopied(bytes);
+  expect([whole.length, shared.length, small.length]).toEqual([0, 2 * LARGE, 4_096]);
+  expect(pooled.toString()).toBe('a small buffer of the pool');
 });
 
 test('what is passed on is the whole chunk, or a copy of a part of it: no release empties it', () => {

@@ -5,7 +5,7 @@ import { toConnectError } from '../../calls/errors.ts';
 import type { OpenCall } from '../../calls/open-call.ts';
 import { NO_ROOM_FOR_ARRIVING } from '../../calls/overload.ts';
 import { EctError, reject } from '../../errors.ts';
-import { type BodyMemory, JoinedBytes } from '../../http2-server/index.ts';
+import { type BodyMemory, JoinedBytes, releaseCopied } from '../../http2-server/index.ts';
 import type { Reservation } from '../../limits/index.ts';
 import { announcedBytes, FRAME_PREFIX_BYTES, messageTooLarge } from '../messages/grpc-frame.ts';
 
@@ -150,6 +150,8 @@ export async function requestWhole(
   try {
     for await (const part of partsOf(body, options)) {
       if (!whole.add(part)) throw NO_ROOM_FOR_ARRIVING;
+      // Node makes a copy for each part of a body over HTTP/1.1, which would wait for the garbage collector.
+      releaseCopied(part);
       if (whole.length > limit || (isFramed && announcedBytes(whole.head) > maxBytes)) break;
     }
     call.requestBytes = whole.length;
