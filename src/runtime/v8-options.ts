@@ -2,6 +2,8 @@
 // load, to 128 MB on a large machine, and lets the old generation grow to four times its live objects; it hardly returns either. Objects
 // of a call are garbage long before that, so the larger heap has no measurable benefit.
 
+import { withMallocSettings } from './malloc-settings.ts';
+
 const OPTIONS = [
   // V8 predicts from one busy moment which objects live long, and from then on allocates all of that kind in the old generation, although
   // most are garbage soon: a quarter of all CPU time went into collecting it.
@@ -33,13 +35,15 @@ function nameOf(option: string): string {
 }
 
 /**
- * Restarts this program with the options, under the same process id, and does not return; V8 reads them only at its start. Returns if all
- * of them are set already (workers inherit them), or if the system, or a parent with a channel to this process, does not allow the
- * restart: then the service runs without them.
+ * Restarts this program with the options and the settings of `malloc-settings.ts`, under the same process id, and does not return; both
+ * are only read when a process starts. Returns if all of them are set already (workers inherit them), or if the system, or a parent with a
+ * channel to this process, does not allow the restart: then the service runs without them.
  */
 export function runWithV8Options(self: Process): void {
   const { argv, channel, env, execArgv, execPath, execve, platform } = self;
   const missing = v8Options([...execArgv, env['NODE_OPTIONS'] ?? '']);
-  if (missing.length === 0 || channel !== undefined || execve === undefined || platform === 'win32') return;
-  execve.call(self, execPath, [execPath, ...missing, ...execArgv, ...argv.slice(1)], env);
+  const completed = platform === 'linux' ? withMallocSettings(env) : undefined;
+  if (missing.length === 0 && completed === undefined) return;
+  if (channel !== undefined || execve === undefined || platform === 'win32') return;
+  execve.call(self, execPath, [execPath, ...missing, ...execArgv, ...argv.slice(1)], completed ?? env);
 }
