@@ -36,7 +36,7 @@ export const LIMIT_SETTINGS = {
   },
   ECT_MAX_HELD_MIB: {
     type: whole(32, 65_536),
-    default: '96',
+    default: '64',
     meaning: 'memory of one process for incomplete requests and unread responses',
   },
   ECT_REQUEST_TIMEOUT_SEC: { type: whole(1, 60), default: '15', meaning: 'how long a request may take to arrive' },

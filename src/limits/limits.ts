@@ -20,7 +20,7 @@ export const MAX_CONNECTION_STREAMS = 16;
 export const DEFAULT_PROCESS_LIMITS: ProcessLimits = {
   connections: { maxConnections: 2_048, maxPerAddress: 1_024 },
   unread: { maxCalls: 4_096, maxMs: 15_000 },
-  memory: { totalBytes: 96 << 20, accountBytes: 32 << 20 },
+  memory: { totalBytes: 64 << 20, accountBytes: 21 << 20 },
   streams: { maxStreams: 512, maxPerConnection: MAX_CONNECTION_STREAMS },
   answerMs: 30_000,
 };

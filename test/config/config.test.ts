@@ -27,7 +27,7 @@ const DEFAULTS: Config = {
   limits: {
     connections: 2048,
     connectionsPerAddress: 1024,
-    heldMib: 96,
+    heldMib: 64,
     requestSeconds: 15,
     answerSeconds: 30,
     idleSeconds: 600,

@@ -17,8 +17,6 @@ export interface Row {
   readonly on: readonly Variant[];
   /** A p99 up to this is never too slow; 50 ms where it is not said. */
   readonly fineMs?: number;
-  /** The most memory of the service, in MiB; 512 where it is not said. */
-  readonly maxRssMib?: number;
   /** The variant on which it runs in `npm test` too. */
   readonly quick?: Variant;
 }
@@ -58,10 +56,7 @@ export function defineAttacks(rows: readonly Row[]): void {
   });
 
   /** One attack. What was hurt is not used again. */
-  async function attempt(
-    { name, attack, options = {}, fineMs, maxRssMib }: Row,
-    variant: Variant,
-  ): Promise<readonly Fault[]> {
+  async function attempt({ name, attack, options = {}, fineMs }: Row, variant: Variant): Promise<readonly Fault[]> {
     const title = `${name} (${titleOf(variant)})`;
     let arena = arenas.get(variant);
     if (arena === undefined) {
@@ -69,7 +64,7 @@ export function defineAttacks(rows: readonly Row[]): void {
       arenas.set(variant, arena);
     }
     const seen = await arena.measure(attack, options, DURATIONS);
-    const faults = judge(seen, fineMs, maxRssMib);
+    const faults = judge(seen, fineMs);
     report(title, seen, faults, fineMs);
     expect(
       Object.values(seen.sent).some((count) => count > 0),

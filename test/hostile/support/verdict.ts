@@ -39,7 +39,7 @@ export interface Fault {
 }
 
 /** The rules that were broken; none: the attack failed. */
-export function judge(seen: Measurement, fineMs = FINE_MS, maxRssMib = MAX_RSS_MIB): readonly Fault[] {
+export function judge(seen: Measurement, fineMs = FINE_MS): readonly Fault[] {
   const faults: Fault[] = [];
   const find = (isFault: boolean, text: string, isTime = false) => {
     if (isFault) faults.push({ text, isTime });
@@ -54,7 +54,7 @@ export function judge(seen: Measurement, fineMs = FINE_MS, maxRssMib = MAX_RSS_M
   for (const [failure, count] of failures) find(true, `${count} honest calls failed: ${failure}`);
   find(p99 > limit, `p99 ${p99.toFixed(0)} ms, limit ${limit.toFixed(0)} ms`, true);
   find(fresh > MAX_FRESH_MS, `a fresh connection waited ${fresh.toFixed(0)} ms`, true);
-  find(seen.maxRssBytes > maxRssMib * MIB, `${mib(seen.maxRssBytes)} MiB of memory, limit ${maxRssMib}`);
+  find(seen.maxRssBytes > MAX_RSS_MIB * MIB, `${mib(seen.maxRssBytes)} MiB of memory, limit ${MAX_RSS_MIB}`);
   find(seen.internal > 0, `${seen.internal} calls answered with INTERNAL`);
   find(seen.bugs > 0, `${seen.bugs} bug events`);
   // Memory goes back when the collector finds the time.
