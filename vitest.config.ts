@@ -43,7 +43,7 @@ const ROOMS = [
 const ALONE = [
   'call-context|decompress|differential|encoder|event-loop|examine.property|graph-messages|hostile-texts|incident|late-commit',
   'ledger-facts|many-events|open-calls|proof|properties|read-message|response-size|response-size-limits|scale|server|write-message',
-  'admission|broken-requests|calls|foreign-issuers|large-requests|messages|read-in-vain|request-body|rejected-messages|router',
+  'admission|broken-requests|calls|foreign-issuers|large-requests|messages|paid-decisions|read-in-vain|request-body|rejected-messages|router',
 ].join('|');
 /** Files of other folders that may share a process too. */
 const LIGHT = [

@@ -95,7 +95,6 @@ describe('L19 no backup is made', () => {
   });
 
   test.each<[string, (dataDir: string) => unknown, string, string]>([
-    ['of nothing', (path) => rm(path, { recursive: true }), 'no_ledger', 'holds no ledger'],
     ['of a directory without a ledger', (path) => rm(join(path, 'ledger.db')), 'no_ledger', 'holds no ledger'],
     [
       'of something that is no ledger',
@@ -175,6 +174,13 @@ describe('L19 no backup is made', () => {
     expect([code, error.reason]).toEqual([1, reason]);
     expect(error.remedy).not.toBe('');
     expect(out).not.toContain('PRIVATE');
+    expect(isNothingAt(directory)).toBe(true);
+  });
+
+  test('of nothing, which is wrong usage', async () => {
+    const [directory, missing] = [made.path('backup'), made.path('missing')];
+    const { code, err } = await ect(['backup', directory, '--data-dir', missing, '--json']);
+    expect([code, err]).toEqual([2, expect.stringContaining(`there is no directory ${missing}`)]);
     expect(isNothingAt(directory)).toBe(true);
   });
 

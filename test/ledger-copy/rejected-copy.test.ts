@@ -220,7 +220,11 @@ describeWithPostgres('ect ledger copy', () => {
 
     test('from where there is no ledger, and between two places of one kind', async () => {
       const { env } = await freshDatabase();
-      expect(await copy(path(), 'postgres', env)).toMatchObject({ reason: 'no_ledger' });
+      const missing = path();
+      expect(await ect(['ledger', 'copy', missing, 'postgres'], '', env)).toMatchObject({
+        code: 2,
+        err: expect.stringContaining(`there is no directory ${missing}`),
+      });
       expect(await copy('postgres', path(), env)).toMatchObject({ reason: 'no_ledger' });
       for (const places of [
         ['postgres', 'postgres'],
