@@ -84,8 +84,8 @@ test('ids are those of the annotations, and otherwise the place in the file', ()
   expect(read.ok && read.policy.policies.map(({ id }) => id)).toEqual(['first', 'policy 2']);
 });
 
-test('a policy without a rule permits nothing', () => {
-  const authorizer = authorizerFor('// nothing');
+test('what no rule permits is not permitted', () => {
+  const authorizer = authorizerFor('permit (principal, action, resource) when { false };');
   fc.assert(
     fc.property(asked, ({ caller, question }) => {
       expect(authorizer.authorize(caller, question)).toMatchObject({ allowed: false, policies: [] });
