@@ -132,7 +132,7 @@ describe('a sound configuration', () => {
       ECT_MAX_CONNECTIONS: ['2048', 'default'],
       ECT_MAX_CONNECTIONS_PER_ADDRESS: ['half of ECT_MAX_CONNECTIONS', 'default'],
       ECT_MAX_STREAMS: ['512', 'default'],
-      ECT_MAX_HELD_MIB: ['96', 'default'],
+      ECT_MAX_HELD_MIB: ['64', 'default'],
       ECT_REQUEST_TIMEOUT_SEC: ['15', 'default'],
       ECT_ANSWER_TIMEOUT_SEC: ['30', 'default'],
       ECT_IDLE_TIMEOUT_SEC: ['600', 'default'],
